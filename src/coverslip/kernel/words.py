@@ -1,0 +1,594 @@
+"""The closed vocabulary in which a record type is declared (DOMAIN 2).
+
+Rules kept here:
+
+* A word is data: frozen, comparable, with one canonical JSON form. Nothing here acts.
+* Only words that a declared type uses exist. What they cannot say is a named ``Rule``.
+* A path is a tuple of field names: ``("method", "sop")`` follows the link ``method``, then the
+  link ``sop`` of the record found there. ``()`` is the record itself. A name ``rows.image`` reads
+  column ``image`` of every row of table ``rows``.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Path = tuple[str, ...]
+Role = str
+
+
+class Word(msgspec.Struct, frozen=True, tag_field="word", forbid_unknown_fields=True, omit_defaults=True):
+    """Base of all words: frozen, tagged with its name, unknown keys refused."""
+
+
+# --- field kinds (DOMAIN 2.1) --------------------------------------------------------------------
+
+
+class Text(Word, frozen=True):
+    """One line of NFC text, ``min_length`` to ``max_length`` characters; ``pattern`` must match whole."""
+
+    max_length: int = 500
+    min_length: int = 1
+    pattern: str = ""
+
+
+class Rich(Word, frozen=True):
+    """Longer text, kept as source (Markdown), at most ``max_length`` characters."""
+
+    max_length: int = 200_000
+
+
+class Bool(Word, frozen=True):
+    """``true`` or ``false``."""
+
+
+class Int(Word, frozen=True):
+    """Whole number within ``low`` and ``high``, both included."""
+
+    low: int = -(2**53) + 1
+    high: int = 2**53 - 1
+
+
+class Decimal(Word, frozen=True):
+    """Decimal number as a string, never a float; bounds are decimal strings or empty."""
+
+    low: str = ""
+    high: str = ""
+    places: int = 9
+
+
+class Quantity(Word, frozen=True):
+    """Decimal with a unit: ``{"value": "0.325", "unit": "um"}``; the unit is fixed by the type (UCUM)."""
+
+    unit: str
+    low: str = ""
+    high: str = ""
+
+
+class Date(Word, frozen=True):
+    """Calendar date ``YYYY-MM-DD``; ``not_past`` refuses a date before the day of entry."""
+
+    not_past: bool = False
+
+
+class Instant(Word, frozen=True):
+    """UTC instant ``YYYY-MM-DDTHH:MM:SS[.ffffff]Z``."""
+
+
+class Enum(Word, frozen=True):
+    """One of a frozen list."""
+
+    choices: tuple[str, ...]
+
+
+class Link(Word, frozen=True):
+    """Reference to a record of one of ``types`` (empty: any type).
+
+    ``pin`` ``version`` keeps number, version and leaf hash; ``none`` follows the latest.
+    ``allowed`` names the states the target may be in when the link is entered (``LINK_VER``).
+    """
+
+    types: tuple[str, ...]
+    pin: Literal["none", "version"] = "version"
+    allowed: tuple[str, ...] = ()
+
+
+class File(Word, frozen=True):
+    """File kept in the vault: name, size, sha256, root, media type."""
+
+
+class Json(Word, frozen=True):
+    """Canonical JSON object of free shape (no floats, no nulls), at most ``max_bytes``."""
+
+    max_bytes: int = 1_000_000
+
+
+class Table(Word, frozen=True):
+    """Rows of named columns; at most ``max_rows``."""
+
+    columns: dict[str, Column]
+    max_rows: int = 10_000
+    min_rows: int = 0
+
+
+class Column(Word, frozen=True):
+    """One column of a table."""
+
+    kind: Text | Rich | Bool | Int | Decimal | Quantity | Date | Instant | Enum | Link | File | Json
+    required: bool = True
+
+
+Kind = Text | Rich | Bool | Int | Decimal | Quantity | Date | Instant | Enum | Link | File | Json | Table
+
+
+class Field(Word, frozen=True):
+    """One field of a type.
+
+    ``required`` at creation; ``required_at`` before entering the named states; ``immutable_at``
+    once in one of them. ``many`` makes a list. ``unique`` ``type`` holds among living values,
+    ``forever`` never frees a value (case-folded, look-alikes refused). ``source`` says who may
+    fill it: ``typed`` people, ``device`` and ``import`` what is delivered, ``computed`` a rule or effect.
+    """
+
+    kind: Kind
+    label: str
+    help: str = ""
+    required: bool = False
+    required_at: tuple[str, ...] = ()
+    immutable_at: tuple[str, ...] = ()
+    many: bool = False
+    personal: bool = False
+    critical: bool = False
+    sensitive: bool = False
+    unique: Literal["", "type", "forever"] = ""
+    source: Literal["typed", "device", "import", "computed"] = "typed"
+    default: str | int | bool | None = None
+
+
+# --- guards (DOMAIN 2.3) -------------------------------------------------------------------------
+
+
+class InState(Word, frozen=True):
+    """Every record at ``path`` is in one of ``states``. An empty link list passes only if ``empty_ok``."""
+
+    path: Path
+    states: tuple[str, ...]
+    message: str = ""
+    empty_ok: bool = False
+
+
+class Current(Word, frozen=True):
+    """Every record at ``path`` is in a state declared effective."""
+
+    path: Path
+    message: str = ""
+
+
+class Trained(Word, frozen=True):
+    """The actor is trained on the version of the document at ``path`` that is linked or effective."""
+
+    path: Path
+    message: str = ""
+
+
+class NotOnHold(Word, frozen=True):
+    """Nothing blocks the record at ``path``."""
+
+    path: Path
+    message: str = ""
+
+
+class Compare(Word, frozen=True):
+    """Value at ``path`` compared with ``value`` or with the value at ``other``; absent fails."""
+
+    path: Path
+    op: Literal["eq", "ne", "lt", "le", "gt", "ge", "present", "absent"]
+    value: str | int | bool | None = None
+    other: Path = ()
+    message: str = ""
+
+
+class InDate(Word, frozen=True):
+    """The date or instant at ``path`` is today or later."""
+
+    path: Path
+    message: str = ""
+
+
+class Count(Word, frozen=True):
+    """Number of records of ``type`` whose ``field`` links to the record at ``path``, in ``states``
+    (empty: any), compared with ``n`` or the integer at ``limit``. Serialised per (guard, scope)."""
+
+    path: Path
+    type: str
+    field: str
+    op: Literal["lt", "le", "eq", "ge", "gt"]
+    n: int = 0
+    limit: Path = ()
+    states: tuple[str, ...] = ()
+    message: str = ""
+
+
+class NoOpen(Word, frozen=True):
+    """No record of ``type`` whose ``field`` links to the record at ``path`` is in a non-terminal state
+    outside ``closed``."""
+
+    path: Path
+    type: str
+    field: str
+    closed: tuple[str, ...] = ()
+    message: str = ""
+
+
+class Signed(Word, frozen=True):
+    """The record at ``path`` carries a signature with ``meaning``."""
+
+    meaning: str
+    path: Path = ()
+    message: str = ""
+
+
+class When(Word, frozen=True):
+    """``then`` is asked only where ``condition`` holds."""
+
+    condition: Compare
+    then: tuple[Guard, ...]
+
+
+class Rule(Word, frozen=True):
+    """Named rule ``name@version``: a registered Python function; ``reads`` is what it may see.
+
+    Each read is ``name: path`` or, for records that link here, a ``Count``-like ``inbound`` entry
+    in ``children``: ``name: (path, type, field)``.
+    """
+
+    name: str
+    version: int
+    reads: dict[str, Path] = {}
+    children: dict[str, tuple[Path, str, str]] = {}
+    message: str = ""
+
+
+Guard = InState | Current | Trained | NotOnHold | Compare | InDate | Count | NoOpen | Signed | When | Rule
+
+
+# --- people, signatures (DOMAIN 2.4) -------------------------------------------------------------
+
+
+class Signer(Word, frozen=True):
+    """Everyone who signed the record at ``path`` with ``meaning``."""
+
+    meaning: str
+    path: Path = ()
+
+
+class Actor(Word, frozen=True):
+    """Everyone who did ``act`` on the record at ``path``."""
+
+    act: str
+    path: Path = ()
+
+
+class PersonAt(Word, frozen=True):
+    """The person a user link at ``path`` names; an empty path: the record itself is the person."""
+
+    path: Path
+
+
+class Touched(Word, frozen=True):
+    """Everyone who changed the content of the record at ``path``."""
+
+    path: Path = ()
+
+
+Person = Signer | Actor | PersonAt | Touched
+
+
+class Signature(Word, frozen=True):
+    """What must be signed for a transition to happen.
+
+    ``text`` is the meaning in words, shown before the components are asked for. ``roles`` the
+    signer must hold one of; empty: the person named by the transition's ``persons``. ``stage``
+    says what must already stand: ``full`` identity verified and policy acknowledged,
+    ``before_acknowledgement`` only the identity, ``before_verification`` neither (the owner's
+    proof of holding a new key).
+    """
+
+    meaning: str
+    text: str
+    roles: tuple[Role, ...] = ()
+    independent_of: tuple[str, ...] = ()
+    stage: Literal["full", "before_acknowledgement", "before_verification"] = "full"
+
+
+class Reason(Word, frozen=True):
+    """Free-text reason; ``minimum`` characters. REGULATION P11-10-e.7 asks for 10 or more."""
+
+    minimum: int = 10
+
+
+# --- effects (DOMAIN 2.5) ------------------------------------------------------------------------
+
+
+class Value(Word, frozen=True):
+    """Where a set value comes from: ``literal``, ``actor``, ``now``, ``today`` or a path."""
+
+    of: Literal["literal", "actor", "now", "today", "path"]
+    literal: str | int | bool = ""
+    path: Path = ()
+
+
+class Set(Word, frozen=True):
+    """Set ``field`` of the record itself."""
+
+    field: str
+    value: Value
+
+
+class Snapshot(Word, frozen=True):
+    """Copy the content of the record at ``path`` into the entry's snapshot under ``name``."""
+
+    path: Path
+    name: str
+
+
+class Do(Word, frozen=True):
+    """Consequence: the record at ``path`` takes ``act`` in the same transaction.
+
+    ``unless`` names states in which it already has what the act would give.
+    """
+
+    path: Path
+    act: str
+    unless: tuple[str, ...] = ()
+
+
+class Create(Word, frozen=True):
+    """Consequence: a record of ``type`` is made; ``link`` names its field that will point here."""
+
+    type: str
+    link: str
+    values: dict[str, Value] = {}
+
+
+class Supersede(Word, frozen=True):
+    """Consequence: the revision effective until now takes ``act``."""
+
+    act: str = "supersede"
+
+
+class Compute(Word, frozen=True):
+    """Set ``field`` to what the named rule returns for the record as this act leaves it."""
+
+    field: str
+    rule: Rule
+
+
+class Gather(Word, frozen=True):
+    """Set ``field`` to what the named gatherer finds in the ledger about the record at ``path``.
+
+    Gathering reads entries, so it happens before the decision; what it found, and up to which tree
+    size, is part of the content.
+    """
+
+    field: str
+    gatherer: str
+    version: int
+    path: Path = ()
+
+
+Effect = Set | Snapshot | Do | Create | Supersede | Compute | Gather
+
+
+# --- lifecycle (DOMAIN 2.2) ----------------------------------------------------------------------
+
+
+class State(Word, frozen=True):
+    """One state. ``locked``: content cannot be edited. ``effective``: the version in force.
+    ``blocking``: while here, the record this type ``blocks`` is on hold."""
+
+    name: str
+    terminal: bool = False
+    locked: bool = False
+    effective: bool = False
+    blocking: bool = False
+
+
+class Transition(Word, frozen=True):
+    """One act that moves a record from a state to another (``to`` empty: stays).
+
+    ``who`` lists roles; ``persons`` names people of the record who may act by being who they are
+    (an empty ``who`` with ``persons`` means only they). ``fields`` may be given with the act.
+    ``consequence``: happens only as the effect of another act. ``at`` names a date field: the
+    scheduler acts on that day. ``touches``: the actor counts as having changed the content.
+    """
+
+    name: str
+    label: str
+    from_: tuple[str, ...]
+    to: str = ""
+    who: tuple[Role, ...] = ()
+    persons: tuple[str, ...] = ()
+    independent_of: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
+    requires: tuple[Guard, ...] = ()
+    signature: Signature | None = None
+    effects: tuple[Effect, ...] = ()
+    reason: Reason | None = None
+    consequence: bool = False
+    at: str = ""
+    touches: bool = False
+
+
+class Making(Word, frozen=True):
+    """How a record comes to be: who may create it, in which state it starts, what must hold."""
+
+    who: tuple[Role, ...]
+    state: str
+    requires: tuple[Guard, ...] = ()
+    effects: tuple[Effect, ...] = ()
+    signature: Signature | None = None
+    reason: Reason | None = None
+    consequence: bool = False
+
+
+class Editing(Word, frozen=True):
+    """Who may change the content, in which states; a reason is always asked (first save excepted)."""
+
+    who: tuple[Role, ...]
+    states: tuple[str, ...]
+    persons: tuple[str, ...] = ()
+    requires: tuple[Guard, ...] = ()
+    reason: Reason = Reason()
+
+
+# --- what a record confers -----------------------------------------------------------------------
+
+
+class Account(Word, frozen=True):
+    """The record is a person or service that may act while in ``states``."""
+
+    states: tuple[str, ...]
+    username: str
+    name: str
+    keys: str
+
+
+class GrantsRole(Word, frozen=True):
+    """In ``states`` the person at ``person`` holds the role linked at ``role`` from ``start`` to ``end``."""
+
+    states: tuple[str, ...]
+    person: str
+    role: str
+    start: str = ""
+    end: str = ""
+
+
+class Trains(Word, frozen=True):
+    """In ``states`` the person at ``person`` is trained on the document version at ``document``."""
+
+    states: tuple[str, ...]
+    person: str
+    document: str
+    end: str = ""
+
+
+class EnablesSigning(Word, frozen=True):
+    """In ``states`` the person at ``person`` has accepted the signature policy at ``policy``."""
+
+    states: tuple[str, ...]
+    person: str
+    policy: str
+
+
+class Certifies(Word, frozen=True):
+    """In ``states`` an 11.100(c) certification covers the organisation."""
+
+    states: tuple[str, ...]
+
+
+class IdentifiesDevice(Word, frozen=True):
+    """In ``states`` the record is a source whose deliveries are signed with the key at ``key``."""
+
+    states: tuple[str, ...]
+    key: str
+    serial: str
+
+
+class RequiresTraining(Word, frozen=True):
+    """In ``states`` holding the role needs training on the documents at ``documents``."""
+
+    states: tuple[str, ...]
+    documents: str
+
+
+class NeedsCertification(Word, frozen=True):
+    """In ``states`` the installation needs an 11.100(c) certification where a row of ``table`` has
+    ``column`` equal to ``value``."""
+
+    states: tuple[str, ...]
+    table: str
+    column: str
+    value: str
+
+
+class GovernsSignatures(Word, frozen=True):
+    """In ``states`` this document version is the signature policy, where ``field`` is true."""
+
+    states: tuple[str, ...]
+    field: str
+
+
+Provision = (
+    Account
+    | GrantsRole
+    | Trains
+    | EnablesSigning
+    | Certifies
+    | IdentifiesDevice
+    | RequiresTraining
+    | NeedsCertification
+    | GovernsSignatures
+)
+
+
+class Number(Word, frozen=True):
+    """``prefix-NNNN`` or ``prefix-YYYY-NNNNN``; ``code`` takes the number's tail from that field."""
+
+    prefix: str
+    width: int = 4
+    yearly: bool = False
+    code: str = ""
+
+
+class Retention(Word, frozen=True):
+    """Class of DOMAIN 1.5, or the longest of the records at ``longest_of``."""
+
+    class_: str = ""
+    longest_of: Path = ()
+
+
+class Type(Word, frozen=True):
+    """One record type: a declaration and nothing else.
+
+    ``sandbox_of``: path to the study-like record whose ``field == value`` marks the record as
+    unregulated (``Unregulated``). ``revisions``: versions of one number are records of their own
+    and at most one is effective. ``blocks``: field that links the record held while in a blocking
+    state. ``summary``: fields shown in lists, in order.
+    """
+
+    name: str
+    title: str
+    version: int
+    purpose: str
+    number: Number
+    gxp: str
+    fields: dict[str, Field]
+    states: tuple[State, ...]
+    create: Making
+    transitions: tuple[Transition, ...]
+    retention: Retention
+    title_field: str
+    edit: Editing | None = None
+    persons: dict[str, Person] = {}
+    provides: tuple[Provision, ...] = ()
+    revisions: bool = False
+    blocks: str = ""
+    summary: tuple[str, ...] = ()
+    predicate_rules: tuple[str, ...] = ()
+    sandbox: Sandbox | None = None
+    author: str = "Coverslip"
+    migration_note: str = "First version."
+
+
+class Sandbox(Word, frozen=True):
+    """The record is unregulated where ``field`` of the record at ``path`` equals ``value``.
+
+    Such a record asks no second signature and can never be used by a regulated one.
+    """
+
+    path: Path
+    field: str
+    value: str
