@@ -1,0 +1,172 @@
+"""Checking what is stored: every object is hashed again and held against its name.
+
+Rules kept here: a finding names the object and, where known, the first damaged byte range; what
+could not be read is a finding of its own, never silence; checking changes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from coverslip.errors import EnvironmentFault
+from coverslip.ledger.files import BLOCK_SIZE, ChunkTree, FileDigest
+from coverslip.vault.disk import Disk, guarded
+from coverslip.vault.layout import ROOT_NAME, Layout
+from coverslip.vault.sidecar import Sidecar, SidecarError
+
+Kind = Literal["missing", "damaged", "extra", "sidecar_missing", "sidecar_damaged", "unreadable"]
+_READ: Final = 4 * BLOCK_SIZE
+
+
+@dataclass(frozen=True, slots=True)
+class VaultFinding:
+    """One thing wrong. ``name`` is an object's root or a path inside the vault.
+
+    ``first`` (inclusive) and ``stop`` (exclusive) are bytes, -1 where unknown.
+    """
+
+    kind: Kind
+    name: str
+    expected: str
+    found: str
+    first: int = -1
+    stop: int = -1
+
+    @property
+    def where(self) -> str:
+        """The damaged byte range in words."""
+        return f"bytes {self.first} to {self.stop}" if self.first >= 0 else "the whole file"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """What a check looked at and found. ``ok`` only if all expected objects were read and fit."""
+
+    objects: int
+    size: int
+    findings: tuple[VaultFinding, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing at all was found."""
+        return not self.findings
+
+
+def check(
+    disk: Disk, layout: Layout, roots: Iterable[str] | None, progress: Callable[[int, int], None] | None
+) -> CheckReport:
+    """Hash objects and return what is wrong.
+
+    With ``roots``, exactly these must be there: others are *extra*. Without, everything stored is
+    checked against itself. ``progress(done, total)`` is called after each object.
+
+    Raises:
+        EnvironmentFault: ENVIRONMENT, the object folders cannot be listed.
+    """
+    with guarded("listing the objects"):
+        names, strangers = _listing(layout)
+    wanted = names if roots is None else set(roots)
+    findings = [VaultFinding("extra", name, "nothing of this name", "a file") for name in sorted(strangers)]
+    findings += [VaultFinding("extra", name, "no such object", "an object nothing refers to")
+                 for name in sorted(names - wanted)]  # fmt: skip
+    size = 0
+    for done, root in enumerate(sorted(wanted), 1):
+        length, found = _object(disk, layout, root)
+        size += length
+        findings += found
+        if progress is not None:
+            progress(done, len(wanted))
+    return CheckReport(len(wanted), size, tuple(findings))
+
+
+def examine(disk: Disk, layout: Layout, root: str) -> VaultFinding | None:
+    """Hash one object against its name; None if it fits. Raises ENVIRONMENT if it cannot be read."""
+    sidecar = _sidecar(layout, root)
+    digest = _hash(disk, layout.object(root))
+    if digest.root.hex() == root:
+        return None
+    return _damage(root, digest, sidecar if isinstance(sidecar, Sidecar) else None)
+
+
+def _object(disk: Disk, layout: Layout, root: str) -> tuple[int, list[VaultFinding]]:
+    path = layout.object(root)
+    if not os.path.lexists(path):
+        return 0, [VaultFinding("missing", root, "an object", "no file of this name")]
+    sidecar = _sidecar(layout, root)
+    findings = [] if isinstance(sidecar, Sidecar) else [sidecar]
+    try:
+        digest = _hash(disk, path)
+    except EnvironmentFault as error:
+        return 0, [*findings, VaultFinding("unreadable", root, "a readable file", error.message)]
+    known = sidecar if isinstance(sidecar, Sidecar) else None
+    if digest.root.hex() != root:
+        findings.append(_damage(root, digest, known))
+    elif known is not None and (known.sha256, known.size) != (digest.sha256, digest.size):
+        found = f"SHA-256 {known.sha256.hex()} in the sidecar"
+        findings.append(VaultFinding("sidecar_damaged", root, f"SHA-256 {digest.sha256.hex()}", found))
+    return digest.size, findings
+
+
+def _damage(root: str, digest: FileDigest, sidecar: Sidecar | None) -> VaultFinding:
+    found = f"root {digest.root.hex()}, {digest.size} bytes"
+    if sidecar is None:
+        return VaultFinding("damaged", root, f"root {root}", found)
+    expected = f"root {root}, {sidecar.size} bytes"
+    pairs = zip(sidecar.nodes, digest.mib_nodes, strict=False)
+    index = next((at for at, (one, other) in enumerate(pairs) if one != other),
+                 min(len(sidecar.nodes), len(digest.mib_nodes)))  # fmt: skip
+    first = index * BLOCK_SIZE
+    stop = min(first + BLOCK_SIZE, max(sidecar.size, digest.size))
+    return VaultFinding("damaged", root, expected, found, first, stop)
+
+
+def _sidecar(layout: Layout, root: str) -> Sidecar | VaultFinding:
+    try:
+        return Sidecar.decode(layout.sidecar(root).read_bytes(), bytes.fromhex(root))
+    except FileNotFoundError:
+        return VaultFinding("sidecar_missing", root, "a sidecar", "none")
+    except (SidecarError, OSError) as error:
+        return VaultFinding("sidecar_damaged", root, "a sidecar that fits the object", str(error))
+
+
+def _hash(disk: Disk, path: Path) -> FileDigest:
+    tree = ChunkTree()
+    with guarded(f"reading object {path.name}"):
+        descriptor = disk.open_read(path)
+        try:
+            disk.forget_cache(descriptor)
+            offset = 0
+            while block := disk.read(descriptor, _READ, offset):
+                tree.update(block)
+                offset += len(block)
+        finally:
+            os.close(descriptor)
+    return tree.finish()
+
+
+def _listing(layout: Layout) -> tuple[set[str], set[str]]:
+    """Return the object roots in their places, and the paths of everything that has no business there.
+
+    A sidecar without its object counts as a stranger: its object was never finished, or is lost.
+    """
+    names: set[str] = set()
+    others: set[str] = set()
+    for folder, _, files in os.walk(layout.objects, onerror=_raise):
+        for file in files:
+            root = file.removesuffix(".json")
+            path = Path(folder, file)
+            placed = ROOT_NAME.fullmatch(root) is not None and path.parent == layout.object(root).parent
+            if placed and file == root:
+                names.add(root)
+            else:
+                others.add(str(path.relative_to(layout.root)))
+    sidecars = {str(layout.sidecar(root).relative_to(layout.root)) for root in names}
+    return names, others - sidecars
+
+
+def _raise(error: OSError) -> None:
+    raise error
