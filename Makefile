@@ -1,0 +1,66 @@
+# Coverslip: every command a newcomer needs. `make` alone lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+STAMP := $(VENV)/.installed
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+LOCKS := requirements/server.lock requirements/dev.lock
+JOBS ?= auto
+PYTEST_ARGS ?=
+
+export PYTHONUTF8 := 1
+
+.PHONY: help venv demo serve test check bench bench-large soak lock docs clean
+
+help: ## list these commands
+	@sed -nE 's/^([a-z-]+):.*## (.*)$$/  make \1\t\2/p' Makefile | expand -t 22
+
+venv: $(STAMP) ## prepare .venv from the hash-locked requirements
+
+$(STAMP): $(LOCKS) pyproject.toml scripts/find_python.sh
+	@python="$$(bash scripts/find_python.sh)"; \
+	if ! $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+		echo "Creating $(VENV) with $$python"; \
+		"$$python" -m venv --clear $(VENV); \
+	fi
+	$(PIP) install --quiet --require-hashes -r requirements/dev.lock
+	$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+demo: $(STAMP) ## run the main job end to end on real images and verify its evidence bundle
+	$(BIN)/coverslip demo
+
+serve: $(STAMP) ## open the demonstration lab in the browser
+	$(BIN)/coverslip serve
+
+test: $(STAMP) ## run all tests; a test that cannot run is a failure, never a skip
+	$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS) tests
+
+check: $(STAMP) ## lint, format, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(STAMP) ## measure the figures the design owes, each as a ratio in one run
+	$(BIN)/python -m bench
+
+bench-large: $(STAMP) ## the long measurements (hours, tens of gigabytes)
+	$(BIN)/python -m bench --large
+
+soak: $(STAMP) ## run the demonstration lab under load for a long time and verify it afterwards
+	$(BIN)/python -m bench --soak
+
+lock: $(STAMP) ## resolve requirements/*.lock anew from pyproject.toml
+	$(BIN)/python scripts/lock.py
+
+docs: $(STAMP) ## write the generated pages of docs/reference
+	$(BIN)/python scripts/write_reference.py
+
+clean: ## remove the environment and caches; never a home
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find src tests scripts bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

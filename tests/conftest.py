@@ -1,0 +1,77 @@
+"""What holds for every test: nothing is skipped, no other machine is called, random tests can be repeated.
+
+A failing property test prints its example as a blob; pytest-randomly prints the seed of the order and of
+every random generator. Repeat a run with ``-p randomly -p "randomly_seed=SEED"`` or ``--randomly-seed=SEED``.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "coverslip",
+    deadline=None,  # two busy cores make wall-clock deadlines a source of noise
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("coverslip")
+
+_NOT_RUN = "This test did not run: {why}. Nothing is skipped here; provide what it needs."
+
+
+def _explained(report: Any) -> str:
+    longrepr = report.longrepr
+    return str(longrepr[2]) if isinstance(longrepr, tuple) else str(longrepr)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+    """Turn a skip into a failure: a missing part must be seen, not passed over."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail"):
+        report.longrepr = _NOT_RUN.format(why=_explained(report))
+        report.outcome = "failed"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, Any, Any]:
+    """The same for whole modules (``importorskip``, ``skip`` at module level)."""
+    report = yield
+    if report.skipped:
+        report.longrepr = _NOT_RUN.format(why=_explained(report))
+        report.outcome = "failed"
+    return report
+
+
+def _is_local(address: Any) -> bool:
+    if not isinstance(address, tuple):
+        return True  # a path: a socket of this machine
+    host = str(address[0])
+    if host in {"localhost", ""}:
+        return True
+    try:
+        return ipaddress.ip_address(host.split("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _network_is_closed() -> Generator[None, None, None]:
+    """Refuse connections of Python sockets to any other machine."""
+    original = socket.socket.connect
+
+    def connect(self: socket.socket, address: Any) -> None:
+        if not _is_local(address):
+            raise AssertionError(f"a test tried to reach {address!r}; tests talk to this machine only")
+        original(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", connect)
+        yield
