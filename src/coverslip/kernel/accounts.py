@@ -1,0 +1,98 @@
+"""Accounts port: sessions, wrapped keys, one-time enrolments, failed attempts.
+
+Rules kept here: none of this is record content; every change of it goes with an entry that names
+key id and public key only (LEDGER 2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One open session. ``period`` is the id of the continuous period of signings, if one is open;
+    ``period_data`` holds when it began and was last used (UTC). Times are ISO 8601."""
+
+    id: str
+    person: str
+    username: str
+    kind: str
+    workstation: str
+    address: str
+    client: str
+    zone: str
+    opened_at: str
+    seen_at: str
+    expires_at: str
+    period: str = ""
+    data: dict[str, Any] | None = None
+
+
+class Accounts(Protocol):
+    """What identity needs of the store; every method is one statement and commits by itself."""
+
+    def person_by_username(self, username: str) -> tuple[str, dict[str, Any]] | None:
+        """Return (person id, account data) of an active account."""
+        ...
+
+    def credential(self, person: str) -> dict[str, Any] | None:
+        """Return the person's wrapped signing key, if one is enrolled and not revoked."""
+        ...
+
+    def put_credential(self, person: str, key_id: str, wrapped: dict[str, Any]) -> None:
+        """Keep a wrapped key; an earlier one of the person is revoked."""
+        ...
+
+    def open_session(self, session: Session, token_hash: bytes) -> None:
+        """Open a session known by the hash of its token."""
+        ...
+
+    def session_by_token(self, token_hash: bytes) -> Session | None:
+        """Return a live session and note that it was used; ``None`` when ended, idle or expired."""
+        ...
+
+    def sessions_of(self, person: str) -> list[Session]:
+        """Return the person's live sessions."""
+        ...
+
+    def close_session(self, session: str, why: str) -> None:
+        """End a session."""
+        ...
+
+    def set_period(self, session: str, period: str, data: dict[str, Any]) -> None:
+        """Keep or clear the continuous period of a session."""
+        ...
+
+    def last_sign_ins(self, person: str) -> dict[str, str]:
+        """Return ``{"succeeded": …, "failed": …}`` before this one, UTC; absent where there was none."""
+        ...
+
+    def note_sign_in(self, person: str, *, succeeded: bool) -> None:
+        """Remember the time of a sign-in attempt for the person's next one."""
+        ...
+
+    def add_enrolment(self, person: str, token_hash: bytes, created_by: str, hours: int) -> None:
+        """Keep the hash of a one-time enrolment code."""
+        ...
+
+    def take_enrolment(self, token_hash: bytes) -> str | None:
+        """Use up an enrolment code and return whose it is; ``None`` when unknown, used or expired."""
+        ...
+
+    def failures(self, scope: str, key: str) -> int:
+        """Return failed attempts counted under (scope, key) since the last success."""
+        ...
+
+    def add_failure(self, scope: str, key: str) -> int:
+        """Count a failed attempt; return the new count."""
+        ...
+
+    def clear_failures(self, scope: str, key: str) -> None:
+        """Forget failed attempts after a success or an unlock."""
+        ...
+
+    def refusal_slot(self, scope: str, key: str) -> bool:
+        """Return whether this (actor or address, rule, minute) has no entry yet; count it either way."""
+        ...

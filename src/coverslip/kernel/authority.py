@@ -1,0 +1,139 @@
+"""Who may act, by what role, and who is independent of whom.
+
+Rules kept here:
+
+* Authority is looked at in the facts of this very act, never remembered (P11-10-g.1).
+* A role counts only while the person is trained on what it requires (P11-10-g.3).
+* Independence is by person over everyone named, never by role (P11-10-g.2).
+* In a sandbox one person may do every act; nobody else's signature is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from coverslip.errors import Refused
+from coverslip.kernel import words as w
+from coverslip.kernel.definition import Definition
+from coverslip.kernel.facts import SELF, Facts
+from coverslip.kernel.rows import NIL, Authority, Row
+
+ANYBODY = "*"
+MACHINE_ROLE = "SVC"
+
+
+def roles_held(facts: Facts, person: str) -> dict[str, Authority]:
+    """Return the roles the person holds at the moment of the facts, by code."""
+    found = {a.code: a for a in facts.authority if a.kind == "role" and a.person == person}
+    device = next((a for a in facts.authority if a.kind == "device" and a.person == person), None)
+    return found | ({MACHINE_ROLE: device} if device is not None else {})
+
+
+def require_account(facts: Facts, person: str) -> None:
+    """Refuse an actor that is neither an active account nor a device in service."""
+    if not any(a.kind in ("account", "device") and a.person == person for a in facts.authority):
+        raise Refused("AUTH_REQUIRED")
+
+
+def missing_training(facts: Facts, person: str, role: str) -> Row | None:
+    """Return the first document the role requires and the person is not trained on."""
+    needed = {
+        number
+        for a in facts.authority
+        if a.kind == "role_document" and a.code == role
+        for number in a.data.get("documents", ())
+    }
+    trained = {a.subject for a in facts.authority if a.kind == "trained" and a.person == person}
+    return next((d for d in facts.documents if d.number in needed and d.uid not in trained), None)
+
+
+def require_role(facts: Facts, person: str, who: Iterable[str], action: str, record: str) -> str:
+    """Return the role under which the person may act; refuse with AUTH_ROLE or AUTH_TRAIN."""
+    wanted = tuple(who)
+    held = roles_held(facts, person)
+    if ANYBODY in wanted:
+        return next(iter(sorted(held)), "")
+    usable = [code for code in wanted if code in held]
+    if not usable:
+        raise Refused(
+            "AUTH_ROLE", record=record, role=" or ".join(wanted) or "(nobody)", action=action,
+            roles=", ".join(sorted(held)) or "none",
+        )
+    lacking: Row | None = None
+    for code in usable:
+        document = missing_training(facts, person, code)
+        if document is None:
+            return code
+        lacking = lacking or document
+    assert lacking is not None  # noqa: S101 -- usable is not empty, so a document was found
+    raise Refused(
+        "AUTH_TRAIN", record=record, doc=lacking.number, v=lacking.revision or lacking.version, role=usable[0],
+        since=lacking.changed_at[:10], action=action,
+    )
+
+
+def persons(definition: Definition, name: str, facts: Facts, base: str, own: Row | None) -> set[str]:
+    """Return the ids of the people a declared person name stands for."""
+    return _people(definition.type.persons[name], facts, base, own)
+
+
+def _people(person: w.Person, facts: Facts, base: str, own: Row | None) -> set[str]:
+    if isinstance(person, w.PersonAt):
+        if not person.path:
+            return {own.uid} if own is not None else set()
+        rows = _rows(facts, base, own, person.path[:-1])
+        return {uid for row in rows for uid in _linked_uids(row, person.path[-1])}
+    key = {"Signer": "signed_{}", "Actor": "{}", "Touched": "touched"}[type(person).__name__]
+    name = key.format(getattr(person, "meaning", "") or getattr(person, "act", ""))
+    return {uid for row in _rows(facts, base, own, person.path) for uid in row.people.get(name, ())}
+
+
+def _rows(facts: Facts, base: str, own: Row | None, path: w.Path) -> tuple[Row, ...]:
+    if not path:
+        return (own,) if own is not None else ()
+    return facts.rows("/".join((base, *path)))
+
+
+def _linked_uids(row: Row, field: str) -> Iterable[str]:
+    value = row.fields.get(field)
+    for item in value if isinstance(value, list) else [value]:
+        if isinstance(item, dict) and "uid" in item:
+            yield str(item["uid"])
+
+
+def require_independence(
+    definition: Definition, names: Iterable[str], facts: Facts, person: str, action: str, record: str
+) -> None:
+    """Refuse with AUTH_SELF when the person is one of those they must be independent of."""
+    for name in names:
+        declared = definition.type.persons[name]
+        if person in _people(declared, facts, SELF, facts.record):
+            done = getattr(declared, "meaning", "") or getattr(declared, "act", "") or name
+            when = facts.record.changed_at[:10] if facts.record is not None else facts.today
+            raise Refused(
+                "AUTH_SELF", record=record, action=action, person="you", did=f"{_past(done)} ({name})", date=when,
+            )
+
+
+def _past(act: str) -> str:
+    return act if act.endswith("ed") else f"did '{act.replace('_', ' ')}'"
+
+
+def require_signing(facts: Facts, person: str, stage: str, *, evaluation: bool) -> None:
+    """Refuse unless this person may sign now: identity, policy, certification, clock (P11-100, -10-j)."""
+    own = [a for a in facts.authority if a.person == person]
+    everybody = [a for a in facts.authority if a.person == NIL]
+    if stage == "before_verification":
+        return
+    if not any(a.kind == "account" and a.data.get("verified") for a in own):
+        raise Refused("IDENTITY_NOT_VERIFIED", person="you")
+    if stage == "full":
+        for policy in (a for a in everybody if a.kind == "policy"):
+            if not any(a.kind == "esign" and a.subject == policy.subject for a in own):
+                raise Refused("AUTH_ESIGN", doc=policy.code, v=policy.data.get("revision", 1))
+        needs = next((a for a in everybody if a.kind == "needs_certification"), None)
+        if needs is not None and not any(a.kind == "certified" for a in everybody):
+            raise Refused("AUTH_ORG", site=needs.code)
+    offset_us = facts.clock.get("off_us", 0)
+    if not evaluation and not (facts.clock.get("ok") and abs(offset_us) <= 1_000_000):
+        raise Refused("CLOCK", offset=f"{offset_us / 1e6:.3f} s" if facts.clock.get("ok") else "unknown")

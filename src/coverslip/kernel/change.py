@@ -1,0 +1,83 @@
+"""What is asked of the kernel and what it answers.
+
+Rules kept here: a change says what it wants and on which version it was formed; a context says in
+which session, from where. Neither carries a secret: credentials travel apart and are never kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One act on one record.
+
+    ``act`` is ``create``, ``edit`` or a transition's name. ``number`` and ``revision`` name the
+    record (both empty for ``create``, unless a new revision of ``number`` is wanted).
+    ``expected_version`` is the entry version the person had read; ``shown`` the hex hash of the
+    view they saw, needed for a signature.
+    """
+
+    act: str
+    type: str = ""
+    number: str = ""
+    revision: int = 0
+    fields: dict[str, Any] = field(default_factory=dict)
+    reason: str = ""
+    expected_version: int | None = None
+    shown: str = ""
+    idempotency_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Session and place of an act. ``zone`` is the workstation's IANA time zone."""
+
+    session: str
+    person: str
+    auth: str
+    workstation: str = ""
+    address: str = ""
+    client: str = ""
+    zone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Credential:
+    """What a person enters to sign: user name (may be empty within a continuous period) and secret."""
+
+    username: str
+    secret: str
+
+    def __repr__(self) -> str:
+        return "Credential(…)"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What was written: one item per entry, the acted-on record first.
+
+    ``entry`` is the entry's uuid, ``leaf_hash`` hex, ``at`` the entry's time (UTC).
+    """
+
+    command: str
+    at: str
+    entries: tuple[EntryReceipt, ...]
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EntryReceipt:
+    """One written entry."""
+
+    type: str
+    uid: str
+    number: str
+    revision: int
+    version: int
+    state: str
+    act: str
+    entry: str
+    leaf_hash: str

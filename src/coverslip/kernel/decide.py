@@ -1,0 +1,531 @@
+"""Decide: from a change and the facts to what would be written, or to a refusal.
+
+Rules kept here:
+
+* Pure: no store, no clock, no randomness but new ids handed in. Same change, same facts, same
+  answer.
+* Order: authority, sequence, hold, independence, guards, content. Consequences pass the same
+  guards as any act; only who may ask is not asked, because nobody asks for them.
+* A decision names everything it looked at, so that the store can check it again under lock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from coverslip.errors import Conflict, EnvironmentFault, Invalid, Refused
+from coverslip.kernel import authority, guards
+from coverslip.kernel import words as w
+from coverslip.kernel.change import Change, Context
+from coverslip.kernel.content import Normaliser, Problem, raise_problems
+from coverslip.kernel.definition import Catalogue, Definition
+from coverslip.kernel.facts import SELF, Facts
+from coverslip.kernel.rows import Row
+
+_REASONLESS = ("asdf", "test", "none", "n/a", "na", "reason", "because", "update", "change", "xxx")
+MACHINES = ("device", "service")
+
+
+@dataclass(frozen=True)
+class Draft:
+    """One version that would be written: the full content, and what goes beside it."""
+
+    definition: Definition
+    uid: str
+    act: str
+    version: int
+    base: Row | None
+    content: dict[str, Any]
+    reason: str = ""
+    snapshot: dict[str, Any] | None = None
+    signature: w.Signature | None = None
+
+    @property
+    def number(self) -> str:
+        """The record's number."""
+        return str(self.content["number"])
+
+    @property
+    def revision(self) -> int:
+        """Revision, 0 where the type has none."""
+        return int(self.content.get("revision", 0))
+
+    @property
+    def state(self) -> str:
+        """State after the act."""
+        return str(self.content["state"])
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """Fields after the act."""
+        found: dict[str, Any] = self.content["fields"]
+        return found
+
+    def as_row(self, leaf_hash: str = "") -> Row:
+        """Return the row this draft becomes."""
+        seq = (self.base.seq if self.base else 0) + 1
+        return Row(
+            self.definition.name, self.uid, self.number, self.revision, self.version, seq, self.state,
+            str(self.content["title"]), str(self.content["gxp"]), leaf_hash, self.definition.hash, self.content,
+            str(self.content["created_at"]), str(self.content["created_by"]), "", "",
+            str(self.content.get("site", "")), self.base.blockers if self.base else (),
+        )
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What would be written, and what was looked at.
+
+    ``reads`` are (type, uid, seq) of rows to compare under shared lock; ``scopes`` (key, counter) of
+    what was counted, the counter ``None`` where this act only changes what others count. ``creates``
+    are records to make once the primary entry's hash is known.
+    """
+
+    primary: Draft
+    consequences: tuple[Draft, ...]
+    creates: tuple[tuple[w.Create, Draft], ...]
+    reads: tuple[tuple[str, str, int], ...]
+    scopes: tuple[tuple[int, int | None], ...]
+    role: str
+    signature: w.Signature | None
+
+
+@dataclass(frozen=True)
+class Ids:
+    """New ids and numbers a decision may use: the record's own and those of records it creates."""
+
+    uid: str
+    number: str
+    created: Mapping[str, tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Request:
+    """Everything a decision is made from, besides facts."""
+
+    catalogue: Catalogue
+    definition: Definition
+    change: Change
+    context: Context
+    ids: Ids
+    found: Mapping[tuple[str, int], Row]
+    gathered: Mapping[str, Any]
+    previous: Row | None = None
+    """The latest revision, where a new one is wanted."""
+
+
+def decide(request: Request, facts: Facts) -> Decision:
+    """Return the decision, or raise the refusal (``Refused``, ``Invalid``, ``Conflict``)."""
+    authority.require_account(facts, request.context.person)
+    act = request.change.act
+    if act == "create":
+        return _Deciding(request, facts).create()
+    if facts.record is None:
+        raise EnvironmentFault("ENVIRONMENT", what="the facts", expected="a record", found="none", remedy="Try again.")
+    return _Deciding(request, facts).edit() if act == "edit" else _Deciding(request, facts).transition()
+
+
+def check_reason(text: str, minimum: int, record: str) -> str:
+    """Return the reason, trimmed; refuse one that is too short or says nothing (P11-10-e.7)."""
+    reason = " ".join(text.split())
+    letters = {c for c in reason.casefold() if c.isalnum()}
+    if len(reason) < minimum or len(letters) < 4 or reason.casefold() in _REASONLESS:
+        raise Invalid("REASON", record=record, n=minimum, text=reason[:60])
+    if len(reason) > 4000:
+        raise Invalid("TOO_LARGE", record=record, what="The reason", size=len(reason), limit=4000)
+    return reason
+
+
+class _Deciding:
+    def __init__(self, request: Request, facts: Facts) -> None:
+        self.request, self.facts = request, facts
+        self.definition, self.type = request.definition, request.definition.type
+        self.change, self.person = request.change, request.context.person
+        self.machine = request.context.auth in MACHINES
+        self.record = facts.record
+        self.label = self.record.label if self.record else self.type.title.lower()
+        self.sandbox = self._is_sandbox()
+
+    # --- acts ----------------------------------------------------------------------------------
+
+    def create(self) -> Decision:
+        making = self.type.create
+        if making.consequence and not making.who:
+            raise Refused("SEQ_STATE", record=self.label, state="made only by another act", action="create",
+                          states="that act")
+        role = self._role(making.who, "create")
+        if self.request.previous is not None:
+            self._require_new_revision(self.request.previous)
+        fields = self._fields({}, None, making.state)
+        content = self._content(None, making.state, fields, "create", True, making.signature)
+        return self._finish(content, making.requires, making.effects, making.signature, role, making.reason)
+
+    def edit(self) -> Decision:
+        row, editing = self._row(), self.type.edit
+        self._require_version(row)
+        if editing is None or row.state not in editing.states:
+            raise Refused("LOCKED", record=row.number, v=row.revision or row.version, state=row.state)
+        role = self._who(editing.who, editing.persons, "edit", row)
+        fields = self._fields(row.fields, None, row.state)
+        if fields == row.fields:
+            raise Invalid("VAL_FORM", record=row.label, field="the change", expected="at least one new value",
+                          found="what is already there")
+        content = self._content(row, row.state, fields, "edit", True, None)
+        return self._finish(content, editing.requires, (), None, role, editing.reason)
+
+    def transition(self) -> Decision:
+        row = self._row()
+        found = self.definition.acts.get(self.change.act)
+        if found is None or found.consequence:
+            raise Refused("SEQ_STATE", record=row.label, state=row.state, action=self.change.act,
+                          states="another act" if found else "no state: the act does not exist")
+        self._require_version(row)
+        role = self._who(found.who, found.persons, found.label.lower(), row)
+        self._require_state(found, row)
+        if row.blockers and not found.to.startswith(("reject", "abort", "fail", "cancel")):
+            raise Refused("HOLD", record=row.label, hold=row.blockers[0].number, reason=row.blockers[0].reason,
+                          action=found.label.lower())
+        if not self.sandbox:
+            names = (*found.independent_of, *(found.signature.independent_of if found.signature else ()))
+            authority.require_independence(self.definition, names, self.facts, self.person, found.label, row.label)
+        fields = self._fields(row.fields, found.fields, found.to or row.state)
+        content = self._content(row, found.to or row.state, fields, found.name, found.touches or bool(found.fields),
+                                found.signature)
+        return self._finish(content, found.requires, found.effects, found.signature, role, found.reason)
+
+    # --- who -----------------------------------------------------------------------------------
+
+    def _role(self, who: tuple[str, ...], action: str) -> str:
+        if self.sandbox and not self.machine:
+            return self._role_in_sandbox()
+        return authority.require_role(self.facts, self.person, who, action, self.label)
+
+    def _role_in_sandbox(self) -> str:
+        held = authority.roles_held(self.facts, self.person)
+        if not held:
+            raise Refused("AUTH_ROLE", record=self.label, role="any role", action=self.change.act, roles="none")
+        return sorted(held)[0]
+
+    def _who(self, who: tuple[str, ...], people: tuple[str, ...], action: str, row: Row) -> str:
+        for name in people:
+            if self.person in authority.persons(self.definition, name, self.facts, SELF, row):
+                return name
+        if people and not who:
+            raise Refused("AUTH_ROLE", record=row.label, role=" or ".join(people), action=action,
+                          roles=", ".join(sorted(authority.roles_held(self.facts, self.person))) or "none")
+        return self._role(who, action)
+
+    # --- sequence ------------------------------------------------------------------------------
+
+    def _row(self) -> Row:
+        assert self.record is not None  # noqa: S101 -- decide() refuses before
+        return self.record
+
+    def _require_version(self, row: Row) -> None:
+        expected = self.change.expected_version
+        if expected is None and not self.machine:
+            raise Invalid("VAL_REQ", record=row.label, field="expected_version", state="an existing record is changed")
+        if expected is not None and expected != row.version:
+            raise Conflict("SIG_STALE", record=row.label, time=row.changed_at, v=row.version)
+
+    def _require_state(self, found: w.Transition, row: Row) -> None:
+        allowed = expand(self.definition, found.from_)
+        if row.state in allowed:
+            return
+        if self.definition.state(row.state).terminal and found.fields:
+            raise Refused("LOCKED", record=row.number, v=row.revision or row.version, state=row.state)
+        raise Refused("SEQ_STATE", record=row.label, state=row.state, action=found.label.lower(),
+                      states=" or ".join(allowed), allowed=list(allowed))
+
+    def _require_new_revision(self, previous: Row) -> None:
+        if not self.type.revisions:
+            raise Refused("SEQ_STATE", record=previous.label, state=previous.state, action="new version",
+                          states="types that have versions")
+        if not self.definition.state(previous.state).locked:
+            raise Refused("SEQ_STATE", record=previous.label, state=previous.state, action="new version",
+                          states=" or ".join(s.name for s in self.type.states if s.locked))
+
+    # --- content -------------------------------------------------------------------------------
+
+    def _fields(self, base: dict[str, Any], permitted: tuple[str, ...] | None, state: str) -> dict[str, Any]:
+        """Return the fields after the act; ``permitted`` restricts which may be given (None: by source)."""
+        normalise = Normaliser(self.request.catalogue, self.definition, self.request.found,
+                               today=self.facts.today, sandbox=self.sandbox)
+        fields = dict(base)
+        for name, value in self.change.fields.items():
+            self._require_settable(name, permitted, normalise)
+            if value is None:
+                fields.pop(name, None)
+            else:
+                fields[name] = normalise.field(name, value)
+            self._require_mutable(name, base, fields, normalise)
+        self._defaults(fields)
+        normalise.problems += self._missing(fields, state)
+        raise_problems(normalise.problems, self.label)
+        return fields
+
+    def _require_settable(self, name: str, permitted: tuple[str, ...] | None, normalise: Normaliser) -> None:
+        declared = self.type.fields.get(name)
+        if declared is None:
+            return
+        if permitted is not None and name not in permitted:
+            normalise.problems.append(Problem("VAL_FORM", name, {"expected": "left as it is in this act",
+                                                                 "found": "a value"}))
+        elif declared.source != "typed" and not self.machine:
+            normalise.problems.append(Problem("VAL_FORM", name, {"expected": f"filled by {declared.source}",
+                                                                 "found": "a typed value"}))
+
+    def _require_mutable(self, name: str, base: dict[str, Any], after: dict[str, Any], normalise: Normaliser) -> None:
+        declared = self.type.fields.get(name)
+        if declared is None or self.record is None or normalise.problems:
+            return
+        if self.record.state in declared.immutable_at and base.get(name) != after.get(name):
+            raise Refused("LOCKED", record=self.record.number, v=self.record.revision or self.record.version,
+                          state=f"{self.record.state}, so '{declared.label}' is fixed")
+
+    def _defaults(self, fields: dict[str, Any]) -> None:
+        if self.record is None:
+            for name, declared in self.type.fields.items():
+                if declared.default is not None:
+                    fields.setdefault(name, declared.default)
+
+    def _missing(self, fields: dict[str, Any], state: str) -> list[Problem]:
+        filled = {e.field for e in self._effects() if isinstance(e, w.Set | w.Compute | w.Gather)}
+        return [
+            Problem("VAL_REQ", name, {"state": state.replace("_", " "), "label": declared.label})
+            for name, declared in self.type.fields.items()
+            if name not in fields and name not in filled and (declared.required or state in declared.required_at)
+        ]
+
+    def _effects(self) -> tuple[w.Effect, ...]:
+        if self.change.act == "create":
+            return self.type.create.effects
+        found = self.definition.acts.get(self.change.act)
+        return found.effects if found else ()
+
+    def _content(self, row: Row | None, state: str, fields: dict[str, Any], act: str, touches: bool,
+                 signature: w.Signature | None) -> dict[str, Any]:
+        if row is not None:
+            content = dict(row.content)
+        else:
+            content = {
+                "type": self.type.name, "number": self.request.ids.number, "gxp": self._gxp(),
+                "created_at": self.facts.now, "created_by": self.person,
+            }
+            if self.type.revisions:
+                content["revision"] = (self.request.previous.revision if self.request.previous else 0) + 1
+            if self.sandbox:
+                content["sandbox"] = True
+        people = {k: list(v) for k, v in (row.people if row else {}).items()}
+        names = [act, *(["touched"] if touches else []), *([f"signed_{signature.meaning}"] if signature else [])]
+        for name in names:
+            if self.person not in people.setdefault(name, []):
+                people[name].append(self.person)
+        content |= {"state": state, "fields": fields, "people": people, "title": title_of(self.type, fields)}
+        return content
+
+    def _gxp(self) -> str:
+        return "none" if self.sandbox else self.type.gxp
+
+    def _is_sandbox(self) -> bool:
+        if self.record is not None:
+            return bool(self.record.content.get("sandbox"))
+        mark = self.type.sandbox
+        if mark is None:
+            return False
+        if not mark.path:
+            return bool(self.change.fields.get(mark.field) == mark.value)
+        rows = self.facts.rows("/".join((SELF, *mark.path)))
+        return any(r.fields.get(mark.field) == mark.value for r in rows)
+
+    # --- the rest ------------------------------------------------------------------------------
+
+    def _finish(self, content: dict[str, Any], requires: tuple[w.Guard, ...], effects: tuple[w.Effect, ...],
+                signature: w.Signature | None, role: str, reason: w.Reason | None) -> Decision:
+        row = self.record
+        text = check_reason(self.change.reason, reason.minimum, self.label) if reason else self.change.reason.strip()
+        draft = Draft(self.definition, row.uid if row else self.request.ids.uid, self.change.act,
+                      row.version + 1 if row else 1, row, content, text,
+                      signature=None if self.sandbox else signature)
+        scene = guards.Scene(self.request.catalogue, self.facts, SELF, row, content["fields"], self.person,
+                             self.change.act)
+        asked = () if self.sandbox else requires
+        guards.raise_unmet(guards.unmet(asked, scene), self.label, self.change.act.replace("_", " "))
+        outcome = _Effects(self.request, self.facts, self.person)
+        draft = outcome.apply(draft, effects, SELF)
+        return self._decision(draft, outcome, role)
+
+    def _decision(self, draft: Draft, outcome: _Effects, role: str) -> Decision:
+        written = {draft.uid} | {d.uid for d in outcome.drafts}
+        reads, counted = _looked_at(self.facts, written)
+        drafts = [draft, *outcome.drafts, *(d for _, d in outcome.creates)]
+        changed = _scopes(self.request.catalogue, drafts)
+        scopes = tuple(sorted({**dict.fromkeys(changed), **counted}.items()))
+        return Decision(draft, tuple(outcome.drafts), tuple(outcome.creates), reads, scopes, role, draft.signature)
+
+
+def expand(definition: Definition, states: tuple[str, ...]) -> tuple[str, ...]:
+    """Return states with ``*live`` replaced by every state that is not terminal."""
+    if "*live" not in states:
+        return states
+    return tuple(s.name for s in definition.type.states if not s.terminal)
+
+
+def title_of(declared: w.Type, fields: dict[str, Any]) -> str:
+    """Return what people read beside the number, from the declared title field."""
+    value = fields.get(declared.title_field, "")
+    if isinstance(value, dict):
+        return str(value.get("number") or value.get("name") or "")
+    return str(value)[:200]
+
+
+def _looked_at(facts: Facts, written: set[str]) -> tuple[tuple[tuple[str, str, int], ...], dict[int, int]]:
+    """Return the rows looked at but not written, and the counter of every scope counted."""
+    reads: dict[tuple[str, str], int] = {}
+    counted: dict[int, int] = {}
+    for name, rows in facts.reads.items():
+        base, marker, child = name.partition("<")
+        if not marker:
+            reads |= {(r.type, r.uid): r.seq for r in rows if r.uid not in written}
+            continue
+        kind, _, child_field = child.partition(".")
+        for target in facts.rows(base):
+            key = scope_key(kind, child_field, target.uid)
+            counted[key] = facts.scopes.get(str(key), 0)
+    reads |= {(d.type, d.uid): d.seq for d in facts.documents if d.uid not in written}
+    return tuple(sorted((t, u, s) for (t, u), s in reads.items())), counted
+
+
+def scope_key(child: str, child_field: str, target: str) -> int:
+    """Return the advisory lock key of "records of ``child`` whose ``child_field`` links to ``target``"."""
+    digest = hashlib.sha256(f"{child}.{child_field}>{target}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
+
+
+def _scopes(catalogue: Catalogue, drafts: list[Draft]) -> set[int]:
+    """Return the scopes whose counted records these drafts change."""
+    keys: set[int] = set()
+    for draft in drafts:
+        for child, child_field in catalogue.counted:
+            if child == draft.definition.name:
+                keys |= {scope_key(child, child_field, uid) for uid in _link_uids(draft.fields, child_field)}
+    return keys
+
+
+def _link_uids(fields: dict[str, Any], name: str) -> set[str]:
+    table, _, column = name.partition(".")
+    value = fields.get(table)
+    items = value if isinstance(value, list) else [value]
+    links = [i.get(column) if column and isinstance(i, dict) else i for i in items]
+    return {str(link["uid"]) for link in links if isinstance(link, dict) and "uid" in link}
+
+
+class _Effects:
+    """Applies effects; collects the drafts of consequences in the order they will be written."""
+
+    def __init__(self, request: Request, facts: Facts, person: str) -> None:
+        self._request, self._facts, self._person = request, facts, person
+        self.drafts: list[Draft] = []
+        self.creates: list[tuple[w.Create, Draft]] = []
+        self._seen: set[str] = set()
+
+    def apply(self, draft: Draft, effects: tuple[w.Effect, ...], base: str) -> Draft:
+        """Return the draft with its own effects applied; consequences go to ``drafts``."""
+        if draft.uid in self._seen:
+            raise EnvironmentFault("ENVIRONMENT", what=f"the effects of {draft.act}", expected="one act per record",
+                                   found=f"two on {draft.number}", remedy="Correct the declaration.")
+        self._seen.add(draft.uid)
+        for effect in effects:
+            draft = self._own(draft, effect, base)
+        for effect in effects:
+            self._other(draft, effect, base)
+        return draft
+
+    def _scene(self, draft: Draft, base: str) -> guards.Scene:
+        return guards.Scene(self._request.catalogue, self._facts, base, draft.base, draft.fields, self._person,
+                            draft.act)
+
+    def _own(self, draft: Draft, effect: w.Effect, base: str) -> Draft:
+        if isinstance(effect, w.Set):
+            value = self._value(effect.value, draft, base)
+            return draft if value is None else _with_field(draft, effect.field, value)
+        if isinstance(effect, w.Compute):
+            value = guards.ask_rule(effect.rule, self._scene(draft, base))
+            return draft if value is None else _with_field(draft, effect.field, value)
+        if isinstance(effect, w.Gather):
+            return _with_field(draft, effect.field, self._request.gathered[effect.field])
+        if isinstance(effect, w.Snapshot):
+            rows = self._scene(draft, base).rows(effect.path)
+            if rows:
+                copy = {"link": rows[0].link(), "content": rows[0].content}
+                return replace(draft, snapshot={**(draft.snapshot or {}), effect.name: copy})
+        return draft
+
+    def _value(self, value: w.Value, draft: Draft, base: str) -> Any:
+        sources: dict[str, Callable[[], Any]] = {
+            "literal": lambda: value.literal, "actor": lambda: self._actor_link(), "now": lambda: self._facts.now,
+            "today": lambda: self._facts.today,
+            "path": lambda: next(iter(self._scene(draft, base).values(value.path)), None),
+        }
+        return sources[value.of]()
+
+    def _actor_link(self) -> dict[str, str]:
+        row = next((a for a in self._facts.authority if a.person == self._person and a.kind in ("account", "device")))
+        return {"type": str(row.data.get("type", "")), "uid": self._person, "number": str(row.data.get("number", ""))}
+
+    def _other(self, draft: Draft, effect: w.Effect, base: str) -> None:
+        if isinstance(effect, w.Do):
+            name = "/".join((base, *effect.path))
+            for row in self._facts.rows(name):
+                self._do(row, effect, name)
+        elif isinstance(effect, w.Supersede) and draft.revision > 1:
+            for row in self._facts.rows("effective"):
+                if row.uid != draft.uid and row.state in draft.definition.effective_states:
+                    self._do(row, w.Do((), effect.act), "effective")
+        elif isinstance(effect, w.Create):
+            self.creates.append((effect, self._created(draft, effect, base)))
+
+    def _do(self, row: Row, effect: w.Do, name: str) -> None:
+        definition = self._request.catalogue[row.type]
+        found = definition.acts[effect.act]
+        if row.state in effect.unless:
+            return
+        if row.state not in expand(definition, found.from_):
+            raise Refused("SEQ_STATE", record=row.label, state=row.state, action=found.label.lower(),
+                          states=" or ".join(found.from_))
+        if row.blockers:
+            raise Refused("HOLD", record=row.label, hold=row.blockers[0].number, reason=row.blockers[0].reason,
+                          action=found.label.lower())
+        people = {k: list(v) for k, v in row.people.items()}
+        people[found.name] = sorted({*people.get(found.name, ()), self._person})
+        content = {**row.content, "state": found.to or row.state, "people": people}
+        draft = Draft(definition, row.uid, found.name, row.version + 1, row, content)
+        guards.raise_unmet(guards.unmet(found.requires, self._scene(draft, name)), row.label, found.label.lower())
+        self.drafts.append(self.apply(draft, found.effects, name))
+
+    def _created(self, draft: Draft, effect: w.Create, base: str) -> Draft:
+        definition = self._request.catalogue[effect.type]
+        uid, number = self._request.ids.created[effect.type]
+        given = {n: self._value(v, draft, base) for n, v in effect.values.items()}
+        fields = {n: v for n, v in given.items() if v is not None}
+        for name, declared in definition.type.fields.items():
+            if declared.default is not None:
+                fields.setdefault(name, declared.default)
+        sandbox = bool(draft.content.get("sandbox"))
+        content: dict[str, Any] = {
+            "type": effect.type, "number": number, "gxp": "none" if sandbox else definition.type.gxp,
+            "created_at": self._facts.now, "created_by": self._person, "state": definition.type.create.state,
+            "fields": fields, "people": {"create": [self._person]}, "title": draft.number,
+        }
+        if sandbox:
+            content["sandbox"] = True
+        return Draft(definition, uid, "create", 1, None, content)
+
+
+def _with_field(draft: Draft, name: str, value: Any) -> Draft:
+    fields = {**draft.fields, name: value}
+    content = {**draft.content, "fields": fields, "title": title_of(draft.definition.type, fields)}
+    return replace(draft, content=content)

@@ -1,0 +1,185 @@
+"""Facts: what a decision may look at, planned ahead and read in one statement.
+
+Rules kept here:
+
+* Every record a guard, a person rule or an effect looks at is named in the plan, so that its
+  counter can be compared again under lock when the change is written.
+* A name in the plan is a path from ``self``: ``self/method/sop``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from coverslip.kernel import words as w
+from coverslip.kernel.definition import Catalogue, Definition, flatten
+from coverslip.kernel.rows import Authority, Row, row_from
+
+SELF = "self"
+MAX_DEPTH = 6
+
+
+@dataclass
+class Plan:
+    """Reads by name, in the order the store must resolve them."""
+
+    reads: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def path(self, base: str, path: w.Path) -> str:
+        """Plan the records at ``path`` from ``base``; return the name they will have."""
+        name = base
+        for step in path:
+            following = f"{name}/{step}"
+            self.reads.setdefault(following, {"as": following, "from": name, "path": step})
+            name = following
+        return name
+
+    def children(self, base: str, path: w.Path, child: str, child_field: str) -> str:
+        """Plan every record of type ``child`` whose ``child_field`` links to the record at ``path``."""
+        target = self.path(base, path)
+        name = f"{target}<{child}.{child_field}"
+        self.reads.setdefault(name, {"as": name, "inbound_to": target, "type": child, "field": child_field})
+        return name
+
+    def numbers(self, name: str, numbers: list[str]) -> None:
+        """Plan records by number: the effective revision, else the latest."""
+        self.reads.setdefault(name, {"as": name, "by_number": numbers})
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What was read. ``record`` is absent at creation; ``reads`` by plan name; times UTC.
+
+    ``documents`` are the versions in force that the actor's roles need training on; ``scopes`` the
+    counters of what was counted, by key.
+    """
+
+    now: str
+    session: dict[str, Any] | None
+    epoch: int
+    authority: tuple[Authority, ...]
+    record: Row | None
+    reads: Mapping[str, tuple[Row, ...]]
+    installation: dict[str, Any]
+    checkpoint: dict[str, Any]
+    clock: dict[str, Any]
+    documents: tuple[Row, ...] = ()
+    scopes: Mapping[str, int] = field(default_factory=dict)
+
+    def rows(self, name: str) -> tuple[Row, ...]:
+        """Rows under a plan name; ``self`` is the record acted on."""
+        if name == SELF:
+            return (self.record,) if self.record is not None else ()
+        return self.reads.get(name, ())
+
+    @property
+    def today(self) -> str:
+        """UTC date of reading."""
+        return self.now[:10]
+
+
+def facts_from(value: dict[str, Any], clock: dict[str, Any]) -> Facts:
+    """Build facts from the JSON shape the store returns."""
+    reads = {name: tuple(row_from(r) for r in rows) for name, rows in (value.get("reads") or {}).items()}
+    authority = tuple(
+        Authority(
+            str(a["person"]), str(a["kind"]), str(a.get("code") or ""), str(a.get("subject") or ""),
+            str(a.get("valid_from") or ""), str(a.get("valid_to") or ""), str(a.get("source") or ""),
+            a.get("data") or {},
+        )
+        for a in value.get("authority") or ()
+    )
+    record = row_from(value["record"]) if value.get("record") else None
+    return Facts(
+        value["now"], value.get("session"), int(value.get("epoch") or 0), authority, record, reads,
+        value.get("installation") or {}, value.get("checkpoint") or {}, clock,
+        tuple(row_from(r) for r in value.get("documents") or ()), value.get("scopes") or {},
+    )
+
+
+def plan_act(catalogue: Catalogue, definition: Definition, act: str) -> Plan:
+    """Plan everything ``act`` of a type looks at, consequences on other records included."""
+    plan = Plan()
+    _plan(plan, catalogue, definition, act, SELF, 0)
+    if definition.type.sandbox is not None:
+        plan.path(SELF, definition.type.sandbox.path)
+    return plan
+
+
+def _plan(plan: Plan, catalogue: Catalogue, definition: Definition, act: str, base: str, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        return
+    requires, effects, people = _parts(definition, act)
+    for guard in flatten(requires):
+        _plan_guard(plan, guard, base)
+    for name in people:
+        _plan_person(plan, definition.type.persons[name], base)
+    for effect in effects:
+        _plan_effect(plan, catalogue, definition, effect, base, depth)
+
+
+def _parts(definition: Definition, act: str) -> tuple[tuple[w.Guard, ...], tuple[w.Effect, ...], list[str]]:
+    declared = definition.type
+    if act == "create":
+        return declared.create.requires, declared.create.effects, []
+    if act == "edit":
+        return (declared.edit.requires, (), list(declared.edit.persons)) if declared.edit else ((), (), [])
+    found = definition.acts.get(act)
+    if found is None:
+        return (), (), []
+    people = [*found.persons, *found.independent_of, *(found.signature.independent_of if found.signature else ())]
+    return found.requires, found.effects, people
+
+
+def _plan_guard(plan: Plan, guard: w.Guard, base: str) -> None:
+    if isinstance(guard, w.Compare):
+        plan.path(base, guard.path[:-1])
+        plan.path(base, guard.other[:-1])
+    elif isinstance(guard, w.InDate):
+        plan.path(base, guard.path[:-1])
+    elif isinstance(guard, w.When):
+        plan.path(base, guard.condition.path[:-1])
+    elif isinstance(guard, w.Count | w.NoOpen):
+        plan.children(base, guard.path, guard.type, guard.field)
+        if isinstance(guard, w.Count):
+            plan.path(base, guard.limit[:-1])
+    elif isinstance(guard, w.Rule):
+        for path in guard.reads.values():
+            plan.path(base, path)
+        for path, child, child_field in guard.children.values():
+            plan.children(base, path, child, child_field)
+    else:
+        plan.path(base, guard.path)
+
+
+def _plan_person(plan: Plan, person: w.Person, base: str) -> None:
+    path = person.path
+    plan.path(base, path[:-1] if isinstance(person, w.PersonAt) else path)
+
+
+def _plan_effect(
+    plan: Plan, catalogue: Catalogue, definition: Definition, effect: w.Effect, base: str, depth: int
+) -> None:
+    if isinstance(effect, w.Snapshot | w.Gather):
+        plan.path(base, effect.path)
+    elif isinstance(effect, w.Set):
+        plan.path(base, effect.value.path[:-1])
+    elif isinstance(effect, w.Compute):
+        _plan_guard(plan, effect.rule, base)
+    elif isinstance(effect, w.Create):
+        for value in effect.values.values():
+            plan.path(base, value.path[:-1])
+    elif isinstance(effect, w.Do):
+        target = plan.path(base, effect.path)
+        for found in _targets(catalogue, definition, effect.path):
+            _plan(plan, catalogue, found, effect.act, target, depth + 1)
+
+
+def _targets(catalogue: Catalogue, definition: Definition, path: w.Path) -> list[Definition]:
+    found = [definition]
+    for step in path:
+        names = {n for d in found if step in d.link_fields for n in d.link_fields[step].types}
+        found = [catalogue[n] for n in sorted(names)]
+    return found
