@@ -1,0 +1,234 @@
+-- why: everything a decision reads, in one statement and one snapshot (DESIGN 4, SPIKE 2)
+-- beside: adds functions only; an earlier release calls its own
+-- locks: none on existing objects
+-- undo: a later migration replaces the functions
+
+set local role cs_owner;
+
+create function ops.iso(t timestamptz) returns text language sql immutable parallel safe as $$
+  select to_char(t at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+$$;
+
+create function ops.row_of(p_type text, p_uid uuid) returns jsonb language plpgsql stable
+set search_path = pg_catalog, pg_temp as $$
+declare r projection.record; holds jsonb := '[]'; b record;
+begin
+  select * into r from projection.record x where x.type = p_type and x.uid = p_uid;
+  if not found then return null; end if;
+  for b in select k.number, k.reason, k.holder_type, k.holder from projection.blocker k where k.target = p_uid order by k.number loop
+    holds := holds || jsonb_build_object('number', b.number, 'reason', b.reason, 'holder_type', b.holder_type, 'holder', b.holder);
+  end loop;
+  return jsonb_strip_nulls(jsonb_build_object(
+    'type', r.type, 'uid', r.uid, 'number', r.number, 'revision', r.revision, 'version', r.version, 'seq', r.seq, 'state', r.state,
+    'title', r.title, 'gxp', r.gxp, 'site', r.site, 'def', encode(r.def, 'hex'), 'leaf_hash', encode(r.leaf_hash, 'hex'),
+    'entry_id', r.entry_id, 'created_at', ops.iso(r.created_at), 'created_by', r.created_by, 'changed_at', ops.iso(r.changed_at),
+    'changed_by', r.changed_by)) || jsonb_build_object('content', r.content, 'blockers', holds);
+end $$;
+
+create function ops.authority_rows(p_person uuid, p_now timestamptz) returns jsonb language sql stable
+set search_path = pg_catalog, pg_temp as $$
+  select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+    'person', a.person, 'kind', a.kind, 'code', a.code, 'subject', a.subject, 'valid_from', ops.iso(a.valid_from),
+    'valid_to', ops.iso(a.valid_to), 'source_type', a.source_type, 'source', a.source)) || jsonb_build_object('data', a.data)
+    order by a.kind, a.code, a.source), '[]'::jsonb)
+  from projection.authority a
+  where a.person in (p_person, '00000000-0000-0000-0000-000000000000') and (a.valid_from is null or a.valid_from <= p_now) and (a.valid_to is null or a.valid_to > p_now)
+$$;
+
+create function ops.epoch_of(p_person uuid) returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
+  select coalesce((select sum(e.epoch) from ops.authority_epoch e
+                   where e.person in (p_person, '00000000-0000-0000-0000-000000000000')), 0)::bigint
+$$;
+
+-- A number alone means its effective revision, else the newest one.
+create function ops.find_number(p_number text, p_revision int) returns jsonb language plpgsql stable
+set search_path = pg_catalog, pg_temp as $$
+declare n record; found_row jsonb; best jsonb;
+begin
+  for n in select x.type, x.uid from projection.number x
+           where x.number = p_number and (p_revision is null or x.revision = p_revision) order by x.revision desc loop
+    found_row := ops.row_of(n.type, n.uid);
+    if best is null then best := found_row; end if;
+    if found_row ->> 'state' = 'effective' then return found_row; end if;
+  end loop;
+  return best;
+end $$;
+
+-- The links found at a path: objects give their key, tables and lists give each of their rows.
+create function ops.links_at(p_fields jsonb, p_path text) returns setof jsonb language sql immutable
+set search_path = pg_catalog, pg_temp as $$
+  select x from jsonb_path_query(p_fields, ('lax $."' || replace(p_path, '.', '"."') || '"[*]')::jsonpath) x
+  where jsonb_typeof(x) = 'object' and x ? 'uid' and x ? 'type'
+$$;
+
+create function ops.read_linked(p_sources jsonb, p_path text) returns jsonb language plpgsql stable
+set search_path = pg_catalog, pg_temp as $$
+declare out jsonb := '[]'; seen uuid[] := '{}'; source jsonb; l jsonb; u uuid; r jsonb;
+begin
+  for source in select jsonb_array_elements(p_sources) loop
+    for l in select ops.links_at(source, p_path) loop
+      u := (l ->> 'uid')::uuid;
+      if not u = any(seen) then
+        seen := seen || u;
+        r := ops.row_of(l ->> 'type', u);
+        if r is not null then out := out || r; end if;
+      end if;
+    end loop;
+  end loop;
+  return out;
+end $$;
+
+create function ops.read_inbound(p_targets jsonb, p_type text, p_field text, p_limit int) returns jsonb language plpgsql stable
+set search_path = pg_catalog, pg_temp as $$
+declare out jsonb := '[]'; t jsonb; l record;
+begin
+  for t in select jsonb_array_elements(p_targets) loop
+    for l in select distinct k.from_uid from projection.link k
+             where k.to_uid = (t ->> 'uid')::uuid and k.from_type = p_type and (p_field is null or k.field = p_field)
+             order by 1 limit p_limit loop
+      out := out || ops.row_of(p_type, l.from_uid);
+    end loop;
+  end loop;
+  return out;
+end $$;
+
+-- where: {"field": value}; a uuid is looked up among the links of that field, anything else among the field's own values.
+create function ops.read_by_type(p_type text, p_where jsonb, p_states jsonb, p_limit int) returns jsonb language plpgsql stable
+set search_path = pg_catalog, pg_temp as $$
+declare out jsonb := '[]'; k text; v jsonb; plain jsonb := '{}'; linked jsonb := '{}'; u uuid; l record;
+begin
+  for k, v in select * from jsonb_each(coalesce(p_where, '{}'::jsonb)) loop
+    if v #>> '{}' ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' then
+      linked := linked || jsonb_build_object(k, v);
+    else
+      plain := plain || jsonb_build_object(k, v);
+    end if;
+  end loop;
+  if linked <> '{}'::jsonb then
+    for l in select k1.from_uid from projection.link k1
+             where k1.from_type = p_type
+               and k1.field = (select min(key) from jsonb_object_keys(linked) key)
+               and k1.to_uid = (linked ->> (select min(key) from jsonb_object_keys(linked) key))::uuid
+             order by k1.from_uid loop
+      if not exists (select 1 from jsonb_each_text(linked) w where not exists (
+             select 1 from projection.link k2 where k2.from_uid = l.from_uid and k2.field = w.key and k2.to_uid = w.value::uuid))
+         and exists (select 1 from projection.record r where r.type = p_type and r.uid = l.from_uid
+                     and (p_states is null or p_states ? r.state) and r.content -> 'fields' @> plain) then
+        out := out || ops.row_of(p_type, l.from_uid);
+        exit when jsonb_array_length(out) >= p_limit;
+      end if;
+    end loop;
+    return out;
+  end if;
+  for u in select r.uid from projection.record r
+           where r.type = p_type and (p_states is null or p_states ? r.state)
+             and (plain = '{}'::jsonb or r.content -> 'fields' @> plain)
+           order by r.number, r.revision limit p_limit loop
+    out := out || ops.row_of(p_type, u);
+  end loop;
+  return out;
+end $$;
+
+create function ops.facts_read(p jsonb) returns jsonb language plpgsql stable
+set search_path = pg_catalog, pg_temp as $$
+declare
+  now timestamptz := clock_timestamp(); out jsonb; rec jsonb; sess jsonb; actor uuid; reads jsonb := '{}'; rd jsonb; got jsonb; src jsonb;
+  proposed jsonb := coalesce(p -> 'proposed', '{}'); lim int; x text; people jsonb := '{}'; counters jsonb := '{}'; name text;
+begin
+  out := jsonb_build_object('now', ops.iso(now));
+  if p ->> 'session' is not null then
+    select jsonb_strip_nulls(to_jsonb(s) - array['token_hash', 'opened_at', 'expires_at', 'ended_at', 'seen_at'] ||
+           jsonb_build_object('opened_at', ops.iso(s.opened_at), 'expires_at', ops.iso(s.expires_at), 'ended_at', ops.iso(s.ended_at),
+                              'seen_at', ops.iso(s.seen_at), 'live', s.ended_at is null and s.expires_at > now)), s.person
+      into sess, actor from ops.session s where s.session = (p ->> 'session')::uuid;
+    if sess is not null then
+      out := out || jsonb_build_object('session', sess, 'epoch', ops.epoch_of(actor), 'authority', ops.authority_rows(actor, now));
+    end if;
+  end if;
+  if not out ? 'epoch' then out := out || '{"epoch": 0, "authority": []}'; end if;
+
+  if p -> 'record' ->> 'uid' is not null then
+    rec := ops.row_of(p -> 'record' ->> 'type', (p -> 'record' ->> 'uid')::uuid);
+  elsif p -> 'record' ->> 'number' is not null then
+    rec := ops.find_number(p -> 'record' ->> 'number', (p -> 'record' ->> 'revision')::int);
+  end if;
+  if rec is not null then out := out || jsonb_build_object('record', rec); end if;
+
+  for rd in select jsonb_array_elements(coalesce(p -> 'reads', '[]')) loop
+    name := rd ->> 'as';
+    lim := least(coalesce((rd ->> 'limit')::int, 10000), 10000);
+    if rd ? 'inbound_to' then
+      src := case when rd ->> 'inbound_to' = 'self' then case when rec is null then '[]' else jsonb_build_array(rec) end
+                  else coalesce(reads -> (rd ->> 'inbound_to'), '[]') end;
+      got := ops.read_inbound(src, rd ->> 'type', rd ->> 'field', lim);
+    elsif rd ? 'by_number' then
+      got := '[]';
+      for x in select jsonb_array_elements_text(rd -> 'by_number') loop
+        src := ops.find_number(x, null);
+        if src is not null then got := got || src; end if;
+      end loop;
+    elsif rd ? 'uids' then
+      got := '[]';
+      for src in select jsonb_array_elements(rd -> 'uids') loop
+        src := ops.row_of(src ->> 'type', (src ->> 'uid')::uuid);
+        if src is not null then got := got || src; end if;
+      end loop;
+    elsif rd ? 'by_type' or rd ? 'type' then
+      got := ops.read_by_type(coalesce(rd ->> 'by_type', rd ->> 'type'), rd -> 'where', rd -> 'states', lim);
+    elsif rd ->> 'from' = 'self' then
+      -- A proposed value stands in for the stored one; an absent one leaves it.
+      src := coalesce(rec -> 'content' -> 'fields', '{}') || proposed;
+      got := ops.read_linked(jsonb_build_array(src), rd ->> 'path');
+    else
+      select coalesce(jsonb_agg(e -> 'content' -> 'fields'), '[]') into src
+        from jsonb_array_elements(coalesce(reads -> (rd ->> 'from'), '[]')) e;
+      got := ops.read_linked(src, rd ->> 'path');
+    end if;
+    reads := reads || jsonb_build_object(name, got);
+  end loop;
+  out := out || jsonb_build_object('reads', reads);
+
+  if p ? 'persons' then
+    for x in select distinct jsonb_array_elements_text(p -> 'persons') loop
+      people := people || jsonb_build_object(x, jsonb_build_object(
+        'epoch', ops.epoch_of(x::uuid), 'authority', ops.authority_rows(x::uuid, now)));
+    end loop;
+    out := out || jsonb_build_object('persons', people);
+  end if;
+  if p ? 'scopes' then
+    for x in select jsonb_array_elements_text(p -> 'scopes') loop
+      counters := counters || jsonb_build_object(x, coalesce((select s.seq from ops.scope s where s.scope = x::bigint), 0));
+    end loop;
+    out := out || jsonb_build_object('scopes', counters);
+  end if;
+  if p ? 'streams' then
+    counters := '{}';
+    for x in select jsonb_array_elements_text(p -> 'streams') loop
+      select jsonb_build_object('version', s.version, 'leaf_hash', encode(s.leaf_hash, 'hex')) into src
+        from projection.stream s where s.stream = x::uuid;
+      if found then counters := counters || jsonb_build_object(x, src); end if;
+    end loop;
+    out := out || jsonb_build_object('streams', counters);
+  end if;
+
+  select jsonb_build_object('size', c.size, 'root', encode(c.root, 'hex')) into src
+    from ledger.checkpoint c where c.log_id = 1 order by c.size desc limit 1;
+  if found then out := out || jsonb_build_object('checkpoint', src); end if;
+  select jsonb_build_object('origin', i.origin, 'use', i.use, 'uuid', i.uuid, 'created_at', ops.iso(i.created_at),
+                            'version', coalesce(s.version, 0)) ||
+         case when s.leaf_hash is null then '{}'::jsonb else jsonb_build_object('leaf_hash', encode(s.leaf_hash, 'hex')) end
+    into src from ops.installation i left join projection.stream s on s.stream = i.uuid where i.log_id = 1;
+  if found then out := out || jsonb_build_object('installation', src); end if;
+  return out;
+end $$;
+
+create function ops.facts(p jsonb) returns jsonb language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp as $$
+declare out jsonb;
+begin
+  select ops.facts_read(p) into out;
+  if p ->> 'number' is not null then
+    out := out || jsonb_build_object('number', ops.next_number(p ->> 'number'));
+  end if;
+  return out;
+end $$;

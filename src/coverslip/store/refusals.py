@@ -1,0 +1,28 @@
+"""What the database refuses, as errors of the catalogue.
+
+Rules kept here: SQLSTATEs CS001 to CS011 are Coverslip's own and mean one thing each; everything else
+that stops a commit is TRAIL_UNAVAILABLE, because then nothing was written.
+"""
+
+from __future__ import annotations
+
+import json
+
+from coverslip.errors import Conflict, CoverslipError, EnvironmentFault, Invalid, Refused
+
+_RETRY = {"40001", "40P01"}
+
+
+def from_state(state: str, message: str, detail: str, constraint: str = "") -> CoverslipError:
+    """Return the error behind SQLSTATE ``state``; the caller chains the database's own."""
+    if state in _RETRY or (state == "23505" and constraint == "entry_record_id_version_key"):
+        return Conflict("SIG_STALE", record=detail if state == "40001" else "", time="this moment", v="again")
+    if state == "CS001":
+        return Refused("AUTH_REQUIRED")
+    if state == "CS002":
+        return Invalid("IDEMPOTENCY", key=detail)
+    if state == "CS003":
+        return Invalid("DUP", **json.loads(detail))
+    if state == "CS004":
+        return Refused("CLOCK", offset=detail)
+    return EnvironmentFault("TRAIL_UNAVAILABLE", why=f"{state} {message}".strip())
