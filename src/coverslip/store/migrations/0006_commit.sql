@@ -6,12 +6,12 @@
 set local role cs_owner;
 
 -- SQLSTATE CS001 session, CS002 idempotency, CS003 duplicate, CS004 clock, CS009 malformed call, 40001 changed meanwhile.
-create function ops.changed(p_what text) returns void language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+create function ops.changed(p_what text) returns void language plpgsql immutable as $$
 begin
   raise exception 'changed meanwhile: %', p_what using errcode = '40001', detail = p_what;
 end $$;
 
-create function ops.number_of(p_uid uuid) returns text language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+create function ops.number_of(p_uid uuid) returns text language plpgsql stable as $$
 declare found text;
 begin
   select n.number into found from projection.number n where n.uid = p_uid;
@@ -19,12 +19,12 @@ begin
 end $$;
 
 -- Sorted, comparable form of the authority rows a record confers.
-create function projection.authority_of(p_source uuid) returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
+create function projection.authority_of(p_source uuid) returns jsonb language sql stable as $$
   select coalesce(jsonb_agg(jsonb_build_array(person, kind, code, subject, valid_from, valid_to, data)
                             order by person, kind, code, subject, valid_from, valid_to, data), '[]'::jsonb)
   from projection.authority where source = p_source
 $$;
-create function projection.authority_wanted(p_rows jsonb) returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
+create function projection.authority_wanted(p_rows jsonb) returns jsonb language sql stable as $$
   select coalesce(jsonb_agg(jsonb_build_array(person, kind, code, subject, valid_from, valid_to, coalesce(data, '{}'::jsonb))
                             order by person, kind, code, subject, valid_from, valid_to, coalesce(data, '{}'::jsonb)), '[]'::jsonb)
   from jsonb_to_recordset(coalesce(p_rows, '[]'::jsonb)) as w(
@@ -32,9 +32,15 @@ create function projection.authority_wanted(p_rows jsonb) returns jsonb language
 $$;
 
 create function projection.put_links(p_type text, p_uid uuid, p_links jsonb, p_first boolean) returns void
-language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+language plpgsql volatile as $$
 begin
-  if not p_first then
+  if not p_first and exists (select 1 from projection.link l where l.from_uid = p_uid) then
+    if (select coalesce(jsonb_agg(jsonb_build_array(l.field, l.to_uid, l.to_version) order by l.field, l.to_uid), '[]'::jsonb)
+          from projection.link l where l.from_uid = p_uid)
+       = (select coalesce(jsonb_agg(jsonb_build_array(w.field, w.uid, w.version) order by w.field, w.uid), '[]'::jsonb)
+          from jsonb_to_recordset(coalesce(p_links, '[]'::jsonb)) as w(field text, uid uuid, version int)) then
+      return;
+    end if;
     delete from projection.link l where l.from_uid = p_uid and not exists (
       select 1 from jsonb_to_recordset(coalesce(p_links, '[]'::jsonb)) as w(field text, uid uuid, version int)
       where w.field = l.field and w.uid = l.to_uid and w.version is not distinct from l.to_version);
@@ -48,7 +54,7 @@ begin
 end $$;
 
 create function projection.put_unique(p_uid uuid, p_values jsonb, p_first boolean) returns void
-language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+language plpgsql volatile as $$
 declare w record; holder uuid;
 begin
   if not p_first then
@@ -73,7 +79,7 @@ end $$;
 
 -- A hold appearing or going changes what guards of its target see: the target's seq moves under its exclusive lock.
 create function projection.put_blocks(p_type text, p_uid uuid, p_number text, p_blocks jsonb) returns void
-language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+language plpgsql volatile as $$
 declare b record; wanted jsonb := coalesce(p_blocks, '[]'::jsonb);
 begin
   if jsonb_typeof(wanted) = 'object' then wanted := jsonb_build_array(wanted); end if;
@@ -98,7 +104,7 @@ end $$;
 
 -- Rows that appear, go or change move the epoch of everyone they name, so that cached authority is refused at once.
 create function projection.put_authority(p_type text, p_uid uuid, p_rows jsonb) returns void
-language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+language plpgsql volatile as $$
 declare old jsonb := projection.authority_of(p_uid); new jsonb := projection.authority_wanted(p_rows); p uuid;
 begin
   if old = new then return; end if;
@@ -115,8 +121,10 @@ end $$;
 -- Step 1: time, session, authority. Epoch rows are taken in person order, exclusively where this command will move them.
 create function ops.check_actor(p_actor uuid, p_session uuid, p_epoch bigint, p_valid_until timestamptz, p_at timestamptz,
                                 p_streams uuid[], p_projections jsonb) returns void
-language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
-declare now timestamptz := clock_timestamp(); s record; p record; epoch bigint; total bigint := 0;
+language plpgsql volatile as $$
+declare
+  now timestamptz := clock_timestamp(); s record; p record; epoch bigint; total bigint := 0;
+  nobody constant uuid := '00000000-0000-0000-0000-000000000000';
 begin
   if abs(extract(epoch from now - p_at)) > 5 then
     raise exception 'application time is away from database time' using errcode = 'CS004', detail = (p_at - now)::text;
@@ -128,10 +136,20 @@ begin
     end if;
   end if;
   if p_valid_until is not null and p_valid_until <= now then perform ops.changed('authority'); end if;
+  if not exists (select 1 from projection.authority a where a.source = any(p_streams))
+     and not jsonb_path_exists(p_projections, '$[*].authority') then
+    if p_epoch is not null then
+      select e.epoch into epoch from ops.authority_epoch e where e.person = nobody for share;
+      total := coalesce(epoch, 0);
+      select e.epoch into epoch from ops.authority_epoch e where e.person = p_actor for share;
+      if total + coalesce(epoch, 0) <> p_epoch then perform ops.changed('authority'); end if;
+    end if;
+    return;
+  end if;
   for p in
     select q.person, bool_or(q.moves) as moves from (
       -- Rows of the nil person hold for everybody (an effective policy), so their epoch counts for each actor.
-      select x as person, false as moves from unnest(array[p_actor, '00000000-0000-0000-0000-000000000000'::uuid]) x
+      select x as person, false as moves from unnest(array[p_actor, nobody]) x
         where p_epoch is not null
       union all select a.person, true from projection.authority a where a.source = any(p_streams)
       union all select (r ->> 'person')::uuid, true
@@ -143,14 +161,14 @@ begin
     else
       select e.epoch into epoch from ops.authority_epoch e where e.person = p.person for share;
     end if;
-    if p.person in (p_actor, '00000000-0000-0000-0000-000000000000') then total := total + coalesce(epoch, 0); end if;
+    if p.person in (p_actor, nobody) then total := total + coalesce(epoch, 0); end if;
   end loop;
   if p_epoch is not null and total <> p_epoch then perform ops.changed('authority'); end if;
 end $$;
 
 create function ops.put_record(p_el jsonb, p_type text, p_uid uuid, p_ver int, p_prev bytea, p_entry bigint, p_hash bytea,
                                p_at timestamptz, p_actor uuid) returns void
-language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+language plpgsql volatile as $$
 declare head record; num text := p_el ->> 'number'; rev int := coalesce((p_el ->> 'revision')::int, 0);
 begin
   if p_ver = 1 then
@@ -179,13 +197,19 @@ begin
       where r.type = p_type and r.uid = p_uid;
   end if;
   perform projection.put_links(p_type, p_uid, p_el -> 'links', p_ver = 1);
-  if p_ver > 1 or p_el ? 'unique' then perform projection.put_unique(p_uid, p_el -> 'unique', p_ver = 1); end if;
-  if p_ver > 1 or p_el ? 'blocks' then perform projection.put_blocks(p_type, p_uid, num, p_el -> 'blocks'); end if;
-  if p_ver > 1 or p_el ? 'authority' then perform projection.put_authority(p_type, p_uid, p_el -> 'authority'); end if;
+  if p_el ? 'unique' or p_ver > 1 and exists (select 1 from projection.unique_value x where x.record = p_uid) then
+    perform projection.put_unique(p_uid, p_el -> 'unique', p_ver = 1);
+  end if;
+  if p_el ? 'blocks' or p_ver > 1 and exists (select 1 from projection.blocker x where x.holder = p_uid) then
+    perform projection.put_blocks(p_type, p_uid, num, p_el -> 'blocks');
+  end if;
+  if p_el ? 'authority' or p_ver > 1 and exists (select 1 from projection.authority x where x.source = p_uid) then
+    perform projection.put_authority(p_type, p_uid, p_el -> 'authority');
+  end if;
 end $$;
 
 create function ops.put_stream(p_kind text, p_stream uuid, p_ver int, p_prev bytea, p_hash bytea) returns void
-language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+language plpgsql volatile as $$
 declare head record;
 begin
   if p_ver = 1 then
@@ -204,7 +228,8 @@ create function ops.commit(
   p_scopes bigint[], p_scope_seqs bigint[], p_streams uuid[], p_kinds text[], p_vers int[], p_prevs bytea[], p_actors uuid[],
   p_abouts uuid[], p_leaves bytea[], p_admits bytea[], p_fixed_salts bytea[], p_fixed bytea[], p_erasable_salts bytea[],
   p_erasable bytea[], p_projections jsonb) returns jsonb
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 declare
   i int; seen bigint; el jsonb; v_id bigint; v_hash bytea; ids jsonb := '[]'; answer jsonb; before record; who uuid;
 begin

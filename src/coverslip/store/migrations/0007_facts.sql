@@ -5,28 +5,28 @@
 
 set local role cs_owner;
 
-create function ops.iso(t timestamptz) returns text language sql immutable parallel safe as $$
+create function ops.iso(t timestamptz) returns text language sql stable parallel safe as $$
   select to_char(t at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
 $$;
 
-create function ops.row_of(p_type text, p_uid uuid) returns jsonb language plpgsql stable
-set search_path = pg_catalog, pg_temp as $$
-declare r projection.record; holds jsonb := '[]'; b record;
+create function ops.row_of(p_type text, p_uid uuid) returns jsonb language plpgsql stable as $$
+declare r projection.record; holds jsonb := '[]'; b record; made jsonb;
 begin
   select * into r from projection.record x where x.type = p_type and x.uid = p_uid;
   if not found then return null; end if;
   for b in select k.number, k.reason, k.holder_type, k.holder from projection.blocker k where k.target = p_uid order by k.number loop
     holds := holds || jsonb_build_object('number', b.number, 'reason', b.reason, 'holder_type', b.holder_type, 'holder', b.holder);
   end loop;
-  return jsonb_strip_nulls(jsonb_build_object(
+  made := jsonb_build_object(
     'type', r.type, 'uid', r.uid, 'number', r.number, 'revision', r.revision, 'version', r.version, 'seq', r.seq, 'state', r.state,
-    'title', r.title, 'gxp', r.gxp, 'site', r.site, 'def', encode(r.def, 'hex'), 'leaf_hash', encode(r.leaf_hash, 'hex'),
+    'title', r.title, 'gxp', r.gxp, 'def', encode(r.def, 'hex'), 'leaf_hash', encode(r.leaf_hash, 'hex'),
     'entry_id', r.entry_id, 'created_at', ops.iso(r.created_at), 'created_by', r.created_by, 'changed_at', ops.iso(r.changed_at),
-    'changed_by', r.changed_by)) || jsonb_build_object('content', r.content, 'blockers', holds);
+    'changed_by', r.changed_by, 'content', r.content, 'blockers', holds);
+  if r.site is not null then made := made || jsonb_build_object('site', r.site); end if;
+  return made;
 end $$;
 
-create function ops.authority_rows(p_person uuid, p_now timestamptz) returns jsonb language sql stable
-set search_path = pg_catalog, pg_temp as $$
+create function ops.authority_rows(p_person uuid, p_now timestamptz) returns jsonb language sql stable as $$
   select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
     'person', a.person, 'kind', a.kind, 'code', a.code, 'subject', a.subject, 'valid_from', ops.iso(a.valid_from),
     'valid_to', ops.iso(a.valid_to), 'source_type', a.source_type, 'source', a.source)) || jsonb_build_object('data', a.data)
@@ -41,8 +41,7 @@ create function ops.epoch_of(p_person uuid) returns bigint language sql stable s
 $$;
 
 -- A number alone means its effective revision, else the newest one.
-create function ops.find_number(p_number text, p_revision int) returns jsonb language plpgsql stable
-set search_path = pg_catalog, pg_temp as $$
+create function ops.find_number(p_number text, p_revision int) returns jsonb language plpgsql stable as $$
 declare n record; found_row jsonb; best jsonb;
 begin
   for n in select x.type, x.uid from projection.number x
@@ -55,47 +54,71 @@ begin
 end $$;
 
 -- The links found at a path: objects give their key, tables and lists give each of their rows.
-create function ops.links_at(p_fields jsonb, p_path text) returns setof jsonb language sql immutable
-set search_path = pg_catalog, pg_temp as $$
+create function ops.links_at(p_fields jsonb, p_path text) returns setof jsonb language sql immutable as $$
   select x from jsonb_path_query(p_fields, ('lax $."' || replace(p_path, '.', '"."') || '"[*]')::jsonpath) x
-  where jsonb_typeof(x) = 'object' and x ? 'uid' and x ? 'type'
+  where jsonb_typeof(x) = 'object' and (x ? 'uid' or x ? 'number') and x ? 'type'
 $$;
 
-create function ops.read_linked(p_sources jsonb, p_path text) returns jsonb language plpgsql stable
-set search_path = pg_catalog, pg_temp as $$
-declare out jsonb := '[]'; seen uuid[] := '{}'; source jsonb; l jsonb; u uuid; r jsonb;
+-- The advisory key of "records of this type whose field links to this record"; the kernel computes the same.
+create function ops.scope_key(p_type text, p_field text, p_target text) returns bigint language sql immutable parallel safe as $$
+  select ('x' || left(encode(sha256(convert_to(p_type || '.' || p_field || '>' || p_target, 'UTF8')), 'hex'), 16))::bit(64)::bigint
+$$;
+
+create function ops.latest(p_number text) returns jsonb language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare n record;
 begin
-  for source in select jsonb_array_elements(p_sources) loop
-    for l in select ops.links_at(source, p_path) loop
-      u := (l ->> 'uid')::uuid;
-      if not u = any(seen) then
-        seen := seen || u;
-        r := ops.row_of(l ->> 'type', u);
-        if r is not null then out := out || r; end if;
-      end if;
-    end loop;
+  select x.type, x.uid into n from projection.number x where x.number = p_number order by x.revision desc limit 1;
+  return case when found then ops.row_of(n.type, n.uid) end;
+end $$;
+
+-- Versions in force of the documents that roles of this person ask training on.
+create function ops.role_documents(p_authority jsonb) returns jsonb language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare out jsonb := '[]'; n text; r jsonb;
+begin
+  for n in select distinct jsonb_array_elements_text(d -> 'data' -> 'documents') from jsonb_array_elements(p_authority) d
+           where d ->> 'kind' = 'role_document' and exists (
+             select 1 from jsonb_array_elements(p_authority) a where a ->> 'kind' = 'role' and a ->> 'code' = d ->> 'code')
+           order by 1 loop
+    r := ops.find_number(n, null);
+    if r ->> 'state' = 'effective' then out := out || r; end if;
   end loop;
   return out;
 end $$;
 
-create function ops.read_inbound(p_targets jsonb, p_type text, p_field text, p_limit int) returns jsonb language plpgsql stable
-set search_path = pg_catalog, pg_temp as $$
-declare out jsonb := '[]'; t jsonb; l record;
+create function ops.read_linked(p_sources jsonb, p_path text) returns jsonb language plpgsql stable as $$
+declare found_rows jsonb[] := '{}'; seen uuid[] := '{}'; source jsonb; l jsonb; u uuid; r jsonb;
+begin
+  for source in select jsonb_array_elements(p_sources) loop
+    for l in select ops.links_at(source, p_path) loop
+      -- A link without an id follows its number: the version in force now.
+      r := case when l ? 'uid' then null else ops.find_number(l ->> 'number', null) end;
+      u := coalesce((l ->> 'uid')::uuid, (r ->> 'uid')::uuid);
+      if u is not null and not u = any(seen) then
+        seen := seen || u;
+        if r is null then r := ops.row_of(l ->> 'type', u); end if;
+        if r is not null then found_rows := array_append(found_rows, r); end if;
+      end if;
+    end loop;
+  end loop;
+  return to_jsonb(found_rows);
+end $$;
+
+create function ops.read_inbound(p_targets jsonb, p_type text, p_field text, p_limit int) returns jsonb language plpgsql stable as $$
+declare found_rows jsonb[] := '{}'; t jsonb; l record;
 begin
   for t in select jsonb_array_elements(p_targets) loop
     for l in select distinct k.from_uid from projection.link k
              where k.to_uid = (t ->> 'uid')::uuid and k.from_type = p_type and (p_field is null or k.field = p_field)
              order by 1 limit p_limit loop
-      out := out || ops.row_of(p_type, l.from_uid);
+      found_rows := array_append(found_rows, ops.row_of(p_type, l.from_uid));
     end loop;
   end loop;
-  return out;
+  return to_jsonb(found_rows);
 end $$;
 
 -- where: {"field": value}; a uuid is looked up among the links of that field, anything else among the field's own values.
-create function ops.read_by_type(p_type text, p_where jsonb, p_states jsonb, p_limit int) returns jsonb language plpgsql stable
-set search_path = pg_catalog, pg_temp as $$
-declare out jsonb := '[]'; k text; v jsonb; plain jsonb := '{}'; linked jsonb := '{}'; u uuid; l record;
+create function ops.read_by_type(p_type text, p_where jsonb, p_states jsonb, p_limit int) returns jsonb language plpgsql stable as $$
+declare found_rows jsonb[] := '{}'; k text; v jsonb; plain jsonb := '{}'; linked jsonb := '{}'; u uuid; l record;
 begin
   for k, v in select * from jsonb_each(coalesce(p_where, '{}'::jsonb)) loop
     if v #>> '{}' ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' then
@@ -114,26 +137,25 @@ begin
              select 1 from projection.link k2 where k2.from_uid = l.from_uid and k2.field = w.key and k2.to_uid = w.value::uuid))
          and exists (select 1 from projection.record r where r.type = p_type and r.uid = l.from_uid
                      and (p_states is null or p_states ? r.state) and r.content -> 'fields' @> plain) then
-        out := out || ops.row_of(p_type, l.from_uid);
-        exit when jsonb_array_length(out) >= p_limit;
+        found_rows := array_append(found_rows, ops.row_of(p_type, l.from_uid));
+        exit when cardinality(found_rows) >= p_limit;
       end if;
     end loop;
-    return out;
+    return to_jsonb(found_rows);
   end if;
   for u in select r.uid from projection.record r
            where r.type = p_type and (p_states is null or p_states ? r.state)
              and (plain = '{}'::jsonb or r.content -> 'fields' @> plain)
            order by r.number, r.revision limit p_limit loop
-    out := out || ops.row_of(p_type, u);
+    found_rows := array_append(found_rows, ops.row_of(p_type, u));
   end loop;
-  return out;
+  return to_jsonb(found_rows);
 end $$;
 
-create function ops.facts_read(p jsonb) returns jsonb language plpgsql stable
-set search_path = pg_catalog, pg_temp as $$
+create function ops.facts_read(p jsonb) returns jsonb language plpgsql stable as $$
 declare
   now timestamptz := clock_timestamp(); out jsonb; rec jsonb; sess jsonb; actor uuid; reads jsonb := '{}'; rd jsonb; got jsonb; src jsonb;
-  proposed jsonb := coalesce(p -> 'proposed', '{}'); lim int; x text; people jsonb := '{}'; counters jsonb := '{}'; name text;
+  proposed jsonb := coalesce(p -> 'proposed', '{}'); lim int; x text; key bigint; scopes jsonb := '{}'; people jsonb := '{}'; counters jsonb := '{}'; name text;
 begin
   out := jsonb_build_object('now', ops.iso(now));
   if p ->> 'session' is not null then
@@ -161,6 +183,16 @@ begin
       src := case when rd ->> 'inbound_to' = 'self' then case when rec is null then '[]' else jsonb_build_array(rec) end
                   else coalesce(reads -> (rd ->> 'inbound_to'), '[]') end;
       got := ops.read_inbound(src, rd ->> 'type', rd ->> 'field', lim);
+      for x in select e ->> 'uid' from jsonb_array_elements(src) e loop
+        key := ops.scope_key(rd ->> 'type', rd ->> 'field', x);
+        scopes := scopes || jsonb_build_object(key::text, coalesce((select s.seq from ops.scope s where s.scope = key), 0));
+      end loop;
+    elsif rd ? 'reference' then
+      src := ops.find_number(rd -> 'reference' ->> 'number', nullif((rd -> 'reference' ->> 'revision')::int, 0));
+      got := case when src is null then '[]' else jsonb_build_array(src) end;
+    elsif rd ? 'latest' then
+      src := ops.latest(rd ->> 'latest');
+      got := case when src is null then '[]' else jsonb_build_array(src) end;
     elsif rd ? 'by_number' then
       got := '[]';
       for x in select jsonb_array_elements_text(rd -> 'by_number') loop
@@ -186,7 +218,7 @@ begin
     end if;
     reads := reads || jsonb_build_object(name, got);
   end loop;
-  out := out || jsonb_build_object('reads', reads);
+  out := out || jsonb_build_object('reads', reads, 'documents', ops.role_documents(out -> 'authority'));
 
   if p ? 'persons' then
     for x in select distinct jsonb_array_elements_text(p -> 'persons') loop
@@ -197,10 +229,10 @@ begin
   end if;
   if p ? 'scopes' then
     for x in select jsonb_array_elements_text(p -> 'scopes') loop
-      counters := counters || jsonb_build_object(x, coalesce((select s.seq from ops.scope s where s.scope = x::bigint), 0));
+      scopes := scopes || jsonb_build_object(x, coalesce((select s.seq from ops.scope s where s.scope = x::bigint), 0));
     end loop;
-    out := out || jsonb_build_object('scopes', counters);
   end if;
+  out := out || jsonb_build_object('scopes', scopes);
   if p ? 'streams' then
     counters := '{}';
     for x in select jsonb_array_elements_text(p -> 'streams') loop
@@ -222,8 +254,9 @@ begin
   return out;
 end $$;
 
+-- Generic plans: planning a probe of the partitioned table costs three times its execution.
 create function ops.facts(p jsonb) returns jsonb language plpgsql volatile security definer
-set search_path = pg_catalog, pg_temp as $$
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 declare out jsonb;
 begin
   select ops.facts_read(p) into out;
