@@ -53,6 +53,18 @@ class Accounts(Protocol):
         """Return a live session and note that it was used; ``None`` when ended, idle or expired."""
         ...
 
+    def session_by_id(self, session: str) -> Session | None:
+        """Return a live session by its id."""
+        ...
+
+    def account(self, person: str) -> dict[str, Any] | None:
+        """Return ``{"username", "name", "number", "verified", "type"}`` of a person or device that may act."""
+        ...
+
+    def device(self, number: str) -> tuple[str, dict[str, Any]] | None:
+        """Return (id, data with the public key) of a device in service, by its number."""
+        ...
+
     def sessions_of(self, person: str) -> list[Session]:
         """Return the person's live sessions."""
         ...

@@ -77,14 +77,15 @@ def skeleton(text: str) -> str:
 
 
 def _authority(word: w.Provision, definition: Definition, uid: str, content: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    if content["state"] in word.states:
+    enrolling = word.enrolling if isinstance(word, w.Account) else ()
+    if content["state"] in (*word.states, *enrolling):
         yield from _GIVE[type(word)](word, definition, uid, content)
 
 
 def _account(word: w.Account, d: Definition, uid: str, content: dict[str, Any]) -> Iterator[dict[str, Any]]:
     fields = content["fields"]
     data = {"type": d.name, "number": content["number"], "name": fields[word.name],
-            "verified": bool(fields.get(word.keys)), "kids": [k["kid"] for k in fields.get(word.keys, ())]}
+            "verified": content["state"] in word.states, "kids": [k["kid"] for k in fields.get(word.keys, ())]}
     yield {"person": uid, "kind": "account", "code": fields[word.username], "data": data}
 
 
@@ -151,8 +152,13 @@ def _policy(word: w.GovernsSignatures, d: Definition, uid: str, content: dict[st
                "data": {"revision": content.get("revision", 1)}}
 
 
+def _series(word: w.SigningSeries, d: Definition, uid: str, content: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    if content["fields"].get(word.field) == word.value:
+        yield {"person": NIL, "kind": "series", "code": content["number"], "data": {}}
+
+
 _GIVE: dict[type, Any] = {
     w.Account: _account, w.GrantsRole: _role, w.Trains: _trains, w.EnablesSigning: _esign, w.Certifies: _certifies,
     w.IdentifiesDevice: _device, w.RequiresTraining: _role_documents, w.NeedsCertification: _needs,
-    w.GovernsSignatures: _policy,
+    w.GovernsSignatures: _policy, w.SigningSeries: _series,
 }

@@ -448,12 +448,16 @@ class Editing(Word, frozen=True):
 
 
 class Account(Word, frozen=True):
-    """The record is a person or service that may act while in ``states``."""
+    """The record is a person or service that may act while in ``states``.
+
+    In ``enrolling`` states the owner of a one-time code may do one thing: enrol a key.
+    """
 
     states: tuple[str, ...]
     username: str
     name: str
     keys: str
+    enrolling: tuple[str, ...] = ()
 
 
 class GrantsRole(Word, frozen=True):
@@ -521,6 +525,15 @@ class GovernsSignatures(Word, frozen=True):
     field: str
 
 
+class SigningSeries(Word, frozen=True):
+    """In ``states``, where ``field`` equals ``value``, later signings of one continuous period ask the
+    secret component only (P11-200-a1i)."""
+
+    states: tuple[str, ...]
+    field: str
+    value: str
+
+
 Provision = (
     Account
     | GrantsRole
@@ -531,6 +544,7 @@ Provision = (
     | RequiresTraining
     | NeedsCertification
     | GovernsSignatures
+    | SigningSeries
 )
 
 

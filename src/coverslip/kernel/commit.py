@@ -1,0 +1,351 @@
+"""The one door: every change of every record passes here (law 2).
+
+Rules kept here:
+
+* Nothing is held while Python thinks: facts in one statement, a pure decision, one commit that
+  compares everything looked at again under lock.
+* A conflict is decided again once; a second one goes to the person. A signed act is never decided
+  again on another base than the one that was signed.
+* A refusal is an answer and an entry (``refusals``); if the entry cannot be written, 503.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Protocol
+from uuid import UUID
+
+from coverslip.errors import Conflict, CoverslipError, NotFound, Refused
+from coverslip.kernel import authority, entries, signature
+from coverslip.kernel import words as w
+from coverslip.kernel.change import Change, Context, Credential, EntryReceipt, Receipt
+from coverslip.kernel.clock import ClockState
+from coverslip.kernel.content import number_references, parse_reference
+from coverslip.kernel.decide import Decision, Draft, Ids, Request, decide
+from coverslip.kernel.definition import Catalogue, Definition
+from coverslip.kernel.facts import Facts, facts_from, plan_act
+from coverslip.kernel.ports import Batch, Read, Scope, Store
+from coverslip.kernel.rows import Row, row_from
+from coverslip.ledger import canonical
+from coverslip.ledger.identity import uuid7
+
+Gatherer = Callable[[Row], Any]
+
+
+class Ceremonies(Protocol):
+    """What signing needs of identity: who signs, with what key, in which continuous period."""
+
+    def signer(self, context: Context) -> signature.Signer:
+        """Return the signer of this session with the wrapped key; refuses when there is none."""
+        ...
+
+    def period(self, context: Context) -> str:
+        """Return the id of the open continuous period, empty when none is open."""
+        ...
+
+    def signed(self, context: Context, components: list[str], period: str) -> None:
+        """Note a completed signing, which opens or continues the period."""
+        ...
+
+    def failed(self, context: Context, error: CoverslipError) -> None:
+        """Count a failed signing secret."""
+        ...
+
+
+class Door:
+    """Takes changes to the ledger. One instance serves all sessions; it keeps nothing between calls."""
+
+    def __init__(
+        self, catalogue: Catalogue, store: Store, ceremonies: Ceremonies, clock: Callable[[], ClockState],
+        gatherers: Mapping[tuple[str, int], Gatherer] | None = None,
+    ) -> None:
+        self.catalogue = catalogue
+        self._store = store
+        self._ceremonies = ceremonies
+        self._clock = clock
+        self._gatherers = dict(gatherers or {})
+
+    def submit(self, change: Change, context: Context, credential: Credential | None = None) -> Receipt:
+        """Do one change, or raise why not.
+
+        Raises:
+            Refused: authority, sequence, independence, signature, hold, device.
+            Invalid: content or reason; every problem is listed.
+            Conflict: the record changed after ``expected_version`` was read.
+            EnvironmentFault: nothing was written.
+        """
+        attempt = _Attempt(self, change, context)
+        decision, facts = attempt.decide()
+        sections = entries.content_sections(decision.primary)
+        meaning = ""
+        if decision.signature is not None:
+            sections["signature"] = self._sign(attempt, decision, facts, sections, credential)
+            meaning = decision.signature.meaning
+        try:
+            return attempt.write(decision, attempt.facts_now(facts), sections, meaning)
+        except Conflict:
+            again, facts = attempt.decide(now=facts.now)
+            if again.primary != decision.primary:
+                raise _stale(again.primary) from None
+            return attempt.write(again, facts, sections, meaning)
+
+    def explain(self, row: Row, context: Context, act: str, fields: Mapping[str, Any] | None = None) -> CoverslipError | None:
+        """Return why this person may not do ``act`` now, or ``None``; nothing is written or recorded.
+
+        Reasons, signatures and fields not yet given are not asked for.
+        """
+        change = Change(act, row.type, row.number, row.revision, dict(fields or {}), "asked in advance, nothing done",
+                        row.version)
+        try:
+            decision, facts = _Attempt(self, change, context).decide()
+            if decision.signature is not None:
+                self._require_signing(facts, context, decision.signature)
+        except CoverslipError as error:
+            return None if error.spec.family == "invalid" else error
+        return None
+
+    def _sign(
+        self, attempt: _Attempt, decision: Decision, facts: Facts, sections: Mapping[str, entries.Section],
+        credential: Credential | None,
+    ) -> entries.Section:
+        wanted = decision.signature
+        assert wanted is not None  # noqa: S101 -- the caller asked
+        label = decision.primary.number
+        self._require_signing(facts, attempt.context, wanted)
+        if credential is None:
+            raise Refused("SIG_REQUIRED", record=label, action=decision.primary.act, meaning=wanted.meaning,
+                          meaning_text=wanted.text)
+        if not attempt.change.shown:
+            raise Refused("SIG_REQUIRED", record=label, action=decision.primary.act, meaning=wanted.meaning,
+                          remedy="Open the record, read it, and sign what was shown.")
+        signer = self._ceremonies.signer(attempt.context)
+        series = any(a.kind == "series" for a in facts.authority)
+        period = self._ceremonies.period(attempt.context) if series else ""
+        try:
+            components = signature.check_components(credential, signer, within_period=bool(period))
+            period = period or str(uuid7())
+            role = decision.role
+            signed = signature.statement(facts, decision.primary, sections, attempt.change, attempt.context, signer,
+                                         role, components, period)
+            made = signature.make(signed, signer, credential)
+        except Refused as error:
+            self._ceremonies.failed(attempt.context, error)
+            raise
+        self._ceremonies.signed(attempt.context, components, period)
+        return made
+
+    def _require_signing(self, facts: Facts, context: Context, wanted: w.Signature) -> None:
+        if context.auth != "password":
+            raise Refused("AUTH_ROLE", role="a person", action="sign", record="", roles="a service or device")
+        evaluation = facts.installation.get("use") == "evaluation"
+        authority.require_signing(facts, context.person, wanted.stage, evaluation=evaluation)
+        if wanted.roles:
+            authority.require_role(facts, context.person, wanted.roles, f"sign '{wanted.meaning}'", "")
+
+
+class _Attempt:
+    """One change on its way: resolved references, numbers drawn once, facts read per decision."""
+
+    def __init__(self, door: Door, change: Change, context: Context) -> None:
+        self.door, self.change, self.context = door, change, context
+        self._store = door._store
+        self._command = str(uuid7())
+        self.definition, self._row = self._locate()
+        self._found = self._resolve()
+        self._ids: Ids | None = None
+        self._previous = self._latest_revision()
+
+    # --- reading -------------------------------------------------------------------------------
+
+    def _locate(self) -> tuple[Definition, Row | None]:
+        change, catalogue = self.change, self.door.catalogue
+        if change.act == "create":
+            definition = catalogue.get(change.type)
+            if definition is None:
+                raise NotFound("NOT_FOUND", what="record type", record=change.type[:60])
+            return definition, None
+        row = self._by_reference((change.number, change.revision))
+        if row is None:
+            raise NotFound("NOT_FOUND", what="record", record=change.number[:60])
+        return catalogue[row.type], row
+
+    def _by_reference(self, reference: tuple[str, int]) -> Row | None:
+        return self._read_many([reference]).get(reference)
+
+    def _read_many(self, references: list[tuple[str, int]]) -> dict[tuple[str, int], Row]:
+        reads = [
+            {"as": f"n{i}", "reference": {"number": number, "revision": revision}}
+            for i, (number, revision) in enumerate(references)
+        ]
+        found = self._store.facts({"reads": reads}).get("reads", {})
+        rows = {r: found.get(f"n{i}") or [] for i, r in enumerate(references)}
+        return {r: row_from(v[0]) for r, v in rows.items() if v}
+
+    def _resolve(self) -> dict[tuple[str, int], Row]:
+        references = sorted(number_references(self.definition.type.fields, self.change.fields))
+        return self._read_many(references) if references else {}
+
+    def _latest_revision(self) -> Row | None:
+        if self.change.act != "create" or not self.change.number:
+            return None
+        if parse_reference(self.change.number) is None:
+            raise NotFound("NOT_FOUND", what="record", record=self.change.number[:60])
+        rows = self._store.facts({"reads": [{"as": "latest", "latest": self.change.number}]})["reads"]["latest"]
+        if not rows or rows[0]["type"] != self.definition.name:
+            raise NotFound("NOT_FOUND", what=self.definition.type.title.lower(), record=self.change.number[:60])
+        return row_from(rows[0])
+
+    def _facts(self) -> Facts:
+        plan = plan_act(self.door.catalogue, self.definition, self.change.act)
+        number = self._row.number if self._row is not None else self.change.number
+        if self.definition.type.revisions and number:
+            plan.numbers("effective", [number])
+        request: dict[str, Any] = {
+            "session": self.context.session, "reads": list(plan.reads.values()), "proposed": self._proposed(),
+        }
+        if self._row is not None:
+            request["record"] = {"type": self._row.type, "uid": self._row.uid}
+        return facts_from(self._store.facts(request), self.door._clock().value())
+
+    def _proposed(self) -> dict[str, Any]:
+        """Links of the fields given, so that paths lead to where they will point."""
+        kinds = self.definition.type.fields
+        found: dict[str, Any] = {}
+        for name, value in self.change.fields.items():
+            declared = kinds.get(name)
+            if declared is not None and value is not None:
+                found[name] = _linked(declared.kind, value, self._found)
+        return {k: v for k, v in found.items() if v is not None}
+
+    def facts_now(self, facts: Facts) -> Facts:
+        """Return the facts with the time of writing: a ceremony takes a while."""
+        if self._signed(facts):
+            return replace(facts, now=self._store.facts({})["now"])
+        return facts
+
+    def _signed(self, facts: Facts) -> bool:
+        found = self.definition.acts.get(self.change.act)
+        declared = self.definition.type.create.signature if self.change.act == "create" else found and found.signature
+        return declared is not None
+
+    # --- deciding ------------------------------------------------------------------------------
+
+    def decide(self, now: str = "") -> tuple[Decision, Facts]:
+        """Read facts and decide; ``now`` keeps the time of an earlier decision in the content."""
+        facts = self._facts()
+        deciding = replace(facts, now=now) if now else facts
+        if self._ids is None:
+            self._check_authority_first(facts)
+            self._ids = self._new_ids()
+            self._gathered = self._gather(facts)
+        request = Request(self.door.catalogue, self.definition, self.change, self.context, self._ids, self._found,
+                          self._gathered, self._previous)
+        return decide(request, deciding), facts
+
+    def _check_authority_first(self, facts: Facts) -> None:
+        """Numbers are drawn only for people who may act at all, so that probing burns none."""
+        authority.require_account(facts, self.context.person)
+
+    def _new_ids(self) -> Ids:
+        effects = self._effects()
+        created = {e.type: (str(uuid7()), self._draw(self.door.catalogue[e.type], {})) for e in effects
+                   if isinstance(e, w.Create)}
+        if self._row is not None:
+            return Ids(self._row.uid, self._row.number, created)
+        number = self._previous.number if self._previous else self._draw(self.definition, self.change.fields)
+        return Ids(str(uuid7()), number, created)
+
+    def _effects(self) -> tuple[w.Effect, ...]:
+        if self.change.act == "create":
+            return self.definition.type.create.effects
+        found = self.definition.acts.get(self.change.act)
+        return found.effects if found else ()
+
+    def _draw(self, definition: Definition, fields: Mapping[str, Any]) -> str:
+        number = definition.type.number
+        if number.code:
+            return f"{number.prefix}-{fields.get(number.code, '')}"
+        answer = self._store.facts({"number": number.prefix})
+        year = f"{answer['now'][:4]}-" if number.yearly else ""
+        return f"{number.prefix}-{year}{int(answer['number']):0{number.width}d}"
+
+    def _gather(self, facts: Facts) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for effect in self._effects():
+            if isinstance(effect, w.Gather):
+                rows = facts.rows("/".join(("self", *effect.path)))
+                gatherer = self.door._gatherers[(effect.gatherer, effect.version)]
+                found[effect.field] = gatherer(rows[0]) if rows else []
+        return found
+
+    # --- writing -------------------------------------------------------------------------------
+
+    def write(
+        self, decision: Decision, facts: Facts, sections: Mapping[str, entries.Section], meaning: str
+    ) -> Receipt:
+        """Build all entries of the command and commit them; raises ``Conflict`` when facts moved."""
+        frame = entries.Frame(facts.installation["origin"], self._command, facts.now, facts.clock, self.context)
+        primary = entries.build_record(frame, decision.primary, sections, meaning)
+        built = [(decision.primary, primary)]
+        for draft in decision.consequences:
+            built.append((draft, entries.build_record(frame, draft, entries.content_sections(draft))))
+        link = decision.primary.as_row(primary.leaf_hash).link()
+        for effect, draft in decision.creates:
+            pointing = replace(draft, content={**draft.content, "fields": {**draft.fields, effect.link: link}})
+            built.append((pointing, entries.build_record(frame, pointing, entries.content_sections(pointing))))
+        committed = self._store.commit(self._batch(decision, facts, [b for _, b in built]))
+        receipts = tuple(_receipt(d, b) for d, b in built)
+        return Receipt(self._command, committed.at, receipts, committed.replayed)
+
+    def _batch(self, decision: Decision, facts: Facts, built: list[entries.Built]) -> Batch:
+        until = min((a.valid_to for a in facts.authority if a.valid_to and a.person == self.context.person), default="")
+        key = self.change.idempotency_key or None
+        return Batch(
+            command=UUID(self._command), actor=UUID(self.context.person), at=entries.instant(facts.now),
+            entries=tuple(b.new for b in built), session=UUID(self.context.session), epoch=facts.epoch,
+            valid_until=entries.instant(until) if until else None,
+            reads=tuple(Read(t, UUID(u), s) for t, u, s in decision.reads),
+            scopes=tuple(Scope(k, s) for k, s in decision.scopes), idempotency_key=key,
+            request_hash=self._request_hash() if key else None,
+        )
+
+    def _request_hash(self) -> bytes:
+        change = self.change
+        value = [change.act, change.type, change.number, change.revision, change.reason, _plain(change.fields)]
+        return hashlib.sha256(canonical.encode(value)).digest()
+
+
+def _plain(value: Any) -> Any:
+    """Reduce arbitrary request JSON to the canonical profile, for hashing only."""
+    if isinstance(value, dict):
+        return [[str(k), _plain(v)] for k, v in sorted(value.items(), key=lambda kv: str(kv[0]))]
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return value if isinstance(value, bool) else repr(value)
+
+
+def _linked(kind: w.Kind, value: Any, found: Mapping[tuple[str, int], Row]) -> Any:
+    if isinstance(value, list):
+        links = [_linked(kind, item, found) for item in value]
+        return [link for link in links if link is not None]
+    if isinstance(kind, w.Table) and isinstance(value, dict):
+        row = {c: _linked(s.kind, value[c], found) for c, s in kind.columns.items() if c in value}
+        return {c: v for c, v in row.items() if v is not None} or None
+    if isinstance(kind, w.Link):
+        reference = parse_reference(value)
+        row_found = found.get(reference) if reference else None
+        return None if row_found is None else {"type": row_found.type, "uid": row_found.uid}
+    return None
+
+
+def _receipt(draft: Draft, built: entries.Built) -> EntryReceipt:
+    return EntryReceipt(draft.definition.name, draft.uid, draft.number, draft.revision, draft.version, draft.state,
+                        draft.act, built.entry, built.leaf_hash)
+
+
+def _stale(draft: Draft) -> Conflict:
+    base = draft.base
+    return Conflict("SIG_STALE", record=draft.number, time=base.changed_at if base else "this moment",
+                    v=base.version if base else 1)

@@ -1,0 +1,276 @@
+"""Identity: signing in and out, enrolling a key, and the ceremony's side of accounts.
+
+Rules kept here:
+
+* An unknown name, a wrong secret and an unfinished account get the same answer in the same time
+  (REGULATION 0.1.4).
+* Five failures bring a growing delay, ten a lock that a second person lifts (P11-300-d.1); failed
+  signing secrets are counted apart.
+* One person is live at one workstation at a time (AUTH_SHARED).
+* Who opens an enrolment code never sees or chooses the secret; signing waits for a second person's
+  verification all the same (P11-200-a3.1).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from coverslip.errors import CoverslipError, Invalid, Refused
+from coverslip.kernel import keys
+from coverslip.kernel.accounts import Accounts, Session
+from coverslip.kernel.change import Context
+from coverslip.kernel.clock import known_zone
+from coverslip.kernel.events import NOBODY, Event, Events
+from coverslip.kernel.signature import Signer
+from coverslip.ledger import canonical
+from coverslip.ledger.identity import uuid7
+
+DELAY_AFTER = 5
+LOCK_AFTER = 10
+SESSION_HOURS = 12
+PERIOD_IDLE_MINUTES = 10
+PERIOD_MAX_MINUTES = 60
+ENROLMENT_HOURS = 72
+DEVICE_SKEW_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A new session with its bearer token, and the person's attempts before this one."""
+
+    token: str
+    session: Session
+    last: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where somebody signs in from."""
+
+    workstation: str
+    address: str
+    client: str
+    zone: str
+
+
+class Identity:
+    """Sessions and keys of people and devices; implements the door's ``Ceremonies``."""
+
+    def __init__(self, accounts: Accounts, events: Events, now: Callable[[], str]) -> None:
+        """``now`` gives the database time, UTC, ISO 8601."""
+        self._accounts, self._events, self._now = accounts, events, now
+
+    # --- people --------------------------------------------------------------------------------
+
+    def sign_in(self, username: str, secret: str, place: Place) -> SignedIn:
+        """Open a session with both components.
+
+        Raises:
+            Refused: SIG_REAUTH (whatever was wrong), THROTTLED, ACCOUNT_LOCKED, AUTH_SHARED.
+        """
+        name = username.strip().casefold()[:200]
+        nobody = _at(NOBODY, place)
+        try:
+            person = self._prove(name, secret)
+        except Refused as error:
+            self._failed_sign_in(name, error, nobody)
+            raise
+        context = Context("", person, "password", place.workstation, place.address, place.client, place.zone)
+        elsewhere = [s for s in self._accounts.sessions_of(person) if s.workstation != place.workstation]
+        if elsewhere:
+            error = Refused("AUTH_SHARED", workstation=elsewhere[0].workstation or "another workstation")
+            self._events.refuse(error, nobody, "sign_in")
+            raise error
+        self._accounts.clear_failures("sign_in", name)
+        last = self._accounts.last_sign_ins(person)
+        self._accounts.note_sign_in(person, succeeded=True)
+        return self._open(context, name, "password", last)
+
+    def _prove(self, name: str, secret: str) -> str:
+        failures = self._accounts.failures("sign_in", name)
+        if failures >= LOCK_AFTER:
+            raise Refused("ACCOUNT_LOCKED", n=failures)
+        found = self._accounts.person_by_username(name)
+        wrapped = self._accounts.credential(found[0]) if found else None
+        if found is None or wrapped is None or not found[1].get("verified"):
+            keys.burn_time(secret)
+            raise Refused("SIG_REAUTH", expected="a user name and its password are")
+        keys.prove(wrapped, secret[: keys.MAX_SECRET], found[0])
+        return found[0]
+
+    def _failed_sign_in(self, name: str, error: Refused, context: Context) -> None:
+        count = self._accounts.add_failure("sign_in", name)
+        found = self._accounts.person_by_username(name)
+        if found is not None:
+            self._accounts.note_sign_in(found[0], succeeded=False)
+        self._events.record(
+            Event("refusal", "sign_in_failed", {"code": error.code, "rule": "P11-300-d.1", "failures": count}), context
+        )
+
+    def delay_s(self, username: str) -> int:
+        """Return how long the next attempt for a user name has to wait: 0, then 1, 2, 4 … at most 60 s."""
+        failures = self._accounts.failures("sign_in", username.strip().casefold()[:200])
+        return 0 if failures < DELAY_AFTER else min(60, 2 ** (failures - DELAY_AFTER))
+
+    def _open(self, context: Context, username: str, kind: str, last: dict[str, str]) -> SignedIn:
+        if not known_zone(context.zone):
+            raise Invalid("VAL_FORM", field="zone", expected="an IANA time zone", found=context.zone[:60])
+        token = secrets.token_urlsafe(32)
+        now = self._now()
+        session = Session(
+            str(uuid7()), context.person, username, kind, context.workstation, context.address, context.client,
+            context.zone, now, now, _later(now, hours=SESSION_HOURS),
+        )
+        self._accounts.open_session(session, token_hash(token))
+        opened = Context(session.id, context.person, kind, context.workstation, context.address, context.client,
+                         context.zone)
+        self._events.record(Event("session", "sign_in", {"kind": kind, "username": username}), opened)
+        return SignedIn(token, session, last)
+
+    def sign_out(self, session: Session, why: str = "signed_out") -> None:
+        """End a session and record it."""
+        self._events.record(Event("session", "sign_out", {"why": why}), context_of(session))
+        self._accounts.close_session(session.id, why)
+
+    def session(self, token: str) -> Session:
+        """Return the live session of a bearer token; raises ``AUTH_REQUIRED``."""
+        found = self._accounts.session_by_token(token_hash(token)) if token else None
+        if found is None:
+            raise Refused("AUTH_REQUIRED")
+        return found
+
+    # --- enrolment -----------------------------------------------------------------------------
+
+    def invite(self, person: str, created_by: str) -> str:
+        """Return a one-time enrolment code for a person's own device, valid for three days."""
+        code = secrets.token_urlsafe(24)
+        self._accounts.add_enrolment(person, token_hash(code), created_by, ENROLMENT_HOURS)
+        return code
+
+    def begin_enrolment(self, code: str, username: str, secret: str, place: Place) -> tuple[SignedIn, keys.Enrolment]:
+        """Use up a code: make the person's key and open the session in which they enrol it.
+
+        The caller submits the enrolment to the door and ends the session; a refused one calls
+        ``abandon_enrolment``.
+        """
+        keys.check_secret(secret, username)
+        person = self._accounts.take_enrolment(token_hash(code))
+        if person is None:
+            error = Refused("AUTH_REQUIRED")
+            self._events.refuse(error, _at(NOBODY, place), "enrol")
+            raise error
+        made = keys.enrol(secret, person)
+        self._accounts.put_credential(person, made.kid, made.wrapped)
+        context = Context("", person, "password", place.workstation, place.address, place.client, place.zone)
+        return self._open(context, username.casefold(), "password", {}), made
+
+    # --- devices and services ------------------------------------------------------------------
+
+    def device_session(self, device: str, data: dict[str, Any], statement: bytes, signed: bytes, place: Place) -> SignedIn:
+        """Open a session for a device that signed ``{"device","log","at","nonce"}`` with its registered key.
+
+        ``data`` is what the device's record confers (its public key, hex). Raises ``DEVICE_UNKNOWN``.
+        """
+        number = str(data.get("number", ""))
+        try:
+            verify_device(data, signed, statement)
+            value = canonical.decode(statement)
+            fresh = isinstance(value, dict) and value.get("device") == number and self._fresh(value)
+        except (canonical.CanonicalError, Refused):
+            fresh = False
+        if not fresh:
+            error = Refused("DEVICE_UNKNOWN", device=number or "this device")
+            self._events.refuse(error, _at(NOBODY, place), "device_sign_in")
+            raise error
+        context = Context("", device, "device", place.workstation, place.address, place.client, place.zone)
+        return self._open(context, number, "device", {})
+
+    def _fresh(self, value: dict[str, Any]) -> bool:
+        at, nonce = str(value.get("at", "")), str(value.get("nonce", ""))
+        if not re.fullmatch(r"[0-9a-f]{32}", nonce) or not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", at):
+            return False
+        skew = abs((datetime.fromisoformat(at) - datetime.fromisoformat(self._now())).total_seconds())
+        return skew <= DEVICE_SKEW_S and self._accounts.add_failure("device_nonce", nonce) == 1
+
+    def service_session(self, person: str, username: str, client: str) -> SignedIn:
+        """Open a session for the installation's own service account; only processes of the home can."""
+        return self._open(Context("", person, "service", "server", "", client, "UTC"), username, "service", {})
+
+    # --- ceremonies ----------------------------------------------------------------------------
+
+    def signer(self, context: Context) -> Signer:
+        """Return who signs in this session, with the wrapped key (``Ceremonies``)."""
+        failures = self._accounts.failures("signing", context.person)
+        if failures >= LOCK_AFTER:
+            raise Refused("ACCOUNT_LOCKED", n=failures)
+        wrapped = self._accounts.credential(context.person)
+        account = self._accounts.account(context.person)
+        if wrapped is None or account is None:
+            raise Refused("IDENTITY_NOT_VERIFIED", person="you")
+        return Signer(context.person, account["username"], account["name"], wrapped)
+
+    def period(self, context: Context) -> str:
+        """Return the open continuous period of this session, empty when none is (P11-200-a1i.1)."""
+        session = self._accounts.session_by_id(context.session)
+        if session is None or not session.period or not session.data:
+            return ""
+        now = datetime.fromisoformat(self._now())
+        idle = now - datetime.fromisoformat(session.data["last"])
+        whole = now - datetime.fromisoformat(session.data["began"])
+        moved = session.data.get("address") != context.address
+        if moved or idle > timedelta(minutes=PERIOD_IDLE_MINUTES) or whole > timedelta(minutes=PERIOD_MAX_MINUTES):
+            return ""
+        return session.period
+
+    def signed(self, context: Context, components: list[str], period: str) -> None:
+        """Note a signing: the first one opens the period, later ones keep it awake."""
+        self._accounts.clear_failures("signing", context.person)
+        now = self._now()
+        session = self._accounts.session_by_id(context.session)
+        began = now
+        if session is not None and session.period == period and session.data:
+            began = session.data["began"]
+        self._accounts.set_period(context.session, period, {"began": began, "last": now, "address": context.address})
+
+    def failed(self, context: Context, error: CoverslipError) -> None:
+        """Count a failed signing secret; ten lock signing until a second person has looked."""
+        if error.code == "SIG_REAUTH":
+            self._accounts.add_failure("signing", context.person)
+
+
+def token_hash(token: str) -> bytes:
+    """Return the SHA-256 under which a token or code is kept."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def verify_device(data: dict[str, Any], signed: bytes, message: bytes) -> None:
+    """Check a device's Ed25519 signature with its registered key; raises ``DEVICE_UNKNOWN``."""
+    try:
+        Ed25519PublicKey.from_public_bytes(bytes.fromhex(str(data.get("key", "")))).verify(signed, message)
+    except (InvalidSignature, ValueError):
+        raise Refused("DEVICE_UNKNOWN", device=str(data.get("number", "this device"))) from None
+
+
+def context_of(session: Session) -> Context:
+    """Return the context in which a session's acts happen."""
+    return Context(session.id, session.person, session.kind, session.workstation, session.address, session.client,
+                   session.zone)
+
+
+def _at(context: Context, place: Place) -> Context:
+    return Context(context.session, context.person, context.auth, place.workstation, place.address, place.client,
+                   place.zone)
+
+
+def _later(instant: str, *, hours: int) -> str:
+    moment = datetime.fromisoformat(instant) + timedelta(hours=hours)
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
