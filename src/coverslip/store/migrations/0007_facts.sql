@@ -26,19 +26,45 @@ begin
   return made;
 end $$;
 
-create function ops.authority_rows(p_person uuid, p_now timestamptz) returns jsonb language sql stable as $$
-  select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
-    'person', a.person, 'kind', a.kind, 'code', a.code, 'subject', a.subject, 'valid_from', ops.iso(a.valid_from),
-    'valid_to', ops.iso(a.valid_to), 'source_type', a.source_type, 'source', a.source)) || jsonb_build_object('data', a.data)
-    order by a.kind, a.code, a.source), '[]'::jsonb)
-  from projection.authority a
-  where a.person in (p_person, '00000000-0000-0000-0000-000000000000') and (a.valid_from is null or a.valid_from <= p_now) and (a.valid_to is null or a.valid_to > p_now)
-$$;
+-- PL/pgSQL, not SQL: a function in plain SQL that is not inlined is planned again at every call.
+create function ops.authority_rows(p_person uuid, p_now timestamptz) returns jsonb language plpgsql stable as $$
+declare found_rows jsonb[] := '{}'; a record; one jsonb;
+begin
+  for a in select x.* from projection.authority x
+           where x.person in (p_person, '00000000-0000-0000-0000-000000000000')
+             and (x.valid_from is null or x.valid_from <= p_now) and (x.valid_to is null or x.valid_to > p_now)
+           order by x.kind, x.code, x.source loop
+    one := jsonb_build_object('person', a.person, 'kind', a.kind, 'code', a.code, 'source_type', a.source_type, 'source', a.source,
+                              'data', a.data);
+    if a.subject is not null then one := one || jsonb_build_object('subject', a.subject); end if;
+    if a.valid_from is not null then one := one || jsonb_build_object('valid_from', ops.iso(a.valid_from)); end if;
+    if a.valid_to is not null then one := one || jsonb_build_object('valid_to', ops.iso(a.valid_to)); end if;
+    found_rows := array_append(found_rows, one);
+  end loop;
+  return to_jsonb(found_rows);
+end $$;
 
-create function ops.epoch_of(p_person uuid) returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
-  select coalesce((select sum(e.epoch) from ops.authority_epoch e
-                   where e.person in (p_person, '00000000-0000-0000-0000-000000000000')), 0)::bigint
-$$;
+create function ops.epoch_of(p_person uuid) returns bigint language plpgsql stable as $$
+declare mine bigint; everybodys bigint;
+begin
+  select e.epoch into mine from ops.authority_epoch e where e.person = p_person;
+  select e.epoch into everybodys from ops.authority_epoch e where e.person = '00000000-0000-0000-0000-000000000000';
+  return coalesce(mine, 0) + coalesce(everybodys, 0);
+end $$;
+
+create function ops.session_of(p_session uuid, p_now timestamptz) returns jsonb language plpgsql stable as $$
+declare s ops.session; made jsonb;
+begin
+  select * into s from ops.session x where x.session = p_session;
+  if not found then return null; end if;
+  made := jsonb_build_object('session', s.session, 'person', s.person, 'username', s.username, 'kind', s.kind,
+    'opened_at', ops.iso(s.opened_at), 'seen_at', ops.iso(s.seen_at), 'expires_at', ops.iso(s.expires_at),
+    'live', s.ended_at is null and s.expires_at > p_now, 'workstation', s.workstation, 'client', s.client,
+    'address', s.address, 'zone', s.zone, 'data', s.data);
+  if s.ended_at is not null then made := made || jsonb_build_object('ended_at', ops.iso(s.ended_at), 'ended_why', s.ended_why); end if;
+  if s.period is not null then made := made || jsonb_build_object('period', s.period); end if;
+  return made;
+end $$;
 
 -- A number alone means its effective revision, else the newest one.
 create function ops.find_number(p_number text, p_revision int) returns jsonb language plpgsql stable as $$
@@ -54,7 +80,7 @@ begin
 end $$;
 
 -- The links found at a path: objects give their key, tables and lists give each of their rows.
-create function ops.links_at(p_fields jsonb, p_path text) returns setof jsonb language sql immutable as $$
+create function ops.links_at(p_fields jsonb, p_path text) returns setof jsonb language sql stable as $$
   select x from jsonb_path_query(p_fields, ('lax $."' || replace(p_path, '.', '"."') || '"[*]')::jsonpath) x
   where jsonb_typeof(x) = 'object' and (x ? 'uid' or x ? 'number') and x ? 'type'
 $$;
@@ -64,7 +90,7 @@ create function ops.scope_key(p_type text, p_field text, p_target text) returns 
   select ('x' || left(encode(sha256(convert_to(p_type || '.' || p_field || '>' || p_target, 'UTF8')), 'hex'), 16))::bit(64)::bigint
 $$;
 
-create function ops.latest(p_number text) returns jsonb language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+create function ops.latest(p_number text) returns jsonb language plpgsql stable as $$
 declare n record;
 begin
   select x.type, x.uid into n from projection.number x where x.number = p_number order by x.revision desc limit 1;
@@ -72,7 +98,7 @@ begin
 end $$;
 
 -- Versions in force of the documents that roles of this person ask training on.
-create function ops.role_documents(p_authority jsonb) returns jsonb language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+create function ops.role_documents(p_authority jsonb) returns jsonb language plpgsql stable as $$
 declare out jsonb := '[]'; n text; r jsonb;
 begin
   for n in select distinct jsonb_array_elements_text(d -> 'data' -> 'documents') from jsonb_array_elements(p_authority) d
@@ -89,7 +115,7 @@ create function ops.read_linked(p_sources jsonb, p_path text) returns jsonb lang
 declare found_rows jsonb[] := '{}'; seen uuid[] := '{}'; source jsonb; l jsonb; u uuid; r jsonb;
 begin
   for source in select jsonb_array_elements(p_sources) loop
-    for l in select ops.links_at(source, p_path) loop
+    for l in select x from ops.links_at(source, p_path) x loop
       -- A link without an id follows its number: the version in force now.
       r := case when l ? 'uid' then null else ops.find_number(l ->> 'number', null) end;
       u := coalesce((l ->> 'uid')::uuid, (r ->> 'uid')::uuid);
@@ -159,10 +185,8 @@ declare
 begin
   out := jsonb_build_object('now', ops.iso(now));
   if p ->> 'session' is not null then
-    select jsonb_strip_nulls(to_jsonb(s) - array['token_hash', 'opened_at', 'expires_at', 'ended_at', 'seen_at'] ||
-           jsonb_build_object('opened_at', ops.iso(s.opened_at), 'expires_at', ops.iso(s.expires_at), 'ended_at', ops.iso(s.ended_at),
-                              'seen_at', ops.iso(s.seen_at), 'live', s.ended_at is null and s.expires_at > now)), s.person
-      into sess, actor from ops.session s where s.session = (p ->> 'session')::uuid;
+    sess := ops.session_of((p ->> 'session')::uuid, now);
+    actor := (sess ->> 'person')::uuid;
     if sess is not null then
       out := out || jsonb_build_object('session', sess, 'epoch', ops.epoch_of(actor), 'authority', ops.authority_rows(actor, now));
     end if;
