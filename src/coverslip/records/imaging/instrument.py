@@ -1,0 +1,97 @@
+"""Instrument: a source of measurements, known by its key (DOMAIN 4.10).
+
+Rules kept here: its content is fixed while in service, so that a changed firmware is seen; it goes
+into service only with a calibration in date.
+"""
+
+from __future__ import annotations
+
+from coverslip.kernel import words as w
+from coverslip.records._shared import HASH, REGULATED, signing
+from coverslip.records.imaging.calibration import calibrated_guard
+
+_LATER = ("installed", "in_service", "out_of_service", "retired")
+_COMPONENTS = w.Table(
+    {
+        "kind": w.Column(w.Enum(("objective", "filter", "camera", "light_source", "stage", "software", "other"))),
+        "name": w.Column(w.Text(200)),
+        "serial": w.Column(w.Text(100), required=False),
+        "magnification": w.Column(w.Decimal("0"), required=False),
+        "numerical_aperture": w.Column(w.Decimal("0", "2"), required=False),
+        "software_version": w.Column(w.Text(100), required=False),
+    },
+    max_rows=200,
+)
+
+TYPE = w.Type(
+    name="instrument",
+    title="Instrument",
+    version=1,
+    purpose="A microscope or other source, with identity, calibration and service state.",
+    number=w.Number("INS"),
+    gxp=REGULATED,
+    title_field="name",
+    fields={
+        "name": w.Field(w.Text(200), "Name", required=True),
+        "class": w.Field(
+            w.Enum(("microscope", "slide_scanner", "plate_imager", "camera", "reader", "other")), "Class",
+            default="microscope",
+        ),
+        "make": w.Field(w.Text(200), "Maker", required=True),
+        "model": w.Field(w.Text(200), "Model", required=True),
+        "serial": w.Field(
+            w.Text(100), "Serial number", required=True, unique="type", immutable_at=_LATER, critical=True
+        ),
+        "asset": w.Field(w.Text(100), "Asset number"),
+        "site": w.Field(w.Link(("site",), "none"), "Site"),
+        "location": w.Field(w.Text(200), "Location"),
+        "device_key": w.Field(HASH, "Device key (Ed25519 public, hex)", unique="type", critical=True),
+        "firmware": w.Field(w.Text(100), "Firmware", required_at=("in_service",), critical=True),
+        "components": w.Field(_COMPONENTS, "Components"),
+        "interval_months": w.Field(w.Int(1, 60), "Calibrate every (months)", required=True, critical=True),
+        "gamp_category": w.Field(w.Enum(("1", "3", "4", "5")), "GAMP category"),
+        "procedure": w.Field(w.Link(("document_sop",), "version"), "Operating procedure"),
+    },
+    states=(
+        w.State("received"),
+        w.State("installed"),
+        w.State("in_service", locked=True),
+        w.State("out_of_service"),
+        w.State("retired", terminal=True, locked=True),
+    ),
+    create=w.Making(("MET", "QA"), "received"),
+    edit=w.Editing(("MET",), ("received", "installed", "out_of_service")),
+    persons={"registrar": w.Actor("create")},
+    transitions=(
+        w.Transition(
+            "install", "Install", ("received",), "installed", ("MET",),
+            fields=("location", "firmware", "components", "device_key"),
+        ),
+        w.Transition(
+            "put_in_service", "Put in service", ("installed", "out_of_service"), "in_service", ("QA", "MET"),
+            requires=(
+                calibrated_guard(()),
+                w.InState(
+                    ("procedure",), ("effective",), empty_ok=True,
+                    message="Procedure {number} is in force (it is {state}).",
+                ),
+            ),
+            signature=signing(
+                "approved", "I approve that this instrument is used as it stands here.", ("QA", "MET"),
+                ("registrar",),
+            ),
+        ),
+        w.Transition(
+            "take_out_of_service", "Take out of service", ("in_service",), "out_of_service",
+            ("MET", "QA", "SVC"), reason=w.Reason(),
+        ),
+        w.Transition(
+            "retire", "Retire", ("received", "installed", "out_of_service"), "retired", ("QA",),
+            signature=signing("closed", "This instrument is not used again.", ("QA",)), reason=w.Reason(),
+        ),
+    ),
+    provides=(w.IdentifiesDevice(("in_service",), "device_key", "serial"),),
+    retention=w.Retention("SYS"),
+    summary=("name", "make", "model", "serial"),
+    predicate_rules=("21 CFR 211.68", "21 CFR 211.160(b)(4)", "21 CFR 58.61", "ISO 13485 7.6"),
+)

@@ -1,0 +1,1 @@
+"""Places, people and what they may do (DOMAIN 3). One type per module."""

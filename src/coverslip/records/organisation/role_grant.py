@@ -1,0 +1,127 @@
+"""Role grant: who holds a role, from when to when (DOMAIN 3.4).
+
+Rules kept here: nobody grants to themselves; an administrator holds none of OPR, ANL, REV, QA, and
+no exception exists; an inspector's grant ends.
+"""
+
+from __future__ import annotations
+
+from coverslip.kernel import words as w
+from coverslip.kernel.rules import RuleInput, rule
+from coverslip.records._shared import REGULATED, TITLE, computed_title, signing
+
+APART_FROM_ADM = ("OPR", "ANL", "REV", "QA")
+
+
+def _code(grant_fields: object) -> str:
+    link = grant_fields.get("role") if isinstance(grant_fields, dict) else None
+    return str(link["number"]).split("-", 1)[-1] if isinstance(link, dict) else ""
+
+
+@rule("no_role_conflict", 1)
+def no_role_conflict(inp: RuleInput) -> str | None:
+    """Refuse a grant that would make one person administrator and operator, analyst, reviewer or QA."""
+    wanted = {str(row.fields.get("code", "")) for row in inp.reads["role"]}
+    own = inp.record.uid if inp.record is not None else ""
+    held = {
+        _code(row.fields)
+        for row in inp.children["grants"]
+        if row.state == "active" and row.uid != own and str(row.fields.get("end", "9999-12-31")) >= inp.today
+    }
+    if "ADM" in wanted:
+        clash = sorted(held & set(APART_FROM_ADM))
+    else:
+        clash = sorted(wanted & set(APART_FROM_ADM)) if "ADM" in held else []
+    if not clash:
+        return None
+    return f"Administrator cannot also hold {', '.join(clash)} (segregation of duties)."
+
+
+@rule("not_for_oneself", 1)
+def not_for_oneself(inp: RuleInput) -> str | None:
+    """Refuse a request that the future holder makes."""
+    link = inp.fields.get("person") or {}
+    return "A role is requested by someone other than its holder." if link.get("uid") == inp.actor else None
+
+
+@rule("end_reached", 1)
+def end_reached(inp: RuleInput) -> str | None:
+    """Ask that the last day of the grant is over."""
+    end = str(inp.fields.get("end", ""))
+    return None if end and end < inp.today else f"The grant runs until {end or 'it is revoked'}."
+
+
+_NO_CONFLICT = w.Rule(
+    "no_role_conflict", 1, {"role": ("role",)}, {"grants": (("person",), "role_grant", "person")},
+    message="Administrator cannot also hold operating roles (segregation of duties).",
+)
+_LIVING = w.InState(
+    ("person",), ("invited", "enrolled", "active", "locked"), message="{number} is not disabled."
+)
+_INSPECTOR_ENDS = w.When(
+    w.Compare(("role", "code"), "eq", "INS"),
+    (w.Compare(("end",), "present", message="The end date is required for an inspector."),),
+)
+
+TYPE = w.Type(
+    name="role_grant",
+    title="Role grant",
+    version=1,
+    purpose="Who may do what, from when to when, and who said so.",
+    number=w.Number("GRT", 5),
+    gxp=REGULATED,
+    title_field="title",
+    fields={
+        "title": TITLE,
+        "person": w.Field(w.Link(("user",), "none"), "Person", required=True, critical=True),
+        "role": w.Field(w.Link(("role",), "none", ("effective",)), "Role", required=True, critical=True),
+        "site": w.Field(w.Link(("site",), "none"), "Site"),
+        "start": w.Field(w.Date(), "First day"),
+        "end": w.Field(w.Date(), "Last day", critical=True),
+        "justification": w.Field(w.Rich(2000), "Why", required=True),
+    },
+    states=(
+        w.State("requested"),
+        w.State("active", locked=True),
+        w.State("revoked", terminal=True, locked=True),
+        w.State("expired", terminal=True, locked=True),
+        w.State("rejected", terminal=True, locked=True),
+    ),
+    create=w.Making(
+        ("ADM", "QA", "SEC"), "requested",
+        requires=(
+            _LIVING,
+            w.Rule("not_for_oneself", 1, message="A role is requested by someone other than its holder."),
+            _NO_CONFLICT,
+            _INSPECTOR_ENDS,
+        ),
+        effects=(computed_title(person=("person",), role=("role",)),),
+    ),
+    persons={"grantee": w.PersonAt(("person",)), "requester": w.Actor("create")},
+    transitions=(
+        w.Transition(
+            "approve", "Approve", ("requested",), "active", ("QA",),
+            requires=(_LIVING, _NO_CONFLICT, _INSPECTOR_ENDS),
+            signature=signing(
+                "approved", "I approve that this person holds this role.", ("QA",), ("grantee", "requester")
+            ),
+        ),
+        w.Transition(
+            "reject", "Refuse", ("requested",), "rejected", ("QA",),
+            signature=signing("rejected", "I refuse this grant.", ("QA",)), reason=w.Reason(),
+        ),
+        w.Transition(
+            "revoke", "Revoke", ("active",), "revoked", ("QA", "SEC"),
+            signature=signing("closed", "I revoke this grant now.", ("QA", "SEC"), ("grantee",)),
+            reason=w.Reason(),
+        ),
+        w.Transition(
+            "expire", "Expire", ("active",), "expired", ("SVC",), at="end",
+            requires=(w.Rule("end_reached", 1, message="The last day is over."),),
+        ),
+    ),
+    provides=(w.GrantsRole(("active",), "person", "role", "start", "end"),),
+    retention=w.Retention("PERS"),
+    summary=("person", "role", "start", "end"),
+    predicate_rules=("21 CFR 11.10(d)", "21 CFR 11.10(g)"),
+)

@@ -1,0 +1,169 @@
+"""User: a person, an inspector or a service; never reused, never deleted (DOMAIN 3.3).
+
+Rules kept here: signing keys enter only by their owner's enrolment and count only after a second
+person verified who the owner is (11.100(b)); earlier keys stay listed, so that old signatures can be
+checked; who was locked is let in again by somebody else.
+"""
+
+from __future__ import annotations
+
+from coverslip.kernel import words as w
+from coverslip.kernel.rules import RuleInput, rule
+from coverslip.records._shared import REGULATED, signing
+
+_EVER = ("invited", "enrolled", "active", "locked", "disabled")
+_ENROLLED = ("enrolled", "active", "locked", "disabled")
+
+
+@rule("identity_untouched", 1)
+def identity_untouched(inp: RuleInput) -> str | None:
+    """Refuse an edit that changes signing keys or the identity check."""
+    before = inp.record.fields if inp.record is not None else {}
+    if any(before.get(name) != inp.fields.get(name) for name in ("signing_keys", "identity_check")):
+        return "Signing keys and the identity check change only by enrolment and activation."
+    return None
+
+
+@rule("keys_kept", 1)
+def keys_kept(inp: RuleInput) -> str | None:
+    """Ask an enrolment to keep every earlier key as it was and to bring exactly one new one."""
+    before = list(inp.record.fields.get("signing_keys", ())) if inp.record is not None else []
+    after = list(inp.fields.get("signing_keys", ()))
+    if after[: len(before)] != before:
+        return "Earlier signing keys stay listed as they were; add the new one after them."
+    if len(after) != len(before) + 1:
+        return "An enrolment adds exactly one signing key."
+    if len({row["kid"] for row in after}) != len(after):
+        return "This signing key is already listed; enrol a new one."
+    return None
+
+
+_KEYS = w.Table(
+    {
+        "kid": w.Column(w.Text(16, 16, "[0-9a-f]{16}")),
+        "scheme": w.Column(w.Enum(("ed25519-wrapped", "p256-wrapped", "webauthn-p256"))),
+        "public": w.Column(w.Text(500, 64, "[0-9a-f]+")),
+        "enrolled_at": w.Column(w.Instant()),
+    },
+    max_rows=100,
+)
+_CHECK = w.Table(
+    {
+        "document_kind": w.Column(w.Text(100)),
+        "manner": w.Column(w.Text(200)),
+        "checked_by_name": w.Column(w.Text(200), required=False),
+        "on": w.Column(w.Date()),
+    },
+    max_rows=20,
+    min_rows=1,
+)
+_PERSON = w.Compare(("kind",), "ne", "service", message="Only people enrol; a service is activated without keys.")
+
+TYPE = w.Type(
+    name="user",
+    title="User",
+    version=1,
+    purpose="Who acts: one account, one person, for ever.",
+    number=w.Number("USR"),
+    gxp=REGULATED,
+    title_field="printed_name",
+    fields={
+        "username": w.Field(
+            w.Text(64, 2, "[a-z][a-z0-9._-]*"), "User name", required=True, unique="forever", immutable_at=_EVER,
+            help="User names are never reused.",
+        ),
+        "printed_name": w.Field(w.Text(200), "Printed name", required=True, critical=True),
+        "kind": w.Field(
+            w.Enum(("person", "service", "inspector")), "Kind", required=True, immutable_at=_EVER, critical=True
+        ),
+        "job_title": w.Field(w.Text(200), "Title"),
+        "email": w.Field(w.Text(320, 3, "[^@ ]+@[^@ ]+"), "E-mail", personal=True),
+        "employee_ref": w.Field(w.Text(100), "Employee reference", personal=True),
+        "org_unit": w.Field(w.Text(200), "Unit"),
+        "manager": w.Field(w.Link(("user",), "none"), "Manager"),
+        "responsible": w.Field(w.Link(("user",), "none"), "Person answering for this service"),
+        "valid_from": w.Field(w.Date(), "Valid from"),
+        "valid_to": w.Field(w.Date(), "Valid to"),
+        "signing_keys": w.Field(_KEYS, "Signing keys", critical=True, immutable_at=_ENROLLED),
+        "identity_check": w.Field(
+            _CHECK, "Identity check (11.100(b))", critical=True, immutable_at=("active", "locked", "disabled")
+        ),
+    },
+    states=(
+        w.State("invited"),
+        w.State("enrolled"),
+        w.State("active"),
+        w.State("locked"),
+        w.State("disabled", terminal=True, locked=True),
+    ),
+    create=w.Making(
+        ("ADM",), "invited",
+        requires=(
+            w.Compare(("signing_keys",), "absent", message="The person enrols the signing key themselves."),
+            w.Compare(("identity_check",), "absent", message="Identity is checked after enrolment."),
+        ),
+    ),
+    edit=w.Editing(
+        ("ADM",), ("invited", "enrolled", "active"),
+        requires=(w.Rule("identity_untouched", 1, message="Keys and identity check are as they were."),),
+    ),
+    persons={
+        "holder": w.PersonAt(()),
+        "creator": w.Actor("create"),
+        "editors": w.Touched(),
+        "locker": w.Actor("lock"),
+    },
+    transitions=(
+        w.Transition(
+            "enrol", "Enrol signing key", ("invited",), "enrolled", persons=("holder",), fields=("signing_keys",),
+            requires=(_PERSON, w.Rule("keys_kept", 1, message="Earlier keys stay listed.")),
+            signature=w.Signature(
+                "acknowledged",
+                "This signing key is mine. My electronic signature binds me as my handwritten signature does.",
+                stage="before_verification",
+            ),
+        ),
+        w.Transition(
+            "activate", "Verify identity and activate", ("enrolled",), "active", ("SEC",),
+            fields=("identity_check",),
+            requires=(w.Compare(("identity_check",), "present", message="The identity check is recorded."),),
+            signature=signing(
+                "verified", "I verified this person's identity by the document named.", ("SEC",),
+                ("creator", "holder"),
+            ),
+        ),
+        w.Transition(
+            "activate_service", "Activate service", ("invited",), "active", ("SEC",),
+            requires=(w.Compare(("kind",), "eq", "service", message="Only a service is activated without keys."),),
+            signature=signing(
+                "verified", "I verified what this service is for and who answers for it.", ("SEC",), ("creator",)
+            ),
+        ),
+        w.Transition(
+            "lock", "Lock", ("active",), "locked", ("SEC", "ADM", "SVC"), reason=w.Reason()
+        ),
+        w.Transition(
+            "unlock", "Unlock", ("locked",), "active", ("SEC", "ADM"), independent_of=("holder", "locker"),
+            requires=(
+                w.When(
+                    w.Compare(("kind",), "ne", "service"),
+                    (w.Compare(("identity_check",), "present", message="The identity check is recorded."),),
+                ),
+            ),
+            reason=w.Reason(),
+        ),
+        w.Transition(
+            "reset", "Reset credentials", ("enrolled", "active", "locked"), "invited", ("ADM", "SEC"),
+            independent_of=("holder",), requires=(_PERSON,), reason=w.Reason(),
+        ),
+        w.Transition(
+            "disable", "Disable", ("invited", "enrolled", "active", "locked"), "disabled", ("SEC",),
+            signature=signing("closed", "This account ends. It is never used again.", ("SEC",), ("holder",)),
+            reason=w.Reason(),
+        ),
+    ),
+    provides=(w.Account(("invited", "active"), "username", "printed_name", "signing_keys"),),
+    retention=w.Retention("PERS"),
+    summary=("username", "printed_name", "kind"),
+    predicate_rules=("21 CFR 11.10(d)", "21 CFR 11.100(a)", "21 CFR 11.100(b)", "21 CFR 11.300(a)"),
+)
