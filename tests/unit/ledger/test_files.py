@@ -67,11 +67,16 @@ def test_whole_blocks_can_be_checked_alone(start: int, stop: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("start", "stop"),
-    [(1, BLOCK_SIZE), (0, BLOCK_SIZE - 1), (2 * BLOCK_SIZE, MADE.size - 1), (LEAF_SIZE, BLOCK_SIZE)],
+    ("start", "stop", "found"),
+    [
+        (1, BLOCK_SIZE, "start"),
+        (LEAF_SIZE, BLOCK_SIZE, "start"),
+        (0, BLOCK_SIZE - 1, "end"),
+        (2 * BLOCK_SIZE, MADE.size - 1, "end"),
+    ],
 )
-def test_parts_of_a_block_cannot_be_checked(start: int, stop: int) -> None:
-    with pytest.raises(FileProofError):
+def test_parts_of_a_block_cannot_be_checked(start: int, stop: int, found: str) -> None:
+    with pytest.raises(FileProofError, match=found):
         files.verify_range(NODES, MADE.size, MADE.root, start, CONTENT[start:stop])
 
 

@@ -66,3 +66,9 @@ def test_an_empty_proof_cannot_bridge_two_sizes() -> None:
         proof.verify_consistency(3, 7, ROOT, ROOT, [])
     with pytest.raises(ProofError, match="too short"):
         proof.verify_consistency(4, 7, ROOT, ROOT, [])
+
+
+def test_a_proof_of_another_length_has_no_root() -> None:
+    for path, found in (([*PATH, ROOT], "too long"), (PATH[:-1], "too short")):
+        with pytest.raises(ProofError, match=found):
+            proof.root_from_inclusion(4, 7, LEAVES[4], path)
