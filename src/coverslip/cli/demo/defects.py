@@ -1,0 +1,65 @@
+"""The two damaged deliveries the demo makes from one of its real images, while it runs.
+
+Nothing damaged is shipped: both files are written anew from an image a person can look at.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+from xml.sax.saxutils import quoteattr
+
+import numpy as np
+import numpy.typing as npt
+import tifffile
+
+DECLARED_CHANNELS: Final = 9
+WRITTEN_PLANES: Final = 3
+
+
+def write_truncated(image: Path, target: Path, keep: float = 0.6) -> int:
+    """Write the first part of ``image`` (a share of its bytes, above 0 and below 1) to ``target``.
+
+    Returns the bytes written. Raises ValueError for a share that would cut nothing or leave nothing.
+    """
+    if not 0 < keep < 1:
+        raise ValueError(f"keep must lie between 0 and 1, not {keep}")
+    data = image.read_bytes()
+    part = data[: int(len(data) * keep)]
+    target.write_bytes(part)
+    return len(part)
+
+
+def write_foreign(image: Path, target: Path, serial: str, acquired_at: str = "") -> None:
+    """Write an OME-TIFF of three real planes that declares nine and names another instrument.
+
+    The pixels are those of ``image``'s first plane. ``serial`` goes into the OME instrument;
+    ``acquired_at`` (ISO 8601) into the acquisition date, where given.
+    """
+    with tifffile.TiffFile(image) as source:
+        plane = np.ascontiguousarray(source.pages.first.asarray())
+    with tifffile.TiffWriter(target, ome=False) as writer:
+        for index in range(WRITTEN_PLANES):
+            description = _ome(plane, serial, acquired_at) if index == 0 else None
+            writer.write(
+                plane, photometric="minisblack", description=description, metadata=None, contiguous=False
+            )
+
+
+def _ome(plane: npt.NDArray[Any], serial: str, acquired_at: str) -> bytes:
+    length, width = plane.shape
+    date = f"<AcquisitionDate>{acquired_at}</AcquisitionDate>" if acquired_at else ""
+    channels = "".join(
+        f'<Channel ID="Channel:0:{index}" SamplesPerPixel="1"/>' for index in range(DECLARED_CHANNELS)
+    )
+    text = (
+        '<?xml version="1.0" encoding="UTF-8"?>'
+        '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">'
+        f'<Instrument ID="Instrument:0"><Microscope Manufacturer="Unknown" Model="Unknown" SerialNumber={quoteattr(serial)}/>'
+        "</Instrument>"
+        f'<Image ID="Image:0">{date}<InstrumentRef ID="Instrument:0"/>'
+        f'<Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="{plane.dtype}" SizeX="{width}" SizeY="{length}" SizeZ="1"'
+        f' SizeC="{DECLARED_CHANNELS}" SizeT="1" PhysicalSizeX="1.3672" PhysicalSizeXUnit="µm" PhysicalSizeY="1.3672"'
+        f' PhysicalSizeYUnit="µm">{channels}<TiffData/></Pixels></Image></OME>'
+    )
+    return text.encode("utf-8")
