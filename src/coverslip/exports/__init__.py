@@ -1,0 +1,1 @@
+"""What leaves the system: evidence bundles, documents and tables."""

@@ -1,0 +1,110 @@
+"""Checkpoints held outside the bundle (``--anchors``) and copies of them inside it.
+
+Rules kept here:
+
+* An anchor counts only if the log's trusted key signed it; whatever else lies in the folder is named.
+* Every anchored checkpoint must be a prefix of the log: a larger one means that this log was rolled
+  back (or the bundle is older), another root at its size that there are two histories.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from coverslip.ledger import note
+from coverslip.ledger.checkpoint import Checkpoint, CheckpointError
+from coverslip.ledger.leaf import parse_time
+from coverslip.verifier.keys import Trust
+from coverslip.verifier.report import BundleError, Report, UsageError
+
+MAX_FILE: Final = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """One anchored checkpoint and where it was found."""
+
+    source: str
+    checkpoint: Checkpoint
+
+
+def load(folder: Path, log: str, trust: Trust, report: Report) -> list[Anchor]:
+    """Read the anchors of ``log`` from a folder (or one file) of signed checkpoints.
+
+    Raises UsageError if there is no such folder. What cannot be read is undetermined, never ignored.
+    """
+    if not folder.exists():
+        raise UsageError(f"there is no {folder}")
+    paths = sorted(p for p in folder.rglob("*") if p.is_file()) if folder.is_dir() else [folder]
+    found = []
+    for path in paths:
+        try:
+            if path.stat().st_size > MAX_FILE:
+                raise BundleError("too large for checkpoints")
+            found += list(read(path.read_bytes(), str(path), log, trust))
+        except (BundleError, OSError) as error:
+            report.undetermined.append(f"The anchor file {path} could not be used: {error}")
+    if not found:
+        report.undetermined.append(f"No anchor of the log {log} was found in {folder}.")
+    return found
+
+
+def read(data: bytes, source: str, log: str, trust: Trust) -> Iterator[Anchor]:
+    """Yield the checkpoints of one file: one signed note or several after each other.
+
+    Raises BundleError at the first that is not a checkpoint of ``log`` signed by its trusted key.
+    """
+    for one in _notes(data):
+        try:
+            sealed = note.parse(one)
+            note.verify(sealed, trust.named(log))
+            checkpoint = Checkpoint.parse(sealed.text)
+        except (note.NoteError, CheckpointError) as error:
+            raise BundleError(str(error)) from None
+        if checkpoint.origin != log:
+            raise BundleError(f"it is of the log {checkpoint.origin}")
+        yield Anchor(source, checkpoint)
+
+
+def _notes(data: bytes) -> Iterator[bytes]:
+    """Split after each group of signature lines."""
+    lines: list[bytes] = []
+    for line in data.splitlines(keepends=True):
+        if lines and lines[-1].startswith("— ".encode()) and not line.startswith("— ".encode()):
+            yield b"".join(lines)
+            lines = []
+            if not line.strip():
+                continue
+        lines.append(line)
+    if lines:
+        yield b"".join(lines)
+
+
+def compare(anchors: list[Anchor], size: int, roots: Mapping[int, bytes], part: str, report: Report) -> int:
+    """Compare anchors with a log of ``size``; return how many hold. ``roots`` by tree size."""
+    held = 0
+    for anchor in anchors:
+        checkpoint = anchor.checkpoint
+        if checkpoint.size > size:
+            report.add(
+                part,
+                f"rollback: {anchor.source} anchors {checkpoint.size} entries, the bundle's log has {size}; "
+                "the log was rolled back or the bundle is older than the anchor",
+            )
+        elif roots.get(checkpoint.size) != checkpoint.root:
+            report.add(
+                part,
+                f"fork: {anchor.source} anchors another history of the first {checkpoint.size} entries",
+            )
+        else:
+            held += 1
+    return held
+
+
+def too_old(newest: str, exported_at: str, hours: float) -> bool:
+    """Whether more than ``hours`` lie between the last anchored entry and the export (ledger times)."""
+    return parse_time(exported_at) - parse_time(newest) > timedelta(hours=hours)
