@@ -265,6 +265,8 @@ begin
     end if;
   end loop;
 
+  -- A transaction has its xid before it draws an entry id: the sequencer's low water rests on it.
+  perform pg_current_xact_id();
   for i in 1 .. array_length(p_streams, 1) loop
     el := p_projections -> (i - 1);
     who := coalesce(p_actors[i], p_actor);

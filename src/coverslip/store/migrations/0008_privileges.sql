@@ -35,3 +35,4 @@ grant select, insert, update on ops.session, ops.credential, ops.enrolment, ops.
 grant insert on ledger.leaf, ledger.tile, ledger.checkpoint, ledger.anchor to cs_sequencer;
 grant update (size, frontier, root, low_water, at) on ledger.tree to cs_sequencer;
 grant select, insert on ops.alarm to cs_sequencer;
+grant select on sequence ledger.entry_id_seq to cs_sequencer;

@@ -1,0 +1,191 @@
+"""The signer: the only holder of the log's key, with a memory of its own.
+
+Rules kept here:
+
+* It signs a checkpoint only if its proof shows that the tree extends the one it signed last; a smaller
+  tree, or another root at the same size, is refused for ever, whatever the database says.
+* It writes to its journal and flushes before the signature leaves: what was published is remembered.
+* It knows nothing of the database. One process holds it at a time.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Protocol
+
+from coverslip.errors import EnvironmentFault, EvidenceBroken
+from coverslip.ledger import note, proof, receipt
+from coverslip.ledger.checkpoint import Checkpoint
+from coverslip.ledger.failure import LedgerError, ProofError
+from coverslip.store.notes import NoteKey, create_seed, read_seed
+
+KEY_FILE = "signing.key"
+JOURNAL_FILE = "journal"
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A tree the signer signed: size, root (32 bytes) and the note as written."""
+
+    size: int
+    root: bytes
+    note: bytes
+
+
+class CheckpointSigner(Protocol):
+    """Whoever signs checkpoints: the signer itself or a client of its socket."""
+
+    def vkey(self) -> str:
+        """Return the verifier key text."""
+        ...
+
+    def last(self) -> Signed | None:
+        """Return the newest tree signed, None before the first."""
+        ...
+
+    def sign(self, size: int, root: bytes, consistency: Sequence[bytes]) -> Signed:
+        """Sign a tree that extends the last one; raises RECOVERY_REQUIRED when it does not."""
+        ...
+
+    def receipt(self, entry: str, leaf_hash: bytes, at: str) -> bytes:
+        """Return a signed pending receipt."""
+        ...
+
+
+def refused(reason: str, signed: int, found: int) -> EvidenceBroken:
+    """Return the error of a tree that does not follow the signed one; sizes are in its message."""
+    return EvidenceBroken(
+        "RECOVERY_REQUIRED",
+        message=f"{reason}: the last signed checkpoint has {signed} entries, the database {found}. The ledger is"
+        " read-only until two people sign a recovery.",
+        signed=signed, found=found,
+    )  # fmt: skip
+
+
+def read_journal(path: Path) -> list[Signed]:
+    """Return everything signed, oldest first; a torn last line was never answered and is left out.
+
+    Raises EVIDENCE for a line that is not of the form, or sizes that do not rise.
+    """
+    if not path.exists():
+        return []
+    found: list[Signed] = []
+    lines = path.read_bytes().split(b"\n")
+    for position, line in enumerate(lines[:-1], 1):
+        try:
+            value = json.loads(line)
+            one = Signed(int(value["size"]), bytes.fromhex(value["root"]), str(value["note"]).encode())
+        except (ValueError, KeyError, TypeError) as error:
+            raise _broken(position, "a signed size and root", str(error)) from error
+        if len(one.root) != 32 or (found and one.size <= found[-1].size):
+            raise _broken(position, "a larger size than before", str(one.size))
+        found.append(one)
+    return found
+
+
+def _broken(line: int, expected: str, found: str) -> EvidenceBroken:
+    return EvidenceBroken("EVIDENCE", what=f"signer journal line {line}", expected=expected, found=found)
+
+
+class Signer:
+    """The signer in its own folder (mode 0700): key file and journal."""
+
+    def __init__(self, folder: Path, origin: str) -> None:
+        """Take up the folder. Raises ENVIRONMENT when another process holds it or the key is unusable."""
+        self._origin = origin
+        self._key = NoteKey(origin, read_seed(folder / KEY_FILE))
+        self._path = folder / JOURNAL_FILE
+        self._lock = threading.Lock()
+        self._file: IO[bytes] = open(self._path, "ab")  # noqa: SIM115  held as long as the signer lives
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._file.close()
+            raise EnvironmentFault(
+                "ENVIRONMENT", what=str(folder), expected="one signer", found="another process holding it"
+            ) from error
+        self._drop_torn_line()
+        known = read_journal(self._path)
+        self._last = known[-1] if known else None
+
+    @classmethod
+    def create(cls, folder: Path, origin: str) -> Signer:
+        """Make folder and key, once. Raises FileExistsError when there is a key."""
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        create_seed(folder / KEY_FILE)
+        return cls(folder, origin)
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        self._file.close()
+
+    def vkey(self) -> str:
+        """Return the verifier key text."""
+        return self._key.verifier_key.format()
+
+    def last(self) -> Signed | None:
+        """Return the newest tree signed, None before the first."""
+        return self._last
+
+    def sign(self, size: int, root: bytes, consistency: Sequence[bytes]) -> Signed:
+        """Sign a tree that extends the last one; the same tree again gives the same note.
+
+        ``consistency`` is the proof from the last signed size, oldest hash first, empty for the first
+        tree and for the same one. Raises RECOVERY_REQUIRED for a smaller or different tree.
+        """
+        with self._lock:
+            last = self._last
+            if last is not None:
+                if size == last.size and root == last.root:
+                    return last
+                self._insist_extends(last, size, root, consistency)
+            text = Checkpoint(self._origin, size, root).text()
+            made = Signed(size, root, note.sign(text, [self._key]).to_bytes())
+            self._append(made)
+            self._last = made
+            return made
+
+    def receipt(self, entry: str, leaf_hash: bytes, at: str) -> bytes:
+        """Return a signed receipt of an entry that is not yet in a checkpoint."""
+        text = receipt.PendingReceipt(self._origin, entry, leaf_hash.hex(), at).text()
+        return note.sign(text, [self._key]).to_bytes()
+
+    def _insist_extends(self, last: Signed, size: int, root: bytes, consistency: Sequence[bytes]) -> None:
+        if size < last.size:
+            raise refused("The tree became smaller", last.size, size)
+        if size == last.size:
+            raise refused("The tree has another root at the same size", last.size, size)
+        try:
+            proof.verify_consistency(last.size, size, last.root, root, list(consistency))
+        except ProofError as error:
+            raise refused(f"The tree does not extend the signed one ({error.reason})", last.size, size) from error
+
+    def _append(self, made: Signed) -> None:
+        line = json.dumps({"size": made.size, "root": made.root.hex(), "note": made.note.decode()})
+        self._file.write(line.encode() + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def _drop_torn_line(self) -> None:
+        data = self._path.read_bytes()
+        if data and not data.endswith(b"\n"):
+            self._file.truncate(data.rfind(b"\n") + 1)
+            os.fsync(self._file.fileno())
+
+
+def verify_note(data: bytes, verifiers: Sequence[note.Verifier]) -> Checkpoint:
+    """Return the checkpoint of a note that a known key signed. Raises LedgerError."""
+    parsed = note.parse(data)
+    note.verify(parsed, verifiers)
+    return Checkpoint.parse(parsed.text)
+
+
+__all__ = [
+    "CheckpointSigner", "LedgerError", "Signed", "Signer", "read_journal", "refused", "verify_note",
+]  # fmt: skip

@@ -1,0 +1,54 @@
+"""Start-up: is the database the one the signer remembers?
+
+Rules kept here: a database that is shorter than, or differs from, the last signed checkpoint is never
+written to; the way out is a signed recovery, not a setting.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from coverslip.errors import EnvironmentFault
+from coverslip.ledger.failure import TreeError
+from coverslip.ledger.tree import Frontier
+from coverslip.store.signer import Signed, refused
+from coverslip.store.tiles import TreeReader
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Sizes found: of the tree in the database, and of the last signed one (0 before the first)."""
+
+    size: int
+    signed: int
+
+
+def compare(conn: psycopg.Connection[Any], last: Signed | None) -> Comparison:
+    """Return the sizes when the database extends what was signed last.
+
+    ``conn`` reads ledger (any role that may). Raises RECOVERY_REQUIRED, with both sizes in its message
+    and values, when it does not; ENVIRONMENT when there is no log.
+    """
+    row = conn.execute("select size, frontier, root from ledger.tree where log_id = 1").fetchone()
+    if row is None:
+        raise EnvironmentFault("ENVIRONMENT", what="ledger", expected="an open log", found="none")
+    size, root = int(row[0]), bytes(row[2])
+    signed = 0 if last is None else last.size
+    held = conn.execute("select count(*) from ledger.leaf where log_id = 1").fetchone()
+    if held is None or held[0] != size:
+        raise refused(f"The tree says {size} leaves and {held[0] if held else 0} are stored", signed, size)
+    if size < signed:
+        raise refused("The database is smaller", signed, size)
+    if Frontier(size, row[1]).root() != root:
+        raise refused("The stored tree state contradicts itself", signed, size)
+    if last is not None:
+        try:
+            found = TreeReader(conn).root(last.size)
+        except TreeError as error:
+            raise refused(f"The database lacks leaves ({error})", signed, size) from error
+        if found != last.root:
+            raise refused("The database differs from what was signed", signed, size)
+    return Comparison(size, signed)
