@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from typing import Final, Literal
 
-from coverslip.imaging.metadata import ImageMetadata, Refusal
+from coverslip.imaging.metadata import ImageMetadata, Refusal, counted
 
 Verdict = Literal["pass", "fail", "absent"]
 TOLERANCE: Final = timedelta(minutes=10)
@@ -83,17 +83,22 @@ def ingest_checks(metadata: ImageMetadata | Refusal, facts: SessionFacts) -> lis
         where = f" ({metadata.where})" if metadata.where else ""
         sentence = f"The file cannot be read: expected {metadata.expected}, found {metadata.found}{where}."
         failed = CheckResult("parses", "fail", sentence, "VAL_FORM", metadata.expected, metadata.found)
-        unread = "Not checked, because the file cannot be read."
-        return [failed, *(CheckResult(name, "absent", unread) for name in _AFTER_PARSING), duplicate]
+        return [failed, *(_unread(name, metadata) for name in _AFTER_PARSING), duplicate]
     return [_parses(metadata), *(check(metadata, facts) for check in _AFTER_PARSING.values()), duplicate]
+
+
+def _unread(check: str, refusal: Refusal) -> CheckResult:
+    if check != refusal.check:
+        return CheckResult(check, "absent", "Not checked, because the file cannot be read.")
+    where = f"{refusal.where}: " if refusal.where else ""
+    sentence = f"{where}expected {refusal.expected}, but {refusal.found}."
+    return CheckResult(check, "fail", sentence, "VAL_FORM", refusal.expected, refusal.found)
 
 
 def _parses(metadata: ImageMetadata) -> CheckResult:
     bad = metadata.failed(*_STRUCTURE)
     if not bad:
-        sentence = (
-            f"The file is a whole {metadata.format}, read by {metadata.reader} {metadata.reader_version}."
-        )
+        sentence = f"The file reads as {metadata.format}, by {metadata.reader} {metadata.reader_version}."
         return CheckResult("parses", "pass", sentence, found=metadata.format)
     first = bad[0]
     where = f" ({first.where})" if first.where else ""
@@ -173,16 +178,12 @@ def _shown(at: datetime) -> str:
 
 def _planes(metadata: ImageMetadata, facts: SessionFacts) -> CheckResult:
     declared, present = metadata.planes_declared, metadata.planes_present
-    expected, found = f"{declared} planes", f"{present} planes"
+    expected, found = counted(declared, "plane"), counted(present, "plane")
     bad = metadata.failed("planes")
     if not bad:
-        return CheckResult(
-            "planes", "pass", f"All {declared} planes declared are in the file.", "", expected, found
-        )
+        return CheckResult("planes", "pass", f"In the file: {found}, as declared.", "", expected, found)
     if present < declared:
-        sentence = (
-            f"The file declares {declared} planes and holds {present}; {declared - present} are missing."
-        )
+        sentence = f"The file declares {expected} and holds {present}; missing: {declared - present}."
     else:
         sentence = f"Planes do not match: expected {bad[0].expected}, found {bad[0].found}."
     return CheckResult("planes", "fail", sentence, "VAL_FORM", expected, found)

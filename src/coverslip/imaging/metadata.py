@@ -168,6 +168,11 @@ class ImageMetadata:
             raise AnswerError(str(error)) from error
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural where it needs it."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def refusal_from_answer(value: Any) -> Refusal:
     """Build a refusal from a reader's answer. Raises AnswerError unless it is of this shape."""
     return Refusal(**_typed(value, Refusal, str))

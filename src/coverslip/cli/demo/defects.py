@@ -52,14 +52,16 @@ def _ome(plane: npt.NDArray[Any], serial: str, acquired_at: str) -> bytes:
     channels = "".join(
         f'<Channel ID="Channel:0:{index}" SamplesPerPixel="1"/>' for index in range(DECLARED_CHANNELS)
     )
+    scope = f'<Microscope Manufacturer="Unknown" Model="Unknown" SerialNumber={quoteattr(serial)}/>'
+    pixels = (
+        f'<Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="{plane.dtype}" SizeX="{width}" SizeY="{length}"'
+        f' SizeZ="1" SizeC="{DECLARED_CHANNELS}" SizeT="1" PhysicalSizeX="1.3672" PhysicalSizeXUnit="µm"'
+        f' PhysicalSizeY="1.3672" PhysicalSizeYUnit="µm">{channels}<TiffData/></Pixels>'
+    )
     text = (
         '<?xml version="1.0" encoding="UTF-8"?>'
         '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">'
-        f'<Instrument ID="Instrument:0"><Microscope Manufacturer="Unknown" Model="Unknown" SerialNumber={quoteattr(serial)}/>'
-        "</Instrument>"
-        f'<Image ID="Image:0">{date}<InstrumentRef ID="Instrument:0"/>'
-        f'<Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="{plane.dtype}" SizeX="{width}" SizeY="{length}" SizeZ="1"'
-        f' SizeC="{DECLARED_CHANNELS}" SizeT="1" PhysicalSizeX="1.3672" PhysicalSizeXUnit="µm" PhysicalSizeY="1.3672"'
-        f' PhysicalSizeYUnit="µm">{channels}<TiffData/></Pixels></Image></OME>'
+        f'<Instrument ID="Instrument:0">{scope}</Instrument>'
+        f'<Image ID="Image:0">{date}<InstrumentRef ID="Instrument:0"/>{pixels}</Image></OME>'
     )
     return text.encode("utf-8")

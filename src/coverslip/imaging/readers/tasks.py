@@ -21,6 +21,7 @@ _EXTENSIONS: Final = {
     "JPEG": {"jpg", "jpeg"},
 }
 _LIBRARIES: Final = ("libjpeg_turbo", "libpng", "openjpeg", "libwebp", "libjxl", "liblzma", "zstd", "zlib")
+_UNREADABLE: Final = ("truncated", "decodes", "checksum")
 _READERS: Final = {"TIFF": tiff.inspect, "PNG": png.inspect, "JPEG": jpeg.inspect}
 
 
@@ -82,8 +83,8 @@ def _plane(kind: str, source: Source, request: dict[str, Any]) -> dict[str, Any]
         if (c, z, t) != (0, 0, 0):
             raise RefusedFile("planes", "plane c=0 z=0 t=0, the only one", f"c={c} z={z} t={t}")
         answer = _inspect(kind, source, "")
-        problem = next((item for item in answer["findings"]
-                        if not item["ok"] and item["check"] in ("truncated", "decodes", "checksum")), None)  # fmt: skip
+        broken = [item for item in answer["findings"] if not item["ok"] and item["check"] in _UNREADABLE]
+        problem = broken[0] if broken else None
         if problem is not None:
             raise RefusedFile(problem["check"], problem["expected"], problem["found"], problem["where"])
         lossy = bool(answer["lossy"])

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import tifffile
 
+from coverslip.imaging.metadata import counted
 from coverslip.imaging.readers import ome, segments, vendor, xmlsafe
 from coverslip.imaging.readers import tiffwalk as tw
 from coverslip.imaging.readers.base import Findings, RefusedFile, Source, uncalibrated
@@ -212,7 +213,8 @@ def _imagej(
     declared, axes = vendor.imagej(structure, pages[0], text, answer, findings)
     if axes["c"] * axes["z"] * axes["t"] != declared:
         axes = {"z": declared}
-    stacked = declared if len(pages) == 1 and declared > 1 and cut.compression == 1 else 0
+    alone = len(pages) == 1 and not findings.has("truncated", "structure")
+    stacked = declared if alone and declared > 1 and cut.compression == 1 else 0
     return Layout("ImageJ TIFF", pages, axes, declared, stacked, [], "declared")
 
 
@@ -248,7 +250,10 @@ def _present(structure: Structure, layout: Layout, cut: Grid) -> int:
 
 
 def _planes(layout: Layout, whole: int, findings: Findings) -> None:
-    expected, found = f"{layout.declared} planes as declared", f"{whole} planes in the file"
+    expected, found = (
+        f"{counted(layout.declared, 'plane')} as declared",
+        f"{counted(whole, 'plane')} in the file",
+    )
     if whole < layout.declared:
         findings.bad("planes", expected, found)
     elif whole > layout.declared:

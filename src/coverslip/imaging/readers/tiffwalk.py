@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from coverslip.imaging.metadata import counted
 from coverslip.imaging.readers.base import Findings, RefusedFile, Source
 
 _SIZES: Final = {
@@ -155,7 +156,7 @@ def walk(source: Source, findings: Findings) -> Structure:
             if sub is not None:
                 page.subs.append(sub)
     findings.settle(
-        "structure", "directories without loops, inside the file", f"{len(structure.pages)} pages"
+        "structure", "directories without loops, inside the file", counted(len(structure.pages), "page")
     )
     return structure
 
