@@ -40,7 +40,7 @@ def keys_kept(inp: RuleInput) -> str | None:
 
 _KEYS = w.Table(
     {
-        "kid": w.Column(w.Text(16, 16, "[0-9a-f]{16}")),
+        "kid": w.Column(w.Text(32, 32, "[0-9a-f]{32}")),
         "scheme": w.Column(w.Enum(("ed25519-wrapped", "p256-wrapped", "webauthn-p256"))),
         "public": w.Column(w.Text(500, 64, "[0-9a-f]+")),
         "enrolled_at": w.Column(w.Instant()),
@@ -162,7 +162,7 @@ TYPE = w.Type(
             reason=w.Reason(),
         ),
     ),
-    provides=(w.Account(("invited", "active"), "username", "printed_name", "signing_keys"),),
+    provides=(w.Account(("active",), "username", "printed_name", "signing_keys", ("invited",)),),
     retention=w.Retention("PERS"),
     summary=("username", "printed_name", "kind"),
     predicate_rules=("21 CFR 11.10(d)", "21 CFR 11.100(a)", "21 CFR 11.100(b)", "21 CFR 11.300(a)"),

@@ -1,0 +1,62 @@
+"""Access: the bearer token of a request becomes a session and a context, or the request ends here."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from coverslip.api.services import Services
+from coverslip.errors import NotFound
+from coverslip.kernel.accounts import Session
+from coverslip.kernel.change import Context
+from coverslip.kernel.content import parse_reference
+from coverslip.kernel.identity import Place, context_of
+from coverslip.kernel.rows import Row
+
+
+def services_of(request: Request) -> Services:
+    """Return the services of the application."""
+    found: Services = request.app.state.services
+    return found
+
+
+def place_of(request: Request, workstation: str = "", zone: str = "UTC") -> Place:
+    """Return where a request comes from; the address is the peer's, never a header's."""
+    address = request.client.host if request.client else "local"
+    return Place(workstation, address, request.headers.get("user-agent", "")[:120], zone)
+
+
+def session_of(request: Request, services: Annotated[Services, Depends(services_of)]) -> Session:
+    """Return the live session; raises ``AUTH_REQUIRED``."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    session = services.identity.session(token if scheme.lower() == "bearer" else "")
+    request.state.context = context_of(session)
+    return session
+
+
+def context_for(session: Annotated[Session, Depends(session_of)]) -> Context:
+    """Return the context in which the session acts."""
+    return context_of(session)
+
+
+def reference(text: str) -> tuple[str, int]:
+    """Read a record's number, with or without a version: ``SOP-0012``, ``SOP-0012v3``."""
+    found = parse_reference(text[:80])
+    if found is None:
+        raise NotFound("NOT_FOUND", what="record", record=text[:60])
+    return found
+
+
+def row_for(request: Request, services: Services, number: str) -> Row:
+    """Return the record a path names, and remember it as the subject of a refusal."""
+    row = services.reading.find(*reference(number))
+    if row is None:
+        raise NotFound("NOT_FOUND", what="record", record=number[:60])
+    request.state.subject = row
+    return row
+
+
+ServicesOf = Annotated[Services, Depends(services_of)]
+ContextOf = Annotated[Context, Depends(context_for)]
+SessionOf = Annotated[Session, Depends(session_of)]

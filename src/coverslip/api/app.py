@@ -1,0 +1,74 @@
+"""The application: middleware, security headers, bounded bodies, health, routers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import PlainTextResponse
+
+from coverslip.api import devices, exports, ledger, problems, records, sessions
+from coverslip.api.problems import answer
+from coverslip.api.services import Services
+from coverslip.errors import Invalid
+
+JSON_LIMIT_BYTES = 4 * 1024**2
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+STREAMED = ("/files",)
+
+
+def create_app(services: Services) -> FastAPI:
+    """Return the ASGI application over the services given."""
+    app = FastAPI(
+        title="Coverslip", version="1", openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None,
+        description="System of record for regulated microscopy. Errors are problem details with a stable code.",
+    )
+    app.state.services = services
+    problems.install(app, services.events)
+
+    @app.middleware("http")
+    async def guard(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
+        refused = _too_large(request)
+        response: Response = answer(refused) if refused else await proceed(request)
+        response.headers.update(_HEADERS)
+        return response
+
+    for router in (sessions.router, records.router, devices.router, exports.router, ledger.router):
+        app.include_router(router, prefix="/api/v1")
+
+    @app.get("/healthz", include_in_schema=True)
+    def health() -> dict[str, Any]:
+        status = services.reading.status()
+        return {"status": "ok", "size": status["size"], "pending": status["pending"],
+                "checkpoint": status.get("checkpoint", {}).get("size", 0)}
+
+    @app.get("/metrics", response_class=PlainTextResponse)
+    def metrics() -> str:
+        status = services.reading.status()
+        lines = {
+            "coverslip_ledger_size": status["size"], "coverslip_ledger_pending": status["pending"],
+            "coverslip_checkpoint_size": status.get("checkpoint", {}).get("size", 0),
+        }
+        return "".join(f"# TYPE {name} gauge\n{name} {value}\n" for name, value in lines.items())
+
+    return app
+
+
+def _too_large(request: Request) -> Invalid | None:
+    """Refuse a JSON body beyond its limit before it is read; files are streamed and bounded elsewhere."""
+    if request.url.path.endswith(STREAMED) or request.method in ("GET", "HEAD"):
+        return None
+    length = request.headers.get("content-length", "")
+    if not length.isdigit():
+        if request.headers.get("transfer-encoding"):
+            return Invalid("TOO_LARGE", what="A body of unknown length", size="unknown", limit=JSON_LIMIT_BYTES)
+        return None
+    if int(length) > JSON_LIMIT_BYTES:
+        return Invalid("TOO_LARGE", what="The request body", size=int(length), limit=JSON_LIMIT_BYTES)
+    return None

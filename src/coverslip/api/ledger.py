@@ -1,0 +1,29 @@
+"""The ledger as anyone signed in may see it: size, checkpoint, where an entry stands."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path
+
+from coverslip.api.access import ContextOf, ServicesOf
+from coverslip.errors import NotFound
+
+router = APIRouter(tags=["ledger"])
+
+
+@router.get("/ledger")
+def status(services: ServicesOf, context: ContextOf) -> dict[str, Any]:
+    """Return size, root, the last checkpoint and what waits."""
+    return services.reading.status()
+
+
+@router.get("/ledger/entries/{entry}")
+def entry(
+    entry: Annotated[str, Path(pattern="^[0-9a-f-]{36}$")], services: ServicesOf, context: ContextOf
+) -> dict[str, Any]:
+    """Return where an entry stands: *pending* or integrated at a tree index."""
+    found = services.reading.receipt(entry)
+    if found is None:
+        raise NotFound("NOT_FOUND", what="entry", record=entry)
+    return found

@@ -1,0 +1,68 @@
+"""Errors on the wire: problem details (RFC 9457) with code, rule, clause, record and remedy.
+
+Rules kept here: every refusal that reached the door is recorded before it is answered; what was
+not foreseen answers 500 without a trace of the inside, and is logged with an id.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from coverslip.errors import CoverslipError, EnvironmentFault, Invalid, NotFound, Refused
+from coverslip.kernel.events import NOBODY, Events
+
+MEDIA_TYPE = "application/problem+json"
+_log = logging.getLogger("coverslip.api")
+
+
+def answer(error: CoverslipError) -> JSONResponse:
+    """Return the response of an error."""
+    body: dict[str, Any] = error.problem()
+    for name in ("problems", "unmet", "allowed", "meaning", "meaning_text"):
+        if error.values.get(name):
+            body[name] = error.values[name]
+    headers = {"Retry-After": str(error.values["seconds"])} if "seconds" in error.values else None
+    return JSONResponse(body, error.status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def install(app: FastAPI, events: Events) -> None:
+    """Add the handlers."""
+
+    @app.exception_handler(CoverslipError)
+    def _known(request: Request, error: CoverslipError) -> JSONResponse:
+        if not getattr(error, "recorded", False):
+            try:
+                context = getattr(request.state, "context", NOBODY)
+                events.refuse(error, context, getattr(request.state, "action", request.url.path),
+                              getattr(request.state, "subject", None))
+            except EnvironmentFault as fault:
+                return answer(fault)
+        return answer(error)
+
+    @app.exception_handler(RequestValidationError)
+    def _malformed(request: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0] if error.errors() else {}
+        place = ".".join(str(p) for p in first.get("loc", ())[1:]) or "the request"
+        return _known(request, Invalid("VAL_FORM", field=place[:80], expected=str(first.get("msg", "valid"))[:120],
+                                       found="something else"))
+
+    @app.exception_handler(HTTPException)
+    def _http(request: Request, error: HTTPException) -> JSONResponse:
+        if error.status_code == 405:
+            return _known(request, Refused("METHOD", action=request.method, record=request.url.path[:80]))
+        if error.status_code == 404:
+            return answer(NotFound("NOT_FOUND", what="page", record=request.url.path[:80]))
+        return _known(request, Invalid("VAL_FORM", field="the request", expected="a valid request",
+                                       found=str(error.detail)[:80]))
+
+    @app.exception_handler(Exception)
+    def _unforeseen(request: Request, error: Exception) -> JSONResponse:
+        _log.exception("unforeseen", extra={"path": request.url.path})
+        fault = EnvironmentFault("TRAIL_UNAVAILABLE")
+        return JSONResponse({**fault.problem(), "status": 500}, 500, media_type=MEDIA_TYPE)

@@ -1,0 +1,84 @@
+"""What the interface needs, handed in by ``bootstrap``; nothing here knows an adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Protocol
+
+from coverslip.kernel.accounts import Accounts
+from coverslip.kernel.commit import Door
+from coverslip.kernel.definition import Catalogue
+from coverslip.kernel.events import Events
+from coverslip.kernel.identity import Identity
+from coverslip.kernel.rows import Row
+
+
+class Reading(Protocol):
+    """Reading without deciding: lists, one record, its history."""
+
+    def find(self, number: str, revision: int = 0) -> Row | None:
+        """Return a record: the revision named, else the one in force, else the latest."""
+        ...
+
+    def page(self, kind: str, state: str, text: str, cursor: str, limit: int) -> tuple[list[Row], str]:
+        """Return records of a type, newest change first, and the cursor of the next page (empty: none)."""
+        ...
+
+    def history(self, uid: str) -> list[dict[str, Any]]:
+        """Return the entries of a record and those about it, oldest first, with their sections."""
+        ...
+
+    def linked(self, uid: str) -> list[Row]:
+        """Return the records that link to this one."""
+        ...
+
+    def status(self) -> dict[str, Any]:
+        """Return size and root of the tree, the last checkpoint, and entries not yet integrated."""
+        ...
+
+    def receipt(self, entry: str) -> dict[str, Any] | None:
+        """Return where an entry stands: leaf hash and, once integrated, its tree index."""
+        ...
+
+
+class Delivery(Protocol):
+    """Taking files in."""
+
+    def deliver(self, session: str, context: Any, manifest: dict[str, Any], stream: BinaryIO) -> dict[str, Any]:
+        """Take one file of an acquisition session; return the image's number, state and checks."""
+        ...
+
+    def attach(self, name: str, media_type: str, stream: BinaryIO, length: int) -> dict[str, Any]:
+        """Keep a file in the vault and return its file value, to be named in a record."""
+        ...
+
+    def open(self, root: str) -> tuple[int, Iterator[bytes]]:
+        """Return size and bytes of a stored file."""
+        ...
+
+
+class Exporting(Protocol):
+    """Making evidence bundles."""
+
+    def bundle(self, row: Row, context: Any, text_filter: str, out: BinaryIO) -> dict[str, Any]:
+        """Write the bundle of a record and return its manifest summary; the export is an entry."""
+        ...
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything a request may use."""
+
+    catalogue: Catalogue
+    door: Door
+    identity: Identity
+    accounts: Accounts
+    events: Events
+    reading: Reading
+    delivery: Delivery
+    exporting: Exporting
+    receipts: Callable[[str, str, str], str]
+    """Signed pending receipt of (entry uuid, leaf hash hex, time), as note text."""
+    installation: Callable[[], dict[str, Any]]
+    upload_limit_bytes: int = 64 * 1024**3

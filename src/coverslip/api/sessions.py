@@ -1,0 +1,100 @@
+"""Sign-in, sign-out, who am I, enrolment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from coverslip.api.access import ContextOf, ServicesOf, SessionOf, place_of
+from coverslip.api.services import Services
+from coverslip.api.shapes import DeviceSignIn, Enrolment, SignIn, receipt_value
+from coverslip.errors import CoverslipError, Refused
+from coverslip.kernel.change import Change, Credential
+from coverslip.kernel.identity import SignedIn, context_of
+from coverslip.kernel.view import render, shown_hash
+
+router = APIRouter(tags=["sessions"])
+
+
+@router.post("/sessions", status_code=201)
+def sign_in(body: SignIn, request: Request, services: ServicesOf) -> dict[str, Any]:
+    """Sign in with user name and password; answers a bearer token and the last attempts before."""
+    request.state.action = "sign_in"
+    wait = services.identity.delay_s(body.username)
+    if wait and not services.accounts.refusal_slot("sign-in", f"{body.username.casefold()[:80]}/{wait}"):
+        raise Refused("THROTTLED", seconds=wait)
+    try:
+        found = services.identity.sign_in(body.username, body.password, place_of(request, body.workstation, body.zone))
+    except CoverslipError as error:
+        raise _already_recorded(error) from None
+    return _signed_in(services, found)
+
+
+def _already_recorded(error: CoverslipError) -> CoverslipError:
+    """Identity records its own refusals; the handler must not write a second entry."""
+    error.recorded = True  # type: ignore[attr-defined]
+    return error
+
+
+def _signed_in(services: Services, found: SignedIn) -> dict[str, Any]:
+    account = services.accounts.account(found.session.person) or {}
+    return {
+        "token": found.token, "session": found.session.id, "person": found.session.person,
+        "username": found.session.username, "name": account.get("name", ""), "number": account.get("number", ""),
+        "expires_at": found.session.expires_at, "last_successful": found.last.get("succeeded"),
+        "last_failed": found.last.get("failed"),
+    }
+
+
+@router.post("/sessions/device", status_code=201)
+def device_sign_in(body: DeviceSignIn, request: Request, services: ServicesOf) -> dict[str, Any]:
+    """Open a device's session with a statement signed by its registered key."""
+    request.state.action = "device_sign_in"
+    found = services.accounts.device(body.device)
+    uid, data = found if found else ("", {"number": body.device})
+    try:
+        opened = services.identity.device_session(
+            uid, data, bytes.fromhex(body.statement), bytes.fromhex(body.signature), place_of(request, body.device)
+        )
+    except CoverslipError as error:
+        raise _already_recorded(error) from None
+    return _signed_in(services, opened)
+
+
+@router.delete("/sessions/current", status_code=204)
+def sign_out(services: ServicesOf, session: SessionOf) -> None:
+    """End this session."""
+    services.identity.sign_out(session)
+
+
+@router.get("/me")
+def me(services: ServicesOf, context: ContextOf) -> dict[str, Any]:
+    """Say who is signed in, with the installation's name and use."""
+    account = services.accounts.account(context.person) or {}
+    return {"person": context.person, "name": account.get("name", ""), "number": account.get("number", ""),
+            "username": account.get("username", ""), "workstation": context.workstation,
+            "installation": services.installation()}
+
+
+@router.post("/enrolments", status_code=201)
+def enrol(body: Enrolment, request: Request, services: ServicesOf) -> dict[str, Any]:
+    """Use a one-time code: make one's own key under one's own password and sign for it."""
+    request.state.action = "enrol"
+    place = place_of(request, body.workstation, body.zone)
+    opened, made = services.identity.begin_enrolment(body.code, body.username, body.password, place)
+    context = context_of(opened.session)
+    request.state.context = context
+    try:
+        number = str((services.accounts.account(context.person) or {}).get("number", ""))
+        row = services.reading.find(number)
+        if row is None:
+            raise Refused("AUTH_REQUIRED")
+        shown = shown_hash(render(services.catalogue[row.type], row))
+        key = {"kid": made.kid, "scheme": made.wrapped["scheme"], "public": made.public,
+               "enrolled_at": opened.session.opened_at}
+        change = Change("enrol", number=number, fields={"signing_keys": [key]}, expected_version=row.version, shown=shown)
+        receipt = services.door.submit(change, context, Credential(body.username, body.password))
+    finally:
+        services.identity.sign_out(opened.session, "enrolled")
+    return receipt_value(receipt)

@@ -1,0 +1,107 @@
+"""Request bodies, bounded; answers are built from rows and receipts in one place."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from coverslip.kernel.change import Receipt
+from coverslip.kernel.definition import Definition
+from coverslip.kernel.rows import Row
+
+Short = Annotated[str, Field(max_length=200)]
+Secret = Annotated[str, Field(max_length=1024, min_length=1)]
+
+
+class Body(BaseModel):
+    """A request body: unknown names are refused, values are not converted."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class SignIn(Body):
+    """Both components and the place."""
+
+    username: Short
+    password: Secret
+    workstation: Short = ""
+    zone: Short = "UTC"
+
+
+class DeviceSignIn(Body):
+    """A statement signed with the device's key; both hex."""
+
+    device: Short
+    statement: Annotated[str, Field(max_length=4000, pattern="^([0-9a-f]{2})+$")]
+    signature: Annotated[str, Field(max_length=128, pattern="^[0-9a-f]{128}$")]
+
+
+class Enrolment(Body):
+    """A one-time code and the secret its owner chooses."""
+
+    code: Short
+    username: Short
+    password: Secret
+    workstation: Short = ""
+    zone: Short = "UTC"
+
+
+class Signing(Body):
+    """The components, entered for this signing, and the hash of the view that was shown."""
+
+    username: Short = ""
+    password: Secret
+    shown: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class NewRecord(Body):
+    """A record to be made; ``number`` names the document whose next version is wanted."""
+
+    type: Short
+    fields: dict[str, Any] = {}
+    reason: Annotated[str, Field(max_length=4000)] = ""
+    number: Short = ""
+    signature: Signing | None = None
+
+
+class Act(Body):
+    """An edit or a transition on the version that was read."""
+
+    expected_version: int | None = None
+    fields: dict[str, Any] = {}
+    reason: Annotated[str, Field(max_length=4000)] = ""
+    signature: Signing | None = None
+
+
+class Export(Body):
+    """What to export; a filter marks the copy INCOMPLETE."""
+
+    filter: Short = ""
+
+
+def record_value(row: Row, definition: Definition) -> dict[str, Any]:
+    """Return a record as the interface shows it."""
+    state = definition.state(row.state)
+    value: dict[str, Any] = {
+        "number": row.number, "type": row.type, "type_title": definition.type.title, "uid": row.uid,
+        "version": row.version, "state": row.state, "title": row.title, "gxp": row.gxp,
+        "sandbox": bool(row.content.get("sandbox")), "locked": state.locked, "effective": state.effective,
+        "leaf_hash": row.leaf_hash, "definition": row.definition, "fields": row.fields, "people": row.people,
+        "created_at": row.created_at, "created_by": row.created_by, "changed_at": row.changed_at,
+        "changed_by": row.changed_by, "on_hold": [{"number": b.number, "reason": b.reason} for b in row.blockers],
+    }
+    return value | ({"revision": row.revision, "label": row.label} if row.revision else {"label": row.number})
+
+
+def receipt_value(receipt: Receipt) -> dict[str, Any]:
+    """Return a receipt as the interface shows it; the acted-on record first."""
+    return {
+        "command": receipt.command, "at": receipt.at, "replayed": receipt.replayed,
+        "entries": [
+            {"type": e.type, "number": e.number, **({"revision": e.revision} if e.revision else {}),
+             "version": e.version, "state": e.state, "act": e.act, "entry": e.entry, "leaf_hash": e.leaf_hash,
+             "uid": e.uid}
+            for e in receipt.entries
+        ],
+    }

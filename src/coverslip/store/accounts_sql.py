@@ -1,0 +1,214 @@
+"""Accounts in PostgreSQL: sessions, wrapped keys, enrolment codes, counters.
+
+Rules kept here: one statement each, committed by itself; tokens and codes are kept as hashes only;
+nothing is deleted, it is ended, revoked or used.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from coverslip.kernel.accounts import Session
+from coverslip.store.pool import Pool
+
+IDLE_MINUTES = 15
+
+_LIVE = "ended_at is null and expires_at > clock_timestamp() and seen_at > clock_timestamp() - %(idle)s * interval '1 minute'"
+_SESSION = (
+    "session, person, username, kind, workstation, address, client, zone, opened_at, seen_at, expires_at, period, data"
+)
+
+
+class PostgresAccounts:
+    """The kernel's ``Accounts`` on a pool of role cs_writer."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def _one(self, sql: str, **values: Any) -> dict[str, Any] | None:
+        with self._pool.connection() as conn, conn.cursor(row_factory=dict_row) as cursor:
+            cursor.execute(sql, values)
+            return cursor.fetchone() if cursor.description else None
+
+    def _all(self, sql: str, **values: Any) -> list[dict[str, Any]]:
+        with self._pool.connection() as conn, conn.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute(sql, values).fetchall()
+
+    def now(self) -> str:
+        """Return the database time, UTC, microseconds."""
+        row = self._one("select ops.iso(clock_timestamp()) as now")
+        return str(row["now"]) if row else ""
+
+    # --- people and devices --------------------------------------------------------------------
+
+    def person_by_username(self, username: str) -> tuple[str, dict[str, Any]] | None:
+        """Return (person id, account data) of an account that may act."""
+        row = self._one(
+            "select person, data from projection.authority where kind = 'account' and code = %(name)s", name=username
+        )
+        return (str(row["person"]), row["data"]) if row else None
+
+    def account(self, person: str) -> dict[str, Any] | None:
+        """Return name, user name and number of a person or device that may act."""
+        row = self._one(
+            "select kind, code, data from projection.authority where person = %(p)s and kind in ('account', 'device')",
+            p=person,
+        )
+        return {**row["data"], "username": row["code"], "kind": row["kind"]} if row else None
+
+    def device(self, number: str) -> tuple[str, dict[str, Any]] | None:
+        """Return (id, data with the public key) of a device in service."""
+        row = self._one(
+            "select person, data from projection.authority where kind = 'device' and code = %(n)s", n=number
+        )
+        return (str(row["person"]), row["data"]) if row else None
+
+    # --- keys ----------------------------------------------------------------------------------
+
+    def credential(self, person: str) -> dict[str, Any] | None:
+        """Return the wrapped signing key in force."""
+        row = self._one(
+            "select data from ops.credential where person = %(p)s and kind = 'signing' and revoked_at is null"
+            " order by created_at desc limit 1",
+            p=person,
+        )
+        return row["data"] if row else None
+
+    def put_credential(self, person: str, key_id: str, wrapped: dict[str, Any]) -> None:
+        """Keep a wrapped key and revoke the person's earlier ones."""
+        self._one(
+            "with gone as (update ops.credential set revoked_at = clock_timestamp(), data = data - 'sealed'"
+            " where person = %(p)s and kind = 'signing' and key_id <> %(k)s and revoked_at is null)"
+            " insert into ops.credential(person, kind, key_id, data) values (%(p)s, 'signing', %(k)s, %(d)s)",
+            p=person, k=key_id, d=Jsonb(wrapped),
+        )
+
+    # --- sessions ------------------------------------------------------------------------------
+
+    def open_session(self, session: Session, token_hash: bytes) -> None:
+        """Open a session known by the hash of its token."""
+        self._one(
+            "insert into ops.session(session, person, username, kind, token_hash, expires_at, workstation, client,"
+            " address, zone) values (%(s)s, %(p)s, %(u)s, %(k)s, %(t)s, %(x)s, %(w)s, %(c)s, %(a)s, %(z)s)",
+            s=session.id, p=session.person, u=session.username, k=session.kind, t=token_hash, x=session.expires_at,
+            w=session.workstation, c=session.client, a=session.address, z=session.zone,
+        )
+
+    def session_by_token(self, token_hash: bytes) -> Session | None:
+        """Return a live session and note that it was used."""
+        row = self._one(
+            f"update ops.session set seen_at = clock_timestamp() where token_hash = %(t)s and {_LIVE}"  # noqa: S608
+            f" returning {_SESSION}",
+            t=token_hash, idle=IDLE_MINUTES,
+        )
+        return _session(row) if row else None
+
+    def session_by_id(self, session: str) -> Session | None:
+        """Return a live session by its id."""
+        row = self._one(
+            f"select {_SESSION} from ops.session where session = %(s)s and {_LIVE}",  # noqa: S608
+            s=session, idle=IDLE_MINUTES,
+        )
+        return _session(row) if row else None
+
+    def sessions_of(self, person: str) -> list[Session]:
+        """Return the person's live sessions."""
+        rows = self._all(
+            f"select {_SESSION} from ops.session where person = %(p)s and {_LIVE} order by opened_at",  # noqa: S608
+            p=person, idle=IDLE_MINUTES,
+        )
+        return [_session(row) for row in rows]
+
+    def close_session(self, session: str, why: str) -> None:
+        """End a session."""
+        self._one(
+            "update ops.session set ended_at = clock_timestamp(), ended_why = %(w)s, period = null"
+            " where session = %(s)s and ended_at is null",
+            s=session, w=why,
+        )
+
+    def set_period(self, session: str, period: str, data: dict[str, Any]) -> None:
+        """Keep or clear the continuous period of a session."""
+        self._one(
+            "update ops.session set period = nullif(%(p)s, '')::uuid, data = data || %(d)s where session = %(s)s",
+            s=session, p=period, d=Jsonb(data),
+        )
+
+    # --- sign-in times, counters, codes --------------------------------------------------------
+
+    def last_sign_ins(self, person: str) -> dict[str, str]:
+        """Return when the person last signed in and last failed to, before this time."""
+        row = self._one(
+            "select ops.iso(succeeded_at) as succeeded, ops.iso(failed_at) as failed from ops.sign_in where person = %(p)s",
+            p=person,
+        )
+        return {k: v for k, v in (row or {}).items() if v}
+
+    def note_sign_in(self, person: str, *, succeeded: bool) -> None:
+        """Remember the time of an attempt."""
+        column = "succeeded_at" if succeeded else "failed_at"
+        self._one(
+            f"insert into ops.sign_in(person, {column}) values (%(p)s, clock_timestamp())"  # noqa: S608
+            f" on conflict (person) do update set {column} = clock_timestamp()",
+            p=person,
+        )
+
+    def add_enrolment(self, person: str, token_hash: bytes, created_by: str, hours: int) -> None:
+        """Keep the hash of a one-time code."""
+        self._one(
+            "insert into ops.enrolment(enrolment, person, purpose, token_hash, created_by, expires_at)"
+            " values (gen_random_uuid(), %(p)s, 'enrol', %(t)s, %(b)s, clock_timestamp() + %(h)s * interval '1 hour')",
+            p=person, t=token_hash, b=created_by, h=hours,
+        )
+
+    def take_enrolment(self, token_hash: bytes) -> str | None:
+        """Use up a code and return whose it is."""
+        row = self._one(
+            "update ops.enrolment set used_at = clock_timestamp() where token_hash = %(t)s and used_at is null"
+            " and expires_at > clock_timestamp() returning person",
+            t=token_hash,
+        )
+        return str(row["person"]) if row else None
+
+    def failures(self, scope: str, key: str) -> int:
+        """Return failed attempts since the last success."""
+        row = self._one("select failures from ops.throttle where scope = %(s)s and key = %(k)s", s=scope, k=key)
+        return int(row["failures"]) if row else 0
+
+    def add_failure(self, scope: str, key: str) -> int:
+        """Count a failed attempt; return the new count."""
+        row = self._one(
+            "insert into ops.throttle(scope, key, failures) values (%(s)s, %(k)s, 1)"
+            " on conflict (scope, key) do update set failures = ops.throttle.failures + 1 returning failures",
+            s=scope, k=key,
+        )
+        return int(row["failures"]) if row else 0
+
+    def clear_failures(self, scope: str, key: str) -> None:
+        """Forget failed attempts."""
+        self._one("update ops.throttle set failures = 0 where scope = %(s)s and key = %(k)s", s=scope, k=key)
+
+    def refusal_slot(self, scope: str, key: str) -> bool:
+        """Count a refusal of this minute; true for the first."""
+        row = self._one(
+            "insert into ops.refusal_slot(who, rule, minute) values (%(s)s, %(k)s, date_trunc('minute', clock_timestamp()))"
+            " on conflict (who, rule, minute) do update set count = ops.refusal_slot.count + 1 returning count",
+            s=scope, k=key,
+        )
+        return bool(row and row["count"] == 1)
+
+
+def _session(row: dict[str, Any]) -> Session:
+    return Session(
+        str(row["session"]), str(row["person"]), row["username"], row["kind"], row["workstation"], row["address"],
+        row["client"], row["zone"], _iso(row["opened_at"]), _iso(row["seen_at"]), _iso(row["expires_at"]),
+        str(row["period"] or ""), row["data"] or {},
+    )
+
+
+def _iso(moment: dt.datetime) -> str:
+    return moment.astimezone(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,0 +1,153 @@
+"""Reading for pages and the interface: lists, one record, its history, where the ledger stands.
+
+Rules kept here: reads only; the order of a history is the entry order, its index the tree's; sections
+are returned as they were stored, parsed, and an erased one is absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+from psycopg.rows import dict_row
+
+from coverslip.kernel.rows import Row, row_from
+from coverslip.ledger import leaf
+from coverslip.store.pool import Pool
+from coverslip.store.sections import sections_of
+
+_ENTRIES = (
+    "select e.id, e.record_id, e.version, e.kind, e.leaf, e.leaf_hash, l.idx, b.fixed_salts, b.fixed, b.erasable_salts,"
+    " b.erasable, coalesce(r.title, '') as actor_name from ledger.entry e"
+    " left join ledger.leaf l on l.log_id = e.log_id and l.entry_id = e.id"
+    " left join ledger.body b on b.entry_id = e.id"
+    " left join projection.number n on n.uid = e.actor"
+    " left join projection.record r on r.type = n.type and r.uid = n.uid"
+)
+
+
+class PostgresReading:
+    """Reads on a pool that may select from ``ledger``, ``projection`` and execute the row functions."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def _all(self, sql: str, values: dict[str, Any]) -> list[dict[str, Any]]:
+        with self._pool.connection() as conn, conn.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute(sql, values).fetchall()
+
+    def find(self, number: str, revision: int = 0) -> Row | None:
+        """Return a record: the revision named, else the one in force, else the latest."""
+        rows = self._all("select ops.find_number(%(n)s, nullif(%(r)s, 0)) as row", {"n": number, "r": revision})
+        return row_from(rows[0]["row"]) if rows and rows[0]["row"] else None
+
+    def by_uid(self, kind: str, uid: str) -> Row | None:
+        """Return a record by type and uid."""
+        rows = self._all("select ops.row_of(%(k)s, %(u)s) as row", {"k": kind, "u": uid})
+        return row_from(rows[0]["row"]) if rows and rows[0]["row"] else None
+
+    def page(self, kind: str, state: str, text: str, cursor: str, limit: int) -> tuple[list[Row], str]:
+        """Return records, newest change first, and the cursor of the next page (empty: none)."""
+        changed, _, uid = cursor.partition("/")
+        rows = self._all(
+            "select ops.row_of(type, uid) as row, ops.iso(changed_at) as changed, uid::text as uid from ("
+            " select type, uid, changed_at from projection.record where (%(k)s = '' or type = %(k)s)"
+            " and (%(s)s = '' or state = %(s)s)"
+            " and (%(q)s = '' or strpos(lower(number || ' ' || title), lower(%(q)s)) > 0)"
+            " and (%(c)s = '' or (changed_at, uid) < (nullif(%(c)s, '')::timestamptz, nullif(%(u)s, '')::uuid))"
+            " order by changed_at desc, uid desc limit %(l)s) found order by changed_at desc, uid desc",
+            {"k": kind, "s": state, "q": text, "c": changed, "u": uid, "l": limit + 1},
+        )
+        found = [row_from(r["row"]) for r in rows[:limit]]
+        following = f"{rows[limit - 1]['changed']}/{rows[limit - 1]['uid']}" if len(rows) > limit else ""
+        return found, following
+
+    def linked(self, uid: str) -> list[Row]:
+        """Return the records that link to this one."""
+        rows = self._all(
+            "select ops.row_of(from_type, from_uid) as row from (select distinct from_type, from_uid from projection.link"
+            " where to_uid = %(u)s order by 1, 2 limit 5000) found",
+            {"u": uid},
+        )
+        return [row_from(r["row"]) for r in rows]
+
+    def in_state(self, kind: str, state: str, limit: int = 100) -> list[Row]:
+        """Return records of a type in a state, oldest change first: a queue is a state."""
+        rows = self._all(
+            "select ops.row_of(type, uid) as row from (select type, uid from projection.record"
+            " where type = %(k)s and state = %(s)s order by changed_at, uid limit %(l)s) found",
+            {"k": kind, "s": state, "l": limit},
+        )
+        return [row_from(r["row"]) for r in rows]
+
+    def history(self, uid: str) -> list[dict[str, Any]]:
+        """Return the entries of a record and those about it, oldest first, with their sections."""
+        rows = self._all(f"{_ENTRIES} where e.record_id = %(u)s or e.about = %(u)s order by e.id", {"u": uid})
+        return [_entry(row) for row in rows]
+
+    def entries(self, first: int, last: int) -> Iterator[dict[str, Any]]:
+        """Yield integrated entries by tree index, ``first`` to before ``last``, in blocks of 1 000."""
+        for start in range(first, last, 1000):
+            rows = self._all(
+                f"{_ENTRIES} where l.idx >= %(a)s and l.idx < %(b)s order by l.idx",
+                {"a": start, "b": min(start + 1000, last)},
+            )
+            yield from (_entry(row) | {"leaf": bytes(row["leaf"]), "row": row} for row in rows)
+
+    def status(self) -> dict[str, Any]:
+        """Return size and root of the tree, the last checkpoint, and entries not yet integrated."""
+        rows = self._all(
+            "select t.size, encode(t.root, 'hex') as root, t.low_water, (select count(*) from ledger.entry e"
+            " where e.log_id = 1 and e.id > t.low_water and not exists (select 1 from ledger.leaf l"
+            " where l.entry_id = e.id)) as pending from ledger.tree t where t.log_id = 1",
+            {},
+        )
+        status: dict[str, Any] = dict(rows[0]) if rows else {"size": 0, "root": "", "pending": 0}
+        status.pop("low_water", None)
+        checkpoint = self.checkpoint()
+        if checkpoint is not None:
+            status["checkpoint"] = {k: checkpoint[k] for k in ("size", "root", "note")}
+        return status
+
+    def checkpoint(self) -> dict[str, Any] | None:
+        """Return the newest signed checkpoint: size, root (hex), note text."""
+        rows = self._all(
+            "select size, encode(root, 'hex') as root, convert_from(note, 'UTF8') as note from ledger.checkpoint"
+            " where log_id = 1 order by size desc limit 1",
+            {},
+        )
+        return dict(rows[0]) if rows else None
+
+    def receipt(self, entry: str) -> dict[str, Any] | None:
+        """Return where an entry of the last million stands: leaf hash and, once integrated, its index."""
+        rows = self._all(
+            "select encode(e.leaf_hash, 'hex') as leaf_hash, l.idx as index from ledger.entry e"
+            " left join ledger.leaf l on l.entry_id = e.id where e.log_id = 1"
+            " and e.id > (select max(id) - 1000000 from ledger.entry)"
+            " and convert_from(e.leaf, 'UTF8')::jsonb ->> 'entry' = %(e)s order by e.id desc limit 1",
+            {"e": entry},
+        )
+        if not rows:
+            return None
+        found: dict[str, Any] = {"entry": entry, "leaf_hash": rows[0]["leaf_hash"], "pending": rows[0]["index"] is None}
+        return found if found["pending"] else found | {"index": rows[0]["index"]}
+
+    def installation(self) -> dict[str, Any]:
+        """Return origin, use and id of the installation."""
+        rows = self._all("select origin, use, uuid::text as uuid from ops.installation where log_id = 1", {})
+        return dict(rows[0]) if rows else {}
+
+
+def _entry(row: dict[str, Any]) -> dict[str, Any]:
+    parsed = leaf.parse(bytes(row["leaf"]))
+    sections = {}
+    for name, (_, content) in sections_of(parsed, row).items():
+        sections[name] = content.decode() if name == "reason" else orjson.loads(content)
+    return {
+        "index": row["idx"], "entry": parsed.entry, "at": parsed.at, "type": parsed.type, "act": parsed.act,
+        "version": parsed.record.ver, "kind": parsed.record.kind, "uid": parsed.record.id,
+        "about": parsed.about is not None or not parsed.is_record_version, "actor": parsed.actor.id,
+        "actor_name": row["actor_name"], "auth": parsed.actor.auth, "meaning": parsed.meaning, "sections": sections,
+        "leaf_hash": bytes(row["leaf_hash"]).hex(),
+    }
