@@ -25,7 +25,7 @@ def _latest(rows: Iterable[Row]) -> Row | None:
 @rule("calibrated", 1)
 def calibrated(inp: RuleInput) -> str | None:
     """Ask that every instrument read has an accepted calibration in date and none that failed since."""
-    for instrument in inp.reads["instrument"] or ((inp.record,) if inp.record is not None else ()):
+    for instrument in inp.reads["instrument"]:
         rows = [c for c in inp.children["calibrations"] if c.fields["instrument"]["uid"] == instrument.uid]
         accepted = _latest(c for c in rows if c.state == "accepted")
         failed = _latest(c for c in rows if c.state == "failed")
@@ -47,10 +47,11 @@ def calibrated_guard(path: w.Path) -> w.Rule:
 
 
 def _outside(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    errors = ((row, abs(Decimal(row["reading"]) - Decimal(row["nominal"]))) for row in rows)
     return [
-        f"{row['point']}: error {abs(Decimal(row['reading']) - Decimal(row['nominal']))} {row['unit']} exceeds {row['limit']}"
-        for row in rows
-        if abs(Decimal(row["reading"]) - Decimal(row["nominal"])) > Decimal(row["limit"])
+        f"{row['point']}: error {error} {row['unit']} exceeds {row['limit']}"
+        for row, error in errors
+        if error > Decimal(row["limit"])
     ]
 
 
@@ -97,6 +98,10 @@ _POINTS = w.Table(
     max_rows=500,
     min_rows=1,
 )
+_MEASURED = (
+    "performed_on", "standard", "standard_certificate", "standard_expires", "as_found", "adjusted", "as_left",
+    "environment", "uncertainty", "next_due", "certificate",
+)
 _CHECKS = (
     w.Compare(
         ("standard_expires",), "ge", other=("performed_on",), message="The standard was in date on the day of use."
@@ -137,9 +142,13 @@ TYPE = w.Type(
         ("MET",), "performed", requires=_CHECKS, effects=(computed_title(instrument=("instrument",)),),
         signature=signing("executed", "I performed this calibration and recorded what I saw.", ("MET",)),
     ),
-    edit=w.Editing(("MET",), ("performed",), requires=_CHECKS),
     persons={"performer": w.Signer("executed"), "editors": w.Touched()},
     transitions=(
+        w.Transition(
+            "correct", "Correct", ("performed",), "", ("MET",), fields=_MEASURED, requires=_CHECKS,
+            signature=signing("executed", "I corrected this calibration as the reason says.", ("MET",)),
+            reason=w.Reason(), touches=True,
+        ),
         w.Transition(
             "review", "Review", ("performed",), "reviewed", ("REV", "QA"),
             independent_of=("performer", "editors"),

@@ -1,0 +1,151 @@
+"""Study: plan and conduct of imaging work (DOMAIN 4.7).
+
+Rules kept here: the kind is fixed at creation; the director takes responsibility before quality
+approves; a sandbox study is unregulated for ever and feeds nothing regulated.
+"""
+
+from __future__ import annotations
+
+from coverslip.kernel import words as w
+from coverslip.records._shared import REGULATED, sandbox, signing
+
+STATES = (
+    w.State("draft"),
+    w.State("director_accepted"),
+    w.State("approved", locked=True),
+    w.State("in_progress"),
+    w.State("suspended"),
+    w.State("data_complete"),
+    w.State("reported"),
+    w.State("archived", terminal=True, locked=True),
+    w.State("terminated", terminal=True, locked=True),
+)
+_EVER = tuple(s.name for s in STATES)
+_PLANNED = tuple(s for s in _EVER if s != "draft")
+_KINDS = (
+    "glp", "release_assay", "stability", "clinical", "method_validation", "investigation", "non_gxp", "sandbox",
+)
+_CLASSES = ("DRUG", "SUPP", "DEVICE", "GLP", "CLIN", "FOOD", "COSM", "BLOOD", "PATH")
+_PROTOCOL = w.InState(("protocol",), ("effective",), message="The protocol is a document in force.")
+_METHODS = w.InState(
+    ("methods",), ("effective",), empty_ok=True, message="Method {number} is in force (it is {state})."
+)
+
+TYPE = w.Type(
+    name="study",
+    title="Study",
+    version=1,
+    purpose="Why images are taken, by which plan, and under whose responsibility.",
+    number=w.Number("STU", 3, yearly=True),
+    gxp=REGULATED,
+    title_field="title",
+    fields={
+        "title": w.Field(w.Text(300), "Title", required=True),
+        "kind": w.Field(w.Enum(_KINDS), "Kind", required=True, immutable_at=_EVER, critical=True),
+        "director": w.Field(
+            w.Link(("user",), "none"), "Study director", required=True, immutable_at=_PLANNED, critical=True
+        ),
+        "objectives": w.Field(w.Rich(20_000), "Objectives", required=True),
+        "protocol": w.Field(w.Link(("document_sop", "document_policy"), "version"), "Protocol", critical=True),
+        "methods": w.Field(w.Link(("analysis_method",), "version"), "Methods planned", many=True),
+        "acceptance_criteria": w.Field(w.Rich(20_000), "Acceptance criteria", critical=True),
+        "sample_plan": w.Field(w.Rich(20_000), "Sample plan"),
+        "design": w.Field(
+            w.Table(
+                {
+                    "group": w.Column(w.Text(100)),
+                    "n": w.Column(w.Int(0, 1_000_000)),
+                    "treatment": w.Column(w.Text(300), required=False),
+                    "blinded": w.Column(w.Bool()),
+                },
+                max_rows=500,
+            ),
+            "Design",
+        ),
+        "blinding": w.Field(w.Enum(("none", "reader", "full")), "Blinding", default="none", critical=True),
+        "sponsor": w.Field(w.Text(300), "Sponsor"),
+        "site": w.Field(w.Link(("site",), "none"), "Site"),
+        "retention_class": w.Field(w.Enum(_CLASSES), "Retention class"),
+        "record_scope": w.Field(
+            w.Enum(("required", "voluntary")), "Records kept because", default="required"
+        ),
+    },
+    states=STATES,
+    create=w.Making(("SDR", "AUT", "ANL", "QA"), "draft"),
+    edit=w.Editing(("SDR", "AUT", "ANL", "QA"), ("draft",)),
+    persons={
+        "director": w.PersonAt(("director",)),
+        "responsible": w.Signer("accepted_responsibility"),
+        "editors": w.Touched(),
+    },
+    transitions=(
+        w.Transition(
+            "accept_responsibility", "Accept responsibility", ("draft",), "director_accepted",
+            persons=("director",), requires=(_PROTOCOL, _METHODS),
+            signature=signing(
+                "accepted_responsibility", "I take responsibility for the conduct of this study.", ("SDR",)
+            ),
+        ),
+        w.Transition(
+            "return_to_draft", "Send back", ("director_accepted",), "draft", ("QA", "SDR"), reason=w.Reason()
+        ),
+        w.Transition(
+            "approve", "Approve", ("director_accepted",), "approved", ("QA",), requires=(_PROTOCOL, _METHODS),
+            signature=signing(
+                "qa_reviewed", "I reviewed the plan of this study for quality and let it proceed.", ("QA",),
+                ("director", "responsible", "editors"),
+            ),
+        ),
+        w.Transition(
+            "start", "Start", ("approved",), "in_progress", ("SDR",), requires=(_PROTOCOL, _METHODS)
+        ),
+        w.Transition(
+            "amend", "Amend", ("in_progress",), "", persons=("director",),
+            fields=("objectives", "protocol", "methods", "acceptance_criteria", "sample_plan", "design", "blinding"),
+            requires=(_PROTOCOL, _METHODS),
+            signature=signing(
+                "accepted_responsibility", "I amend the plan of this study as the reason says.", ("SDR",)
+            ),
+            reason=w.Reason(30), touches=True,
+        ),
+        w.Transition(
+            "suspend", "Suspend", ("in_progress",), "suspended", ("SDR", "QA"), reason=w.Reason()
+        ),
+        w.Transition(
+            "resume", "Resume", ("suspended",), "in_progress", ("SDR", "QA"), reason=w.Reason()
+        ),
+        w.Transition(
+            "complete_data", "Declare data complete", ("in_progress",), "data_complete", ("SDR",),
+            requires=(
+                w.NoOpen(
+                    (), "acquisition_session", "study", ("completed", "verified"),
+                    "Session {number} is completed (it is {state}).",
+                ),
+                w.NoOpen((), "analysis_run", "study", ("accepted",), "Run {number} is decided (it is {state})."),
+            ),
+        ),
+        w.Transition(
+            "report", "Report", ("data_complete",), "reported", persons=("director",),
+            signature=signing(
+                "accepted_responsibility", "The report of this study says what its records say.", ("SDR",)
+            ),
+        ),
+        w.Transition(
+            "archive", "Archive", ("reported",), "archived", ("QA",),
+            signature=signing(
+                "qa_reviewed", "I inspected this study and its records are complete.", ("QA",),
+                ("director", "responsible"),
+            ),
+        ),
+        w.Transition(
+            "terminate", "Terminate", ("draft", "director_accepted", "approved", "in_progress", "suspended"),
+            "terminated", ("SDR", "QA"),
+            signature=signing("closed", "This study ends before its plan is done.", ("SDR", "QA")),
+            reason=w.Reason(20),
+        ),
+    ),
+    retention=w.Retention("GLP"),
+    summary=("title", "kind", "director"),
+    predicate_rules=("21 CFR 58.33", "21 CFR 58.120", "21 CFR 58.130"),
+    sandbox=sandbox(),
+)
