@@ -59,7 +59,8 @@ def audience_trained(inp: RuleInput) -> str | None:
 
 
 _TRAINED = w.Rule(
-    "audience_trained", 1,
+    "audience_trained",
+    1,
     children={
         "grants": (("audience",), "role_grant", "role"),
         "training": ((), "training_record", "document"),
@@ -67,7 +68,10 @@ _TRAINED = w.Rule(
     message="The audience is trained.",
 )
 _REFERENCES = w.InState(
-    ("references",), ("effective",), empty_ok=True, message="{number}, referred to here, is in force (it is {state})."
+    ("references",),
+    ("effective",),
+    empty_ok=True,
+    message="{number}, referred to here, is in force (it is {state}).",
 )
 
 
@@ -83,7 +87,9 @@ def _fields() -> dict[str, w.Field]:
         "effective_date": w.Field(w.Date(), "Effective date", required_at=("in_approval",), critical=True),
         "review_months": w.Field(w.Int(1, 36), "Review every (months)", default=24),
         "training_depth": w.Field(
-            w.Enum(("none", "read_understood", "assessed")), "Training", required_at=("in_review",),
+            w.Enum(("none", "read_understood", "assessed")),
+            "Training",
+            required_at=("in_review",),
             critical=True,
         ),
         "audience": w.Field(w.Link(("role",), "none"), "Audience", required_at=("in_review",), many=True),
@@ -98,50 +104,82 @@ def _fields() -> dict[str, w.Field]:
 def _transitions() -> tuple[w.Transition, ...]:
     return (
         w.Transition(
-            "submit", "Submit for review", ("draft",), "in_review", ("AUT",), requires=(_REFERENCES,),
+            "submit",
+            "Submit for review",
+            ("draft",),
+            "in_review",
+            ("AUT",),
+            requires=(_REFERENCES,),
             signature=signing("authored", "I wrote this version and submit it for review.", ("AUT",)),
         ),
         w.Transition(
-            "review", "Review", ("in_review",), "in_approval", ("REV",),
+            "review",
+            "Review",
+            ("in_review",),
+            "in_approval",
+            ("REV",),
             signature=signing(
                 "reviewed", "I reviewed this version and find it right.", ("REV",), ("author", "editors")
             ),
         ),
         w.Transition(
-            "approve", "Approve", ("in_approval",), "approved", ("QA",),
+            "approve",
+            "Approve",
+            ("in_approval",),
+            "approved",
+            ("QA",),
             requires=(w.InDate(("effective_date",), "Effective date must be after approval."),),
             signature=signing(
-                "approved", "I approve this version for use from its effective date.", ("QA",),
+                "approved",
+                "I approve this version for use from its effective date.",
+                ("QA",),
                 ("author", "editors", "reviewer"),
             ),
         ),
         w.Transition(
             "reject", "Send back", ("in_review", "in_approval"), "draft", ("REV", "QA"), reason=w.Reason()
         ),
+        w.Transition("withdraw", "Withdraw", ("approved",), "draft", ("QA", "AUT"), reason=w.Reason()),
         w.Transition(
-            "withdraw", "Withdraw", ("approved",), "draft", ("QA", "AUT"), reason=w.Reason()
-        ),
-        w.Transition(
-            "waive_training", "Waive training", ("approved",), "", ("QA",),
+            "waive_training",
+            "Waive training",
+            ("approved",),
+            "",
+            ("QA",),
             signature=signing(
-                "waived", "I let this version come into force before its audience is trained.", ("QA",),
+                "waived",
+                "I let this version come into force before its audience is trained.",
+                ("QA",),
                 ("author", "editors"),
             ),
             reason=w.Reason(30),
         ),
         w.Transition(
-            "make_effective", "Bring into force", ("approved",), "effective", ("SVC",), at="effective_date",
+            "make_effective",
+            "Bring into force",
+            ("approved",),
+            "effective",
+            ("SVC",),
+            at="effective_date",
             requires=(
-                w.Rule("effective_date_reached", 1, message="The effective date is reached."), _TRAINED,
+                w.Rule("effective_date_reached", 1, message="The effective date is reached."),
+                _TRAINED,
                 _REFERENCES,
             ),
             effects=(w.Supersede("supersede"),),
         ),
         w.Transition("supersede", "Supersede", ("effective",), "superseded", consequence=True),
         w.Transition(
-            "obsolete", "Make obsolete", ("effective",), "obsolete", ("QA",),
+            "obsolete",
+            "Make obsolete",
+            ("effective",),
+            "obsolete",
+            ("QA",),
             signature=signing(
-                "approved", "I approve that this document is no longer in force.", ("QA",), ("author", "editors")
+                "approved",
+                "I approve that this document is no longer in force.",
+                ("QA",),
+                ("author", "editors"),
             ),
             reason=w.Reason(30),
         ),
@@ -149,8 +187,14 @@ def _transitions() -> tuple[w.Transition, ...]:
 
 
 def document_type(
-    *, name: str, title: str, purpose: str, prefix: str, extra: dict[str, w.Field] | None = None,
-    provides: tuple[w.Provision, ...] = (), predicate_rules: tuple[str, ...],
+    *,
+    name: str,
+    title: str,
+    purpose: str,
+    prefix: str,
+    extra: dict[str, w.Field] | None = None,
+    provides: tuple[w.Provision, ...] = (),
+    predicate_rules: tuple[str, ...],
 ) -> w.Type:
     """Return a document type with the DOC lifecycle; ``extra`` adds fields and cannot replace any."""
     fields = _fields()

@@ -16,7 +16,10 @@ TYPE = document_type(
     prefix="POL",
     extra={
         "governs_signatures": w.Field(
-            w.Bool(), "Governs electronic signatures", default=False, critical=True,
+            w.Bool(),
+            "Governs electronic signatures",
+            default=False,
+            critical=True,
             immutable_at=("in_review", "in_approval", "approved", "effective", "superseded", "obsolete"),
         ),
     },

@@ -30,18 +30,24 @@ TYPE = w.Type(
         "title": TITLE,
         "person": w.Field(w.Link(("user",), "none"), "Person", required=True),
         "policy": w.Field(
-            w.Link(("document_policy",), "version", ("approved", "effective")), "Policy", required=True,
+            w.Link(("document_policy",), "version", ("approved", "effective")),
+            "Policy",
+            required=True,
             critical=True,
         ),
         "statement": w.Field(w.Rich(10_000), "Statement shown", required=True, critical=True),
     },
     states=(w.State("signed", locked=True), w.State("superseded", terminal=True, locked=True)),
     create=w.Making(
-        ("*",), "signed",
+        ("*",),
+        "signed",
         requires=(
             w.Rule("own_acknowledgement", 1, message="You can only acknowledge for yourself."),
             w.Compare(
-                ("policy", "governs_signatures"), "eq", True, message="The policy named governs electronic signatures."
+                ("policy", "governs_signatures"),
+                "eq",
+                True,
+                message="The policy named governs electronic signatures.",
             ),
         ),
         effects=(computed_title(person=("person",), policy=("policy",)),),
@@ -53,10 +59,16 @@ TYPE = w.Type(
     ),
     transitions=(
         w.Transition(
-            "supersede", "Supersede", ("signed",), "superseded", ("SVC",),
+            "supersede",
+            "Supersede",
+            ("signed",),
+            "superseded",
+            ("SVC",),
             requires=(
                 w.InState(
-                    ("policy",), ("superseded", "obsolete"), message="{number} is no longer in force (it is {state})."
+                    ("policy",),
+                    ("superseded", "obsolete"),
+                    message="{number} is no longer in force (it is {state}).",
                 ),
             ),
         ),

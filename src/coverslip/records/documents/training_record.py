@@ -13,7 +13,9 @@ from coverslip.records.documents._document import DOCUMENT_TYPES
 
 PASS_MARK = 80
 _EVER = ("assigned", "acknowledged", "completed", "expired", "cancelled")
-_READABLE = w.InState(("document",), ("approved", "effective"), message="{number} is approved (it is {state}).")
+_READABLE = w.InState(
+    ("document",), ("approved", "effective"), message="{number} is approved (it is {state})."
+)
 
 
 @rule("training_expired", 1)
@@ -43,11 +45,17 @@ TYPE = w.Type(
         "title": TITLE,
         "person": w.Field(w.Link(("user",), "none"), "Trainee", required=True, immutable_at=_EVER),
         "document": w.Field(
-            w.Link(DOCUMENT_TYPES, "version", ("approved", "effective")), "Document", required=True,
-            immutable_at=_EVER, critical=True,
+            w.Link(DOCUMENT_TYPES, "version", ("approved", "effective")),
+            "Document",
+            required=True,
+            immutable_at=_EVER,
+            critical=True,
         ),
         "depth": w.Field(
-            w.Enum(("read_understood", "assessed")), "Depth", required=True, critical=True,
+            w.Enum(("read_understood", "assessed")),
+            "Depth",
+            required=True,
+            critical=True,
             immutable_at=("acknowledged", "completed"),
         ),
         "due": w.Field(w.Date(), "Due", required=True),
@@ -63,7 +71,8 @@ TYPE = w.Type(
         w.State("cancelled", terminal=True, locked=True),
     ),
     create=w.Making(
-        ("TRN", "QA", "AUT"), "assigned",
+        ("TRN", "QA", "AUT"),
+        "assigned",
         requires=(
             w.InState(
                 ("person",), ("invited", "enrolled", "active", "locked"), message="{number} is not disabled."
@@ -73,38 +82,66 @@ TYPE = w.Type(
         effects=(computed_title(person=("person",), document=("document",)),),
     ),
     edit=w.Editing(
-        ("TRN", "QA"), ("assigned",),
+        ("TRN", "QA"),
+        ("assigned",),
         requires=(w.Compare(("score",), "absent", message="The score is given at assessment."),),
     ),
     persons={"trainee": w.PersonAt(("person",))},
     transitions=(
         w.Transition(
-            "complete", "Read and understood", ("assigned",), "completed", persons=("trainee",),
+            "complete",
+            "Read and understood",
+            ("assigned",),
+            "completed",
+            persons=("trainee",),
             requires=(_depth("read_understood", "This training is assessed by another person."), _READABLE),
             signature=_read("I have read and understood this version."),
         ),
         w.Transition(
-            "acknowledge", "Read, ready to be assessed", ("assigned",), "acknowledged", persons=("trainee",),
+            "acknowledge",
+            "Read, ready to be assessed",
+            ("assigned",),
+            "acknowledged",
+            persons=("trainee",),
             requires=(_depth("assessed", "This training needs no assessment."), _READABLE),
             signature=_read("I have read and understood this version and am ready to be assessed."),
         ),
         w.Transition(
-            "assess", "Assess", ("acknowledged",), "completed", ("TRN", "REV"),
+            "assess",
+            "Assess",
+            ("acknowledged",),
+            "completed",
+            ("TRN", "REV"),
             fields=("score", "assessment", "expires"),
             requires=(
                 w.Compare(
-                    ("score",), "ge", PASS_MARK, message=f"The score is {PASS_MARK} or more (it is {{value}})."
+                    ("score",),
+                    "ge",
+                    PASS_MARK,
+                    message=f"The score is {PASS_MARK} or more (it is {{value}}).",
                 ),
                 _READABLE,
             ),
-            signature=signing("assessed", "I assessed this person on this version.", ("TRN", "REV"), ("trainee",)),
+            signature=signing(
+                "assessed", "I assessed this person on this version.", ("TRN", "REV"), ("trainee",)
+            ),
         ),
         w.Transition(
-            "not_passed", "Not passed", ("acknowledged",), "assigned", ("TRN", "REV"),
-            independent_of=("trainee",), reason=w.Reason(),
+            "not_passed",
+            "Not passed",
+            ("acknowledged",),
+            "assigned",
+            ("TRN", "REV"),
+            independent_of=("trainee",),
+            reason=w.Reason(),
         ),
         w.Transition(
-            "expire", "Expire", ("completed",), "expired", ("SVC",), at="expires",
+            "expire",
+            "Expire",
+            ("completed",),
+            "expired",
+            ("SVC",),
+            at="expires",
             requires=(w.Rule("training_expired", 1, message="The last day is over."),),
         ),
         w.Transition(

@@ -15,12 +15,17 @@ _SANDBOX_ONLY = w.When(
     w.Compare(("study",), "present"),
     (
         w.Compare(
-            ("study", "kind"), "eq", "sandbox", message="Only a sandbox study is named; a regulated master serves all."
+            ("study", "kind"),
+            "eq",
+            "sandbox",
+            message="Only a sandbox study is named; a regulated master serves all.",
         ),
     ),
 )
 _STUDY = w.Field(
-    w.Link(("study",), "none"), "Sandbox study", immutable_at=("draft", *SETTLED),
+    w.Link(("study",), "none"),
+    "Sandbox study",
+    immutable_at=("draft", *SETTLED),
     help="Only for trying out: the master then stays in that sandbox.",
 )
 
@@ -28,14 +33,22 @@ _STUDY = w.Field(
 def _transitions(roles: tuple[str, ...], ready: tuple[w.Guard, ...]) -> tuple[w.Transition, ...]:
     return (
         w.Transition(
-            "submit", "Submit", ("draft",), "submitted", roles, requires=ready,
+            "submit",
+            "Submit",
+            ("draft",),
+            "submitted",
+            roles,
+            requires=ready,
             signature=signing("authored", "I prepared this version and submit it for approval.", roles),
         ),
+        w.Transition("reject", "Send back", ("submitted",), "draft", ("QA", "REV"), reason=w.Reason()),
         w.Transition(
-            "reject", "Send back", ("submitted",), "draft", ("QA", "REV"), reason=w.Reason()
-        ),
-        w.Transition(
-            "approve", "Approve", ("submitted",), "effective", ("QA",), requires=ready,
+            "approve",
+            "Approve",
+            ("submitted",),
+            "effective",
+            ("QA",),
+            requires=ready,
             effects=(w.Supersede("supersede"),),
             signature=signing(
                 "approved", "I approve this version for regulated use.", ("QA",), ("author", "editors")
@@ -43,15 +56,28 @@ def _transitions(roles: tuple[str, ...], ready: tuple[w.Guard, ...]) -> tuple[w.
         ),
         w.Transition("supersede", "Supersede", ("effective",), "superseded", consequence=True),
         w.Transition(
-            "retire", "Retire", ("effective",), "retired", ("QA",),
-            signature=signing("closed", "This version is not used again.", ("QA",)), reason=w.Reason(20),
+            "retire",
+            "Retire",
+            ("effective",),
+            "retired",
+            ("QA",),
+            signature=signing("closed", "This version is not used again.", ("QA",)),
+            reason=w.Reason(20),
         ),
     )
 
 
 def master_type(
-    *, name: str, title: str, purpose: str, prefix: str, fields: dict[str, w.Field], ready: tuple[w.Guard, ...] = (),
-    roles: tuple[str, ...] = ("AUT", "ANL"), summary: tuple[str, ...], predicate_rules: tuple[str, ...],
+    *,
+    name: str,
+    title: str,
+    purpose: str,
+    prefix: str,
+    fields: dict[str, w.Field],
+    ready: tuple[w.Guard, ...] = (),
+    roles: tuple[str, ...] = ("AUT", "ANL"),
+    summary: tuple[str, ...],
+    predicate_rules: tuple[str, ...],
     retention: w.Retention,
 ) -> w.Type:
     """Return a type with the MASTER lifecycle; ``ready`` is asked at submission and at approval."""

@@ -17,18 +17,31 @@ TYPE = master_type(
     prefix="ALG",
     fields={
         "semver": w.Field(
-            w.Text(40, 5, r"\d+\.\d+\.\d+(-[0-9a-z.]+)?"), "Software version", required=True, immutable_at=SETTLED
+            w.Text(40, 5, r"\d+\.\d+\.\d+(-[0-9a-z.]+)?"),
+            "Software version",
+            required=True,
+            immutable_at=SETTLED,
         ),
         "kind": w.Field(
-            w.Enum(("classical", "ml_model", "manual_protocol", "vendor")), "Kind", required=True, critical=True
+            w.Enum(("classical", "ml_model", "manual_protocol", "vendor")),
+            "Kind",
+            required=True,
+            critical=True,
         ),
         "source": w.Field(w.Text(500), "Source (repository, commit)", required=True),
         "entry_point": w.Field(
-            w.Text(200, 3, r"[A-Za-z0-9_.]+(:[A-Za-z0-9_.]+)?"), "Entry point", required=True, immutable_at=SETTLED
+            w.Text(200, 3, r"[A-Za-z0-9_.]+(:[A-Za-z0-9_.]+)?"),
+            "Entry point",
+            required=True,
+            immutable_at=SETTLED,
         ),
         "code_hash": w.Field(HASH, "Hash of the code", required=True, immutable_at=SETTLED, critical=True),
         "env_digest": w.Field(
-            HASH, "Hash of the environment", required=True, immutable_at=SETTLED, critical=True,
+            HASH,
+            "Hash of the environment",
+            required=True,
+            immutable_at=SETTLED,
+            critical=True,
             help="Covers the packages the algorithm imports, not operating system and processor.",
         ),
         "model_weights": w.Field(w.File(), "Model weights", critical=True),

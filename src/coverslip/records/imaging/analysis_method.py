@@ -41,15 +41,23 @@ TYPE = master_type(
     prefix="MTH",
     fields={
         "algorithm": w.Field(
-            w.Link(("algorithm",), "version", ("effective",)), "Algorithm", required=True, immutable_at=SETTLED,
+            w.Link(("algorithm",), "version", ("effective",)),
+            "Algorithm",
+            required=True,
+            immutable_at=SETTLED,
             critical=True,
         ),
         "parameters": w.Field(
-            w.Link(("parameter_set",), "version", ("effective",)), "Parameters", required=True,
-            immutable_at=SETTLED, critical=True,
+            w.Link(("parameter_set",), "version", ("effective",)),
+            "Parameters",
+            required=True,
+            immutable_at=SETTLED,
+            critical=True,
         ),
         "sop": w.Field(
-            w.Link(("document_sop",), "version", ("approved", "effective")), "Procedure", immutable_at=SETTLED,
+            w.Link(("document_sop",), "version", ("approved", "effective")),
+            "Procedure",
+            immutable_at=SETTLED,
             critical=True,
         ),
         "permitted_runs": w.Field(
@@ -69,7 +77,10 @@ TYPE = master_type(
                 max_rows=200,
                 min_rows=1,
             ),
-            "Outputs", required=True, immutable_at=SETTLED, critical=True,
+            "Outputs",
+            required=True,
+            immutable_at=SETTLED,
+            critical=True,
         ),
         "suitability": w.Field(
             w.Table(
@@ -81,13 +92,17 @@ TYPE = master_type(
                 },
                 max_rows=100,
             ),
-            "Suitability controls", immutable_at=SETTLED, critical=True,
+            "Suitability controls",
+            immutable_at=SETTLED,
+            critical=True,
         ),
         "rounding": w.Field(w.Enum(("half_even", "half_up")), "Rounding", default="half_even"),
         "intended_use": w.Field(w.Rich(10_000), "Intended use", required=True),
     },
     ready=(
-        w.Rule("method_consistent", 1, {"parameters": ("parameters",)}, message="Parameters fit the algorithm."),
+        w.Rule(
+            "method_consistent", 1, {"parameters": ("parameters",)}, message="Parameters fit the algorithm."
+        ),
         w.Rule("limits_ordered", 1, message="Lower limits lie below upper limits."),
         w.InState(("algorithm",), ("effective",), "{number} is in force (it is {state})."),
         w.InState(("parameters",), ("effective",), "{number} is in force (it is {state})."),

@@ -23,7 +23,7 @@ STATES = (
 )
 _EVER = tuple(s.name for s in STATES)
 _COMPUTED = ("completed", "in_review", "accepted", "rejected", "failed", "aborted")
-_ON_SET = {"runs": (("image_set",), "analysis_run", "image_set")}
+_ON_SET: dict[str, tuple[w.Path, str, str]] = {"runs": (("image_set",), "analysis_run", "image_set")}
 
 
 @rule("run_permitted", 1)
@@ -37,8 +37,10 @@ def run_permitted(inp: RuleInput) -> str | None:
         return None
     mine = str(inp.fields["method"]["number"])
     earlier = [
-        run for run in inp.children["runs"]
-        if run.uid != inp.record.uid and run.fields["method"]["number"] == mine
+        run
+        for run in inp.children["runs"]
+        if run.uid != inp.record.uid
+        and run.fields["method"]["number"] == mine
         and (run.state != "queued" or run.number < inp.record.number)
     ]
     for method in inp.reads["method"]:
@@ -66,6 +68,14 @@ def suitability_passed(inp: RuleInput) -> str | None:
     return f"Suitability controls pass (failed: {', '.join(failed)})." if failed else None
 
 
+@rule("set_of_study", 1)
+def set_of_study(inp: RuleInput) -> str | None:
+    """Ask that the image set was made for the study the run belongs to."""
+    study = inp.fields["study"]["uid"]
+    wrong = [row.number for row in inp.reads["image_set"] if row.fields["study"]["uid"] != study]
+    return f"The image set belongs to the study named ({', '.join(wrong)} does not)." if wrong else None
+
+
 _SUITABILITY = w.Table(
     {
         "control": w.Column(w.Text(200)),
@@ -77,10 +87,17 @@ _SUITABILITY = w.Table(
 )
 
 
-def _computed(kind: w.Kind, label: str, *, needed: bool = False, critical: bool = False, many: bool = False) -> w.Field:
+def _computed(
+    kind: w.Kind, label: str, *, needed: bool = False, critical: bool = False, many: bool = False
+) -> w.Field:
     """Return a field that the execution fills."""
     return w.Field(
-        kind, label, required_at=("completed",) if needed else (), immutable_at=_COMPUTED, critical=critical, many=many,
+        kind,
+        label,
+        required_at=("completed",) if needed else (),
+        immutable_at=_COMPUTED,
+        critical=critical,
+        many=many,
         source="import",
     )
 
@@ -118,27 +135,35 @@ TYPE = w.Type(
         "started_at": w.Field(w.Instant(), "Started", source="computed"),
         "ended_at": w.Field(w.Instant(), "Ended", source="computed"),
         "interpretation": w.Field(
-            w.Rich(20_000), "Interpretation", critical=True,
+            w.Rich(20_000),
+            "Interpretation",
+            critical=True,
             immutable_at=("in_review", "accepted", "rejected", "failed", "aborted"),
         ),
         "notes": w.Field(w.Rich(20_000), "Notes"),
     },
     states=STATES,
     create=w.Making(
-        ("ANL",), "queued",
+        ("ANL",),
+        "queued",
         requires=(
             w.InState(("study",), ("in_progress",), "Study {number} is in progress (it is {state})."),
             w.InState(("image_set",), ("frozen", "used"), "{number} is frozen (it is {state})."),
-            w.Compare(
-                ("image_set", "study"), "present", message="The image set belongs to a study."
-            ),
+            w.Compare(("image_set", "study"), "present", message="The image set belongs to a study."),
             w.Rule(
-                "set_of_study", 1, {"image_set": ("image_set",)}, message="The image set belongs to the study named."
+                "set_of_study",
+                1,
+                {"image_set": ("image_set",)},
+                message="The image set belongs to the study named.",
             ),
             w.Count(
-                ("image_set",), "analysis_run", "image_set", "lt", limit=("method", "permitted_runs"),
+                ("image_set",),
+                "analysis_run",
+                "image_set",
+                "lt",
+                limit=("method", "permitted_runs"),
                 message=(
-                    "The method allows {limit} run(s) on {target}, which has {n}; another run needs an approved "
+                    "The method allows {limit} run(s) on {target}, which has {n}; another needs an approved "
                     "reprocessing request."
                 ),
             ),
@@ -154,13 +179,20 @@ TYPE = w.Type(
     persons={"requester": w.Actor("create"), "executor": w.Signer("executed"), "editors": w.Touched()},
     transitions=(
         w.Transition(
-            "start", "Start", ("queued",), "running", ("SVC",),
+            "start",
+            "Start",
+            ("queued",),
+            "running",
+            ("SVC",),
             requires=(
                 w.InState(("image_set",), ("frozen", "used"), "{number} is frozen (it is {state})."),
                 w.InState(("image_set", "members"), ("available",), "Every image is available."),
                 w.Current(("method",), "{number} is in force (it is {state})."),
                 w.Rule(
-                    "run_permitted", 1, {"method": ("method",), "image_set": ("image_set",)}, _ON_SET,
+                    "run_permitted",
+                    1,
+                    {"method": ("method",), "image_set": ("image_set",)},
+                    _ON_SET,
                     "The method permits this run.",
                 ),
                 w.NotOnHold(("study",), "The study is not on hold."),
@@ -175,11 +207,17 @@ TYPE = w.Type(
             ),
         ),
         w.Transition(
-            "finish", "Finish", ("running",), "completed", ("SVC",),
+            "finish",
+            "Finish",
+            ("running",),
+            "completed",
+            ("SVC",),
             fields=("env_digest", "environment", "seed", "log", "outputs", "results", "suitability"),
             requires=(
                 w.Compare(
-                    ("env_digest",), "eq", other=("method", "algorithm", "env_digest"),
+                    ("env_digest",),
+                    "eq",
+                    other=("method", "algorithm", "env_digest"),
                     message="The run was computed in the environment its algorithm was approved with.",
                 ),
                 w.Compare(("results",), "present", message="Results are present."),
@@ -187,30 +225,52 @@ TYPE = w.Type(
             effects=(w.Set("ended_at", w.Value("now")),),
         ),
         w.Transition(
-            "submit", "Submit for review", ("completed",), "in_review", ("ANL",),
+            "submit",
+            "Submit for review",
+            ("completed",),
+            "in_review",
+            ("ANL",),
             requires=(
-                w.InState(("results",), ("provisional",), "Results {number} are provisional (they are {state})."),
+                w.InState(
+                    ("results",), ("provisional",), "Results {number} are provisional (they are {state})."
+                ),
                 w.Rule("suitability_passed", 1, message="Suitability controls pass."),
                 w.Trained(("method", "sop"), "You are trained on the procedure of the method."),
                 w.NotOnHold((), "The run is not on hold."),
             ),
             effects=(w.Create("review_case", "subject", {"title": w.Value("path", path=("title",))}),),
-            signature=signing("executed", "I executed this analysis and submit its results for review.", ("ANL",)),
+            signature=signing(
+                "executed", "I executed this analysis and submit its results for review.", ("ANL",)
+            ),
         ),
         w.Transition(
-            "accept", "Accept", ("in_review",), "accepted", consequence=True,
+            "accept",
+            "Accept",
+            ("in_review",),
+            "accepted",
+            consequence=True,
             effects=(w.Do(("results",), "finalise"),),
         ),
         w.Transition("reject", "Reject", ("in_review",), "rejected", consequence=True),
         w.Transition("reopen", "Return to executor", ("in_review",), "completed", consequence=True),
         w.Transition(
-            "fail", "Record failure", ("queued", "running"), "failed", ("SVC",),
-            fields=("error", "log", "env_digest", "environment"), effects=(w.Set("ended_at", w.Value("now")),),
+            "fail",
+            "Record failure",
+            ("queued", "running"),
+            "failed",
+            ("SVC",),
+            fields=("error", "log", "env_digest", "environment"),
+            effects=(w.Set("ended_at", w.Value("now")),),
             reason=w.Reason(),
         ),
         w.Transition(
-            "abort", "Abort", ("queued", "running"), "aborted", ("ANL",),
-            effects=(w.Set("ended_at", w.Value("now")),), reason=w.Reason(20),
+            "abort",
+            "Abort",
+            ("queued", "running"),
+            "aborted",
+            ("ANL",),
+            effects=(w.Set("ended_at", w.Value("now")),),
+            reason=w.Reason(20),
         ),
     ),
     retention=w.Retention(longest_of=("study",)),
@@ -218,11 +278,3 @@ TYPE = w.Type(
     predicate_rules=("21 CFR 211.194(a)", "21 CFR 211.165", "21 CFR 58.130"),
     sandbox=sandbox("study"),
 )
-
-
-@rule("set_of_study", 1)
-def set_of_study(inp: RuleInput) -> str | None:
-    """Ask that the image set was made for the study the run belongs to."""
-    study = inp.fields["study"]["uid"]
-    wrong = [row.number for row in inp.reads["image_set"] if row.fields["study"]["uid"] != study]
-    return f"The image set belongs to the study named ({', '.join(wrong)} does not)." if wrong else None

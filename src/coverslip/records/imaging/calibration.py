@@ -41,7 +41,10 @@ def calibrated(inp: RuleInput) -> str | None:
 def calibrated_guard(path: w.Path) -> w.Rule:
     """Return the guard "the instrument at ``path`` is calibrated now"."""
     return w.Rule(
-        "calibrated", 1, {"instrument": path}, {"calibrations": (path, "calibration", "instrument")},
+        "calibrated",
+        1,
+        {"instrument": path},
+        {"calibrations": (path, "calibration", "instrument")},
         message="The instrument is calibrated.",
     )
 
@@ -99,14 +102,31 @@ _POINTS = w.Table(
     min_rows=1,
 )
 _MEASURED = (
-    "performed_on", "standard", "standard_certificate", "standard_expires", "as_found", "adjusted", "as_left",
-    "environment", "uncertainty", "next_due", "certificate",
+    "performed_on",
+    "standard",
+    "standard_certificate",
+    "standard_expires",
+    "as_found",
+    "adjusted",
+    "as_left",
+    "environment",
+    "uncertainty",
+    "next_due",
+    "certificate",
 )
 _CHECKS = (
     w.Compare(
-        ("standard_expires",), "ge", other=("performed_on",), message="The standard was in date on the day of use."
+        ("standard_expires",),
+        "ge",
+        other=("performed_on",),
+        message="The standard was in date on the day of use.",
     ),
-    w.Rule("next_due_in_interval", 1, {"instrument": ("instrument",)}, message="The next date is in the interval."),
+    w.Rule(
+        "next_due_in_interval",
+        1,
+        {"instrument": ("instrument",)},
+        message="The next date is in the interval.",
+    ),
 )
 
 TYPE = w.Type(
@@ -139,36 +159,68 @@ TYPE = w.Type(
         w.State("failed", terminal=True, locked=True),
     ),
     create=w.Making(
-        ("MET",), "performed", requires=_CHECKS, effects=(computed_title(instrument=("instrument",)),),
+        ("MET",),
+        "performed",
+        requires=_CHECKS,
+        effects=(computed_title(instrument=("instrument",)),),
         signature=signing("executed", "I performed this calibration and recorded what I saw.", ("MET",)),
     ),
     persons={"performer": w.Signer("executed"), "editors": w.Touched()},
     transitions=(
         w.Transition(
-            "correct", "Correct", ("performed",), "", ("MET",), fields=_MEASURED, requires=_CHECKS,
+            "correct",
+            "Correct",
+            ("performed",),
+            "",
+            ("MET",),
+            fields=_MEASURED,
+            requires=_CHECKS,
             signature=signing("executed", "I corrected this calibration as the reason says.", ("MET",)),
-            reason=w.Reason(), touches=True,
+            reason=w.Reason(),
+            touches=True,
         ),
         w.Transition(
-            "review", "Review", ("performed",), "reviewed", ("REV", "QA"),
+            "review",
+            "Review",
+            ("performed",),
+            "reviewed",
+            ("REV", "QA"),
             independent_of=("performer", "editors"),
         ),
         w.Transition(
-            "return_to_performer", "Send back", ("reviewed",), "performed", ("REV", "QA"),
-            independent_of=("performer", "editors"), reason=w.Reason(),
+            "return_to_performer",
+            "Send back",
+            ("reviewed",),
+            "performed",
+            ("REV", "QA"),
+            independent_of=("performer", "editors"),
+            reason=w.Reason(),
         ),
         w.Transition(
-            "accept", "Accept", ("reviewed",), "accepted", ("REV", "QA"),
+            "accept",
+            "Accept",
+            ("reviewed",),
+            "accepted",
+            ("REV", "QA"),
             requires=(*_CHECKS, w.Rule("left_within_limits", 1, message="Every point is within its limit.")),
             signature=signing(
-                "reviewed", "I reviewed this calibration and accept it.", ("REV", "QA"), ("performer", "editors")
+                "reviewed",
+                "I reviewed this calibration and accept it.",
+                ("REV", "QA"),
+                ("performer", "editors"),
             ),
         ),
         w.Transition(
-            "fail", "Record as failed", ("performed", "reviewed"), "failed", ("REV", "QA"),
+            "fail",
+            "Record as failed",
+            ("performed", "reviewed"),
+            "failed",
+            ("REV", "QA"),
             signature=signing(
-                "rejected", "This calibration failed; what was measured since the last is to be assessed.",
-                ("REV", "QA"), ("performer", "editors"),
+                "rejected",
+                "This calibration failed; what was measured since the last is to be assessed.",
+                ("REV", "QA"),
+                ("performer", "editors"),
             ),
             reason=w.Reason(),
         ),

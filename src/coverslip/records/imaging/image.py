@@ -17,8 +17,22 @@ _EVER = ("registering", "available", "quarantined", "excluded")
 _KEPT = ("available", "quarantined", "excluded")
 _MAX_PIXEL_UM = Decimal(50)
 _READ = (
-    "files", "root", "format", "dims", "bit_depth", "pixel_size_x_um", "pixel_size_y_um", "pixel_size_z_um",
-    "uncalibrated", "channels", "acquired_at", "checks", "metadata", "delivery", "converter", "label_present",
+    "files",
+    "root",
+    "format",
+    "dims",
+    "bit_depth",
+    "pixel_size_x_um",
+    "pixel_size_y_um",
+    "pixel_size_z_um",
+    "uncalibrated",
+    "channels",
+    "acquired_at",
+    "checks",
+    "metadata",
+    "delivery",
+    "converter",
+    "label_present",
 )
 
 
@@ -68,10 +82,17 @@ _MANUAL = w.Compare(("manual_import",), "eq", True)
 _PIXELS = w.Decimal("0", places=12)
 
 
-def _read(kind: w.Kind, label: str, *, needed: bool = False, critical: bool = False, many: bool = False) -> w.Field:
+def _read(
+    kind: w.Kind, label: str, *, needed: bool = False, critical: bool = False, many: bool = False
+) -> w.Field:
     """Return a field that the import reads from the delivery."""
     return w.Field(
-        kind, label, required_at=("available",) if needed else (), immutable_at=_KEPT, many=many, critical=critical,
+        kind,
+        label,
+        required_at=("available",) if needed else (),
+        immutable_at=_KEPT,
+        many=many,
+        critical=critical,
         source="import",
     )
 
@@ -101,7 +122,10 @@ TYPE = w.Type(
         ),
         "root": w.Field(HASH, "Root hash", required_at=("available",), immutable_at=_KEPT, critical=True),
         "registered_root": w.Field(
-            HASH, "Registered root hash", unique="type", source="computed",
+            HASH,
+            "Registered root hash",
+            unique="type",
+            source="computed",
             help="Set when the image becomes available; pixels are registered once.",
         ),
         "format": _read(w.Enum(("ome_tiff", "ome_zarr", "tiff", "vendor_converted")), "Format", needed=True),
@@ -126,9 +150,13 @@ TYPE = w.Type(
         w.State("excluded", terminal=True, locked=True),
     ),
     create=w.Making(
-        ("SVC", "OPR", "ANL"), "registering",
+        ("SVC", "OPR", "ANL"),
+        "registering",
         requires=(
-            w.When(_MANUAL, (w.Compare(("import_reason",), "present", message="Say why it is imported by hand."),)),
+            w.When(
+                _MANUAL,
+                (w.Compare(("import_reason",), "present", message="Say why it is imported by hand."),),
+            ),
             w.When(
                 w.Compare(("kind",), "eq", "derived"),
                 (w.Compare(("parents",), "present", message="A derived image names its parents."),),
@@ -142,21 +170,34 @@ TYPE = w.Type(
     },
     transitions=(
         w.Transition(
-            "verify_import", "Verify manual import", ("registering",), "", ("OPR", "ANL", "REV", "QA"),
+            "verify_import",
+            "Verify manual import",
+            ("registering",),
+            "",
+            ("OPR", "ANL", "REV", "QA"),
             requires=(w.Compare(("manual_import",), "eq", True, message="The image was imported by hand."),),
             signature=signing(
-                "verified", "I compared this import with its source.", ("OPR", "ANL", "REV", "QA"), ("importer",)
+                "verified",
+                "I compared this import with its source.",
+                ("OPR", "ANL", "REV", "QA"),
+                ("importer",),
             ),
         ),
         w.Transition(
-            "accept", "Register", ("registering",), "available", ("SVC",), fields=_READ,
+            "accept",
+            "Register",
+            ("registering",),
+            "available",
+            ("SVC",),
+            fields=_READ,
             requires=(
                 w.InState(("study",), ("in_progress",), "Study {number} is in progress (it is {state})."),
                 w.When(
                     w.Compare(("kind",), "eq", "raw"),
                     (
                         w.InState(
-                            ("session",), ("running", "completed", "verified"),
+                            ("session",),
+                            ("running", "completed", "verified"),
                             "A raw image belongs to a session that was started.",
                         ),
                     ),
@@ -168,13 +209,24 @@ TYPE = w.Type(
             effects=(w.Set("registered_root", w.Value("path", path=("root",))),),
         ),
         w.Transition(
-            "quarantine", "Quarantine", ("registering",), "quarantined", ("SVC",), fields=_READ,
+            "quarantine",
+            "Quarantine",
+            ("registering",),
+            "quarantined",
+            ("SVC",),
+            fields=_READ,
             reason=w.Reason(),
         ),
         w.Transition(
-            "exclude", "Exclude", ("available",), "excluded", ("REV",),
+            "exclude",
+            "Exclude",
+            ("available",),
+            "excluded",
+            ("REV",),
             signature=signing(
-                "approved", "I approve that this image is not used; it is kept.", ("REV",),
+                "approved",
+                "I approve that this image is not used; it is kept.",
+                ("REV",),
                 ("importer", "operator", "editors"),
             ),
             reason=w.Reason(20),

@@ -21,7 +21,9 @@ def members_belong(inp: RuleInput) -> str | None:
         return "Every image is in the set once."
     study = inp.fields["study"]["uid"]
     strange = [row.number for row in inp.reads["members"] if row.fields["study"]["uid"] != study]
-    return f"Every image belongs to the set's study ({', '.join(strange[:10])} does not)." if strange else None
+    return (
+        f"Every image belongs to the set's study ({', '.join(strange[:10])} does not)." if strange else None
+    )
 
 
 _BELONG = w.Rule("members_belong", 1, {"members": ("members",)}, message="Every image belongs to the study.")
@@ -38,8 +40,12 @@ TYPE = w.Type(
         "title": w.Field(w.Text(300), "Purpose", required=True, immutable_at=_FROZEN),
         "study": w.Field(w.Link(("study",), "none"), "Study", required=True, immutable_at=("open", *_FROZEN)),
         "members": w.Field(
-            w.Link(("image",), "version", ("available",)), "Images", many=True, required_at=("frozen",),
-            immutable_at=_FROZEN, critical=True,
+            w.Link(("image",), "version", ("available",)),
+            "Images",
+            many=True,
+            required_at=("frozen",),
+            immutable_at=_FROZEN,
+            critical=True,
         ),
         "exclusions": w.Field(
             w.Table(
@@ -49,9 +55,13 @@ TYPE = w.Type(
                 },
                 max_rows=5000,
             ),
-            "Left out", immutable_at=_FROZEN, critical=True,
+            "Left out",
+            immutable_at=_FROZEN,
+            critical=True,
         ),
-        "selection_rule": w.Field(w.Rich(5000), "How images were chosen", immutable_at=_FROZEN, critical=True),
+        "selection_rule": w.Field(
+            w.Rich(5000), "How images were chosen", immutable_at=_FROZEN, critical=True
+        ),
         "frozen_at": w.Field(w.Instant(), "Frozen", source="computed"),
     },
     states=(
@@ -65,7 +75,11 @@ TYPE = w.Type(
     persons={"selector": w.Signer("executed"), "editors": w.Touched()},
     transitions=(
         w.Transition(
-            "freeze", "Freeze", ("open",), "frozen", ("ANL",),
+            "freeze",
+            "Freeze",
+            ("open",),
+            "frozen",
+            ("ANL",),
             requires=(
                 w.InState(("members",), ("available",), "The set has images, and every one is available."),
                 _BELONG,

@@ -13,7 +13,9 @@ from coverslip.records.imaging.calibration import calibrated_guard
 _LATER = ("installed", "in_service", "out_of_service", "retired")
 _COMPONENTS = w.Table(
     {
-        "kind": w.Column(w.Enum(("objective", "filter", "camera", "light_source", "stage", "software", "other"))),
+        "kind": w.Column(
+            w.Enum(("objective", "filter", "camera", "light_source", "stage", "software", "other"))
+        ),
         "name": w.Column(w.Text(200)),
         "serial": w.Column(w.Text(100), required=False),
         "magnification": w.Column(w.Decimal("0"), required=False),
@@ -34,7 +36,8 @@ TYPE = w.Type(
     fields={
         "name": w.Field(w.Text(200), "Name", required=True),
         "class": w.Field(
-            w.Enum(("microscope", "slide_scanner", "plate_imager", "camera", "reader", "other")), "Class",
+            w.Enum(("microscope", "slide_scanner", "plate_imager", "camera", "reader", "other")),
+            "Class",
             default="microscope",
         ),
         "make": w.Field(w.Text(200), "Maker", required=True),
@@ -64,30 +67,51 @@ TYPE = w.Type(
     persons={"registrar": w.Actor("create")},
     transitions=(
         w.Transition(
-            "install", "Install", ("received",), "installed", ("MET",),
+            "install",
+            "Install",
+            ("received",),
+            "installed",
+            ("MET",),
             fields=("location", "firmware", "components", "device_key"),
         ),
         w.Transition(
-            "put_in_service", "Put in service", ("installed", "out_of_service"), "in_service", ("QA", "MET"),
+            "put_in_service",
+            "Put in service",
+            ("installed", "out_of_service"),
+            "in_service",
+            ("QA", "MET"),
             requires=(
                 calibrated_guard(()),
                 w.InState(
-                    ("procedure",), ("effective",), empty_ok=True,
+                    ("procedure",),
+                    ("effective",),
+                    empty_ok=True,
                     message="Procedure {number} is in force (it is {state}).",
                 ),
             ),
             signature=signing(
-                "approved", "I approve that this instrument is used as it stands here.", ("QA", "MET"),
+                "approved",
+                "I approve that this instrument is used as it stands here.",
+                ("QA", "MET"),
                 ("registrar",),
             ),
         ),
         w.Transition(
-            "take_out_of_service", "Take out of service", ("in_service",), "out_of_service",
-            ("MET", "QA", "SVC"), reason=w.Reason(),
+            "take_out_of_service",
+            "Take out of service",
+            ("in_service",),
+            "out_of_service",
+            ("MET", "QA", "SVC"),
+            reason=w.Reason(),
         ),
         w.Transition(
-            "retire", "Retire", ("received", "installed", "out_of_service"), "retired", ("QA",),
-            signature=signing("closed", "This instrument is not used again.", ("QA",)), reason=w.Reason(),
+            "retire",
+            "Retire",
+            ("received", "installed", "out_of_service"),
+            "retired",
+            ("QA",),
+            signature=signing("closed", "This instrument is not used again.", ("QA",)),
+            reason=w.Reason(),
         ),
     ),
     provides=(w.IdentifiesDevice(("in_service",), "device_key", "serial"),),

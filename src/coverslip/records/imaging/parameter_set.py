@@ -49,7 +49,10 @@ TYPE = master_type(
     prefix="PAR",
     fields={
         "algorithm": w.Field(
-            w.Link(("algorithm",), "version", ("effective",)), "Algorithm", required=True, immutable_at=SETTLED,
+            w.Link(("algorithm",), "version", ("effective",)),
+            "Algorithm",
+            required=True,
+            immutable_at=SETTLED,
             critical=True,
         ),
         "values": w.Field(
@@ -65,7 +68,10 @@ TYPE = master_type(
                 max_rows=500,
                 min_rows=1,
             ),
-            "Values", required=True, immutable_at=SETTLED, critical=True,
+            "Values",
+            required=True,
+            immutable_at=SETTLED,
+            critical=True,
         ),
         "rationale": w.Field(w.Rich(10_000), "Why these values", required=True),
     },

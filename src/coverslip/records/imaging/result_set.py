@@ -71,11 +71,14 @@ TYPE = w.Type(
     },
     states=(w.State("provisional"), w.State("final", locked=True)),
     create=w.Making(
-        ("SVC",), "provisional",
+        ("SVC",),
+        "provisional",
         requires=(
             w.InState(("run",), ("running",), "{number} is running (it is {state})."),
             w.Rule(
-                "results_match_run", 1, {"run": ("run",), "method": ("method",)},
+                "results_match_run",
+                1,
+                {"run": ("run",), "method": ("method",)},
                 message="Results name method, algorithm and parameters of their run.",
             ),
         ),

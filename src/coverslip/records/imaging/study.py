@@ -23,7 +23,14 @@ STATES = (
 _EVER = tuple(s.name for s in STATES)
 _PLANNED = tuple(s for s in _EVER if s != "draft")
 _KINDS = (
-    "glp", "release_assay", "stability", "clinical", "method_validation", "investigation", "non_gxp", "sandbox",
+    "glp",
+    "release_assay",
+    "stability",
+    "clinical",
+    "method_validation",
+    "investigation",
+    "non_gxp",
+    "sandbox",
 )
 _CLASSES = ("DRUG", "SUPP", "DEVICE", "GLP", "CLIN", "FOOD", "COSM", "BLOOD", "PATH")
 _PROTOCOL = w.InState(("protocol",), ("effective",), message="The protocol is a document in force.")
@@ -46,7 +53,9 @@ TYPE = w.Type(
             w.Link(("user",), "none"), "Study director", required=True, immutable_at=_PLANNED, critical=True
         ),
         "objectives": w.Field(w.Rich(20_000), "Objectives", required=True),
-        "protocol": w.Field(w.Link(("document_sop", "document_policy"), "version"), "Protocol", critical=True),
+        "protocol": w.Field(
+            w.Link(("document_sop", "document_policy"), "version"), "Protocol", critical=True
+        ),
         "methods": w.Field(w.Link(("analysis_method",), "version"), "Methods planned", many=True),
         "acceptance_criteria": w.Field(w.Rich(20_000), "Acceptance criteria", critical=True),
         "sample_plan": w.Field(w.Rich(20_000), "Sample plan"),
@@ -80,8 +89,12 @@ TYPE = w.Type(
     },
     transitions=(
         w.Transition(
-            "accept_responsibility", "Accept responsibility", ("draft",), "director_accepted",
-            persons=("director",), requires=(_PROTOCOL, _METHODS),
+            "accept_responsibility",
+            "Accept responsibility",
+            ("draft",),
+            "director_accepted",
+            persons=("director",),
+            requires=(_PROTOCOL, _METHODS),
             signature=signing(
                 "accepted_responsibility", "I take responsibility for the conduct of this study.", ("SDR",)
             ),
@@ -90,9 +103,16 @@ TYPE = w.Type(
             "return_to_draft", "Send back", ("director_accepted",), "draft", ("QA", "SDR"), reason=w.Reason()
         ),
         w.Transition(
-            "approve", "Approve", ("director_accepted",), "approved", ("QA",), requires=(_PROTOCOL, _METHODS),
+            "approve",
+            "Approve",
+            ("director_accepted",),
+            "approved",
+            ("QA",),
+            requires=(_PROTOCOL, _METHODS),
             signature=signing(
-                "qa_reviewed", "I reviewed the plan of this study for quality and let it proceed.", ("QA",),
+                "qa_reviewed",
+                "I reviewed the plan of this study for quality and let it proceed.",
+                ("QA",),
                 ("director", "responsible", "editors"),
             ),
         ),
@@ -100,46 +120,77 @@ TYPE = w.Type(
             "start", "Start", ("approved",), "in_progress", ("SDR",), requires=(_PROTOCOL, _METHODS)
         ),
         w.Transition(
-            "amend", "Amend", ("in_progress",), "", persons=("director",),
-            fields=("objectives", "protocol", "methods", "acceptance_criteria", "sample_plan", "design", "blinding"),
+            "amend",
+            "Amend",
+            ("in_progress",),
+            "",
+            persons=("director",),
+            fields=(
+                "objectives",
+                "protocol",
+                "methods",
+                "acceptance_criteria",
+                "sample_plan",
+                "design",
+                "blinding",
+            ),
             requires=(_PROTOCOL, _METHODS),
             signature=signing(
                 "accepted_responsibility", "I amend the plan of this study as the reason says.", ("SDR",)
             ),
-            reason=w.Reason(30), touches=True,
+            reason=w.Reason(30),
+            touches=True,
         ),
+        w.Transition("suspend", "Suspend", ("in_progress",), "suspended", ("SDR", "QA"), reason=w.Reason()),
+        w.Transition("resume", "Resume", ("suspended",), "in_progress", ("SDR", "QA"), reason=w.Reason()),
         w.Transition(
-            "suspend", "Suspend", ("in_progress",), "suspended", ("SDR", "QA"), reason=w.Reason()
-        ),
-        w.Transition(
-            "resume", "Resume", ("suspended",), "in_progress", ("SDR", "QA"), reason=w.Reason()
-        ),
-        w.Transition(
-            "complete_data", "Declare data complete", ("in_progress",), "data_complete", ("SDR",),
+            "complete_data",
+            "Declare data complete",
+            ("in_progress",),
+            "data_complete",
+            ("SDR",),
             requires=(
                 w.NoOpen(
-                    (), "acquisition_session", "study", ("completed", "verified"),
+                    (),
+                    "acquisition_session",
+                    "study",
+                    ("completed", "verified"),
                     "Session {number} is completed (it is {state}).",
                 ),
-                w.NoOpen((), "analysis_run", "study", ("accepted",), "Run {number} is decided (it is {state})."),
+                w.NoOpen(
+                    (), "analysis_run", "study", ("accepted",), "Run {number} is decided (it is {state})."
+                ),
             ),
         ),
         w.Transition(
-            "report", "Report", ("data_complete",), "reported", persons=("director",),
+            "report",
+            "Report",
+            ("data_complete",),
+            "reported",
+            persons=("director",),
             signature=signing(
                 "accepted_responsibility", "The report of this study says what its records say.", ("SDR",)
             ),
         ),
         w.Transition(
-            "archive", "Archive", ("reported",), "archived", ("QA",),
+            "archive",
+            "Archive",
+            ("reported",),
+            "archived",
+            ("QA",),
             signature=signing(
-                "qa_reviewed", "I inspected this study and its records are complete.", ("QA",),
+                "qa_reviewed",
+                "I inspected this study and its records are complete.",
+                ("QA",),
                 ("director", "responsible"),
             ),
         ),
         w.Transition(
-            "terminate", "Terminate", ("draft", "director_accepted", "approved", "in_progress", "suspended"),
-            "terminated", ("SDR", "QA"),
+            "terminate",
+            "Terminate",
+            ("draft", "director_accepted", "approved", "in_progress", "suspended"),
+            "terminated",
+            ("SDR", "QA"),
             signature=signing("closed", "This study ends before its plan is done.", ("SDR", "QA")),
             reason=w.Reason(20),
         ),

@@ -21,13 +21,19 @@ TYPE = w.Type(
     title_field="title",
     fields={
         "code": w.Field(
-            w.Text(8, 2, "[A-Z]{2,8}"), "Code", required=True, unique="forever",
+            w.Text(8, 2, "[A-Z]{2,8}"),
+            "Code",
+            required=True,
+            unique="forever",
             immutable_at=("draft", "effective", "retired"),
         ),
         "title": w.Field(w.Text(200), "Title", required=True),
         "description": w.Field(w.Rich(5000), "What holders do", required=True),
         "documents": w.Field(
-            w.Link(_DOCUMENTS, "none"), "Documents holders are trained on", many=True, critical=True,
+            w.Link(_DOCUMENTS, "none"),
+            "Documents holders are trained on",
+            many=True,
+            critical=True,
             immutable_at=("effective", "retired"),
         ),
         "proposed_documents": w.Field(w.Link(_DOCUMENTS, "none"), "Documents proposed", many=True),
@@ -46,17 +52,31 @@ TYPE = w.Type(
     },
     transitions=(
         w.Transition(
-            "approve", "Approve", ("draft",), "effective", ("QA",),
+            "approve",
+            "Approve",
+            ("draft",),
+            "effective",
+            ("QA",),
             signature=signing(
                 "approved", "I approve this role and the training it needs.", ("QA",), ("author", "editors")
             ),
         ),
         w.Transition(
-            "propose_documents", "Propose training documents", ("effective",), "", ("AUT", "TRN"),
-            fields=("proposed_documents",), reason=w.Reason(), touches=True,
+            "propose_documents",
+            "Propose training documents",
+            ("effective",),
+            "",
+            ("AUT", "TRN"),
+            fields=("proposed_documents",),
+            reason=w.Reason(),
+            touches=True,
         ),
         w.Transition(
-            "approve_documents", "Approve training documents", ("effective",), "", ("QA",),
+            "approve_documents",
+            "Approve training documents",
+            ("effective",),
+            "",
+            ("QA",),
             requires=(w.Compare(("proposed_documents",), "present", message="Documents are proposed."),),
             effects=(w.Set("documents", w.Value("path", path=("proposed_documents",))),),
             signature=signing(
@@ -64,11 +84,16 @@ TYPE = w.Type(
             ),
         ),
         w.Transition(
-            "retire", "Retire", ("effective",), "retired", ("QA",),
+            "retire",
+            "Retire",
+            ("effective",),
+            "retired",
+            ("QA",),
             requires=(
                 w.NoOpen((), "role_grant", "role", message="Grant {number} has ended (it is {state})."),
             ),
-            signature=signing("closed", "This role is no longer granted.", ("QA",)), reason=w.Reason(),
+            signature=signing("closed", "This role is no longer granted.", ("QA",)),
+            reason=w.Reason(),
         ),
     ),
     provides=(w.RequiresTraining(("effective",), "documents"),),

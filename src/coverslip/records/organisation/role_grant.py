@@ -52,7 +52,10 @@ def end_reached(inp: RuleInput) -> str | None:
 
 
 _NO_CONFLICT = w.Rule(
-    "no_role_conflict", 1, {"role": ("role",)}, {"grants": (("person",), "role_grant", "person")},
+    "no_role_conflict",
+    1,
+    {"role": ("role",)},
+    {"grants": (("person",), "role_grant", "person")},
     message="Administrator cannot also hold operating roles (segregation of duties).",
 )
 _LIVING = w.InState(
@@ -88,7 +91,8 @@ TYPE = w.Type(
         w.State("rejected", terminal=True, locked=True),
     ),
     create=w.Making(
-        ("ADM", "QA", "SEC"), "requested",
+        ("ADM", "QA", "SEC"),
+        "requested",
         requires=(
             _LIVING,
             w.Rule("not_for_oneself", 1, message="A role is requested by someone other than its holder."),
@@ -100,23 +104,41 @@ TYPE = w.Type(
     persons={"grantee": w.PersonAt(("person",)), "requester": w.Actor("create")},
     transitions=(
         w.Transition(
-            "approve", "Approve", ("requested",), "active", ("QA",),
+            "approve",
+            "Approve",
+            ("requested",),
+            "active",
+            ("QA",),
             requires=(_LIVING, _NO_CONFLICT, _INSPECTOR_ENDS),
             signature=signing(
                 "approved", "I approve that this person holds this role.", ("QA",), ("grantee", "requester")
             ),
         ),
         w.Transition(
-            "reject", "Refuse", ("requested",), "rejected", ("QA",),
-            signature=signing("rejected", "I refuse this grant.", ("QA",)), reason=w.Reason(),
+            "reject",
+            "Refuse",
+            ("requested",),
+            "rejected",
+            ("QA",),
+            signature=signing("rejected", "I refuse this grant.", ("QA",)),
+            reason=w.Reason(),
         ),
         w.Transition(
-            "revoke", "Revoke", ("active",), "revoked", ("QA", "SEC"),
+            "revoke",
+            "Revoke",
+            ("active",),
+            "revoked",
+            ("QA", "SEC"),
             signature=signing("closed", "I revoke this grant now.", ("QA", "SEC"), ("grantee",)),
             reason=w.Reason(),
         ),
         w.Transition(
-            "expire", "Expire", ("active",), "expired", ("SVC",), at="end",
+            "expire",
+            "Expire",
+            ("active",),
+            "expired",
+            ("SVC",),
+            at="end",
             requires=(w.Rule("end_reached", 1, message="The last day is over."),),
         ),
     ),

@@ -13,7 +13,15 @@ from coverslip.records._shared import REGULATED, signing
 
 SETTLED = ("active", "closed")
 _PREDICATES = (
-    "drug", "device", "supplement", "food", "cosmetic", "glp_lab", "clinical_lab", "biologic", "other",
+    "drug",
+    "device",
+    "supplement",
+    "food",
+    "cosmetic",
+    "glp_lab",
+    "clinical_lab",
+    "biologic",
+    "other",
 )
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -26,15 +34,21 @@ def fda_certified(inp: RuleInput) -> str | None:
     if any(row.state in ("sent", "acknowledged_on_file") for row in inp.children["letters"]):
         return None
     name = inp.fields.get("name", "this site")
-    return f"No 11.100(c) certification is recorded for {name}; electronic signatures are not yet in use here."
+    return (
+        f"No 11.100(c) certification is recorded for {name}; electronic signatures are not yet in use here."
+    )
 
 
 _CERTIFIED = w.Rule(
-    "fda_certified", 1, children={"letters": ((), "certification_letter", "sites")},
+    "fda_certified",
+    1,
+    children={"letters": ((), "certification_letter", "sites")},
     message="An 11.100(c) certification is recorded.",
 )
 _CLOSED_SYSTEM = w.Compare(
-    ("system_class",), "eq", "closed",
+    ("system_class",),
+    "eq",
+    "closed",
     message="An open system needs encryption in transit and digital signatures (11.30).",
 )
 
@@ -48,9 +62,13 @@ TYPE = w.Type(
     title_field="name",
     fields={
         "name": w.Field(w.Text(200), "Name", required=True),
-        "code": w.Field(w.Text(4, 2, "[A-Z]{2,4}"), "Code", required=True, unique="type", immutable_at=SETTLED),
+        "code": w.Field(
+            w.Text(4, 2, "[A-Z]{2,4}"), "Code", required=True, unique="type", immutable_at=SETTLED
+        ),
         "address": w.Field(w.Rich(2000), "Address", required=True),
-        "tz": w.Field(w.Text(60, 3, "[A-Za-z0-9_+/-]+"), "Time zone (IANA)", required=True, immutable_at=SETTLED),
+        "tz": w.Field(
+            w.Text(60, 3, "[A-Za-z0-9_+/-]+"), "Time zone (IANA)", required=True, immutable_at=SETTLED
+        ),
         "regulated_as": w.Field(
             w.Table(
                 {
@@ -59,7 +77,9 @@ TYPE = w.Type(
                 },
                 max_rows=50,
             ),
-            "Regulated as", required=True, critical=True,
+            "Regulated as",
+            required=True,
+            critical=True,
         ),
         "system_class": w.Field(
             w.Enum(("closed", "open")), "System class (11.3(b))", default="closed", critical=True
@@ -87,25 +107,52 @@ TYPE = w.Type(
     persons={"proposer": w.Actor("create"), "editors": w.Touched()},
     transitions=(
         w.Transition(
-            "activate", "Activate", ("planned",), "active", ("QA",),
+            "activate",
+            "Activate",
+            ("planned",),
+            "active",
+            ("QA",),
             requires=(_CERTIFIED, _CLOSED_SYSTEM),
             signature=signing(
-                "approved", "I approve that regulated work starts at this site.", ("QA",), ("proposer", "editors")
+                "approved",
+                "I approve that regulated work starts at this site.",
+                ("QA",),
+                ("proposer", "editors"),
             ),
         ),
         w.Transition(
-            "amend", "Change settings", ("active",), "", ("QA",),
+            "amend",
+            "Change settings",
+            ("active",),
+            "",
+            ("QA",),
             fields=(
-                "name", "address", "regulated_as", "system_class", "time_source", "business_hours", "holidays",
-                "fei", "duns", "gln",
+                "name",
+                "address",
+                "regulated_as",
+                "system_class",
+                "time_source",
+                "business_hours",
+                "holidays",
+                "fei",
+                "duns",
+                "gln",
             ),
             requires=(_CERTIFIED, _CLOSED_SYSTEM),
-            signature=signing("accepted_responsibility", "I answer for this change of the site's settings.", ("QA",)),
-            reason=w.Reason(), touches=True,
+            signature=signing(
+                "accepted_responsibility", "I answer for this change of the site's settings.", ("QA",)
+            ),
+            reason=w.Reason(),
+            touches=True,
         ),
         w.Transition(
-            "close", "Close", ("active",), "closed", ("QA",),
-            signature=signing("closed", "I close this site; its records stay.", ("QA",)), reason=w.Reason(),
+            "close",
+            "Close",
+            ("active",),
+            "closed",
+            ("QA",),
+            signature=signing("closed", "I close this site; its records stay.", ("QA",)),
+            reason=w.Reason(),
         ),
     ),
     provides=(w.NeedsCertification(("planned", "active", "closed"), "regulated_as", "authority", "fda"),),

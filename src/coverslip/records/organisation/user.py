@@ -57,7 +57,9 @@ _CHECK = w.Table(
     max_rows=20,
     min_rows=1,
 )
-_PERSON = w.Compare(("kind",), "ne", "service", message="Only people enrol; a service is activated without keys.")
+_PERSON = w.Compare(
+    ("kind",), "ne", "service", message="Only people enrol; a service is activated without keys."
+)
 
 TYPE = w.Type(
     name="user",
@@ -69,12 +71,20 @@ TYPE = w.Type(
     title_field="printed_name",
     fields={
         "username": w.Field(
-            w.Text(64, 2, "[a-z][a-z0-9._-]*"), "User name", required=True, unique="forever", immutable_at=_EVER,
+            w.Text(64, 2, "[a-z][a-z0-9._-]*"),
+            "User name",
+            required=True,
+            unique="forever",
+            immutable_at=_EVER,
             help="User names are never reused.",
         ),
         "printed_name": w.Field(w.Text(200), "Printed name", required=True, critical=True),
         "kind": w.Field(
-            w.Enum(("person", "service", "inspector")), "Kind", required=True, immutable_at=_EVER, critical=True
+            w.Enum(("person", "service", "inspector")),
+            "Kind",
+            required=True,
+            immutable_at=_EVER,
+            critical=True,
         ),
         "job_title": w.Field(w.Text(200), "Title"),
         "email": w.Field(w.Text(320, 3, "[^@ ]+@[^@ ]+"), "E-mail", personal=True),
@@ -97,14 +107,16 @@ TYPE = w.Type(
         w.State("disabled", terminal=True, locked=True),
     ),
     create=w.Making(
-        ("ADM",), "invited",
+        ("ADM",),
+        "invited",
         requires=(
             w.Compare(("signing_keys",), "absent", message="The person enrols the signing key themselves."),
             w.Compare(("identity_check",), "absent", message="Identity is checked after enrolment."),
         ),
     ),
     edit=w.Editing(
-        ("ADM",), ("invited", "enrolled", "active"),
+        ("ADM",),
+        ("invited", "enrolled", "active"),
         requires=(w.Rule("identity_untouched", 1, message="Keys and identity check are as they were."),),
     ),
     persons={
@@ -115,35 +127,58 @@ TYPE = w.Type(
     },
     transitions=(
         w.Transition(
-            "enrol", "Enrol signing key", ("invited",), "enrolled", persons=("holder",), fields=("signing_keys",),
+            "enrol",
+            "Enrol signing key",
+            ("invited",),
+            "enrolled",
+            persons=("holder",),
+            fields=("signing_keys",),
             requires=(_PERSON, w.Rule("keys_kept", 1, message="Earlier keys stay listed.")),
             signature=w.Signature(
                 "acknowledged",
-                "This signing key is mine. My electronic signature binds me as my handwritten signature does.",
+                "This signing key is mine. My electronic signature binds me as my handwriting does.",
                 stage="before_verification",
             ),
         ),
         w.Transition(
-            "activate", "Verify identity and activate", ("enrolled",), "active", ("SEC",),
+            "activate",
+            "Verify identity and activate",
+            ("enrolled",),
+            "active",
+            ("SEC",),
             fields=("identity_check",),
             requires=(w.Compare(("identity_check",), "present", message="The identity check is recorded."),),
             signature=signing(
-                "verified", "I verified this person's identity by the document named.", ("SEC",),
+                "verified",
+                "I verified this person's identity by the document named.",
+                ("SEC",),
                 ("creator", "holder"),
             ),
         ),
         w.Transition(
-            "activate_service", "Activate service", ("invited",), "active", ("SEC",),
-            requires=(w.Compare(("kind",), "eq", "service", message="Only a service is activated without keys."),),
+            "activate_service",
+            "Activate service",
+            ("invited",),
+            "active",
+            ("SEC",),
+            requires=(
+                w.Compare(("kind",), "eq", "service", message="Only a service is activated without keys."),
+            ),
             signature=signing(
-                "verified", "I verified what this service is for and who answers for it.", ("SEC",), ("creator",)
+                "verified",
+                "I verified what this service is for and who answers for it.",
+                ("SEC",),
+                ("creator",),
             ),
         ),
+        w.Transition("lock", "Lock", ("active",), "locked", ("SEC", "ADM", "SVC"), reason=w.Reason()),
         w.Transition(
-            "lock", "Lock", ("active",), "locked", ("SEC", "ADM", "SVC"), reason=w.Reason()
-        ),
-        w.Transition(
-            "unlock", "Unlock", ("locked",), "active", ("SEC", "ADM"), independent_of=("holder", "locker"),
+            "unlock",
+            "Unlock",
+            ("locked",),
+            "active",
+            ("SEC", "ADM"),
+            independent_of=("holder", "locker"),
             requires=(
                 w.When(
                     w.Compare(("kind",), "ne", "service"),
@@ -153,11 +188,21 @@ TYPE = w.Type(
             reason=w.Reason(),
         ),
         w.Transition(
-            "reset", "Reset credentials", ("enrolled", "active", "locked"), "invited", ("ADM", "SEC"),
-            independent_of=("holder",), requires=(_PERSON,), reason=w.Reason(),
+            "reset",
+            "Reset credentials",
+            ("enrolled", "active", "locked"),
+            "invited",
+            ("ADM", "SEC"),
+            independent_of=("holder",),
+            requires=(_PERSON,),
+            reason=w.Reason(),
         ),
         w.Transition(
-            "disable", "Disable", ("invited", "enrolled", "active", "locked"), "disabled", ("SEC",),
+            "disable",
+            "Disable",
+            ("invited", "enrolled", "active", "locked"),
+            "disabled",
+            ("SEC",),
             signature=signing("closed", "This account ends. It is never used again.", ("SEC",), ("holder",)),
             reason=w.Reason(),
         ),

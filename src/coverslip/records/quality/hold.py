@@ -1,0 +1,45 @@
+"""Hold: quality stops a record; while active, nothing goes on with it (DOMAIN 1.6, 5.9).
+
+Rules kept here: a hold names its record and its reason for ever; only quality sets and lifts it, and
+lifting is signed with a reason.
+"""
+
+from __future__ import annotations
+
+from coverslip.kernel import words as w
+from coverslip.records._shared import REGULATED, signing
+
+_EVER = ("active", "lifted")
+
+TYPE = w.Type(
+    name="hold",
+    title="Hold",
+    version=1,
+    purpose="Stops every act on a record until quality lifts it.",
+    number=w.Number("HLD"),
+    gxp=REGULATED,
+    title_field="reason",
+    fields={
+        "subject": w.Field(
+            w.Link((), "version"), "Record held", required=True, immutable_at=_EVER, critical=True
+        ),
+        "reason": w.Field(w.Text(500, 10), "Reason", required=True, immutable_at=_EVER, critical=True),
+    },
+    states=(w.State("active", blocking=True), w.State("lifted", terminal=True, locked=True)),
+    create=w.Making(("QA",), "active"),
+    transitions=(
+        w.Transition(
+            "lift",
+            "Lift",
+            ("active",),
+            "lifted",
+            ("QA",),
+            signature=signing("approved", "I lift this hold for the reason given.", ("QA",)),
+            reason=w.Reason(),
+        ),
+    ),
+    blocks="subject",
+    retention=w.Retention("SYS"),
+    summary=("reason", "subject"),
+    predicate_rules=("21 CFR 11.10(f)", "21 CFR 211.22"),
+)

@@ -1,0 +1,206 @@
+"""Review case: the second person's look at a run, and quality's (DOMAIN 7.1).
+
+Rules kept here: nobody reviews what they executed, asked for, changed, or fed into; every exception
+that matters is answered before the technical decision; what is decided on is the very version under
+review; quality states that the audit trail was reviewed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from coverslip.kernel import words as w
+from coverslip.kernel.rules import RuleInput, rule
+from coverslip.records._shared import REGULATED, sandbox, signing
+
+_EVER = ("queued", "in_review", "returned", "technical_done", "decided", "rejected")
+_TO_ANSWER = ("warn", "critical")
+_OTHERS = ("executor", "requester", "editors", "selector", "set_editors", "image_editors")
+
+
+def exceptions_of(fields: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the exceptions gathered, each with ``key``, ``severity`` and ``sentence``."""
+    gathered = fields.get("exceptions") or {}
+    return list(gathered.get("items", ())) if isinstance(gathered, Mapping) else list(gathered)
+
+
+@rule("exceptions_answered", 1)
+def exceptions_answered(inp: RuleInput) -> str | None:
+    """Ask for an answer to every exception that warns or is critical; notes need none."""
+    if "exceptions" not in inp.fields:
+        return "The exceptions of the subject were gathered."
+    answered = {str(row["exception"]) for row in inp.fields.get("answers", ())}
+    open_ = [
+        str(item.get("sentence") or item["key"])
+        for item in exceptions_of(inp.fields)
+        if item["severity"] in _TO_ANSWER and str(item["key"]) not in answered
+    ]
+    if not open_:
+        return None
+    more = f" and {len(open_) - 5} more" if len(open_) > 5 else ""
+    return f"Every exception is answered (open: {'; '.join(open_[:5])}{more})."
+
+
+@rule("scope_unchanged", 1)
+def scope_unchanged(inp: RuleInput) -> str | None:
+    """Ask that the subject is still the version that was submitted for review."""
+    seen = int(inp.fields["subject"]["version"])
+    for row in inp.reads["subject"]:
+        if row.version != seen:
+            n = row.version - seen
+            plural = "entry" if n == 1 else "entries"
+            return f"{row.number}: {n} new {plural} since you began; they are listed first."
+    return None
+
+
+_CHECKLIST = w.Table(
+    {
+        "question": w.Column(w.Text(500)),
+        "answer": w.Column(w.Enum(("yes", "no", "not_applicable"))),
+        "note": w.Column(w.Text(2000), required=False),
+    },
+    max_rows=200,
+    min_rows=1,
+)
+_ANSWERS = w.Table({"exception": w.Column(w.Text(200)), "answer": w.Column(w.Rich(5000))}, max_rows=5000)
+
+TYPE = w.Type(
+    name="review_case",
+    title="Review case",
+    version=1,
+    purpose="One queue for review; the reviewer needs no other screen.",
+    number=w.Number("RVC", 5, yearly=True),
+    gxp=REGULATED,
+    title_field="title",
+    fields={
+        "title": w.Field(w.Text(300), "Title", required=True, immutable_at=_EVER),
+        "subject": w.Field(
+            w.Link(("analysis_run",), "version"), "Subject", required=True, immutable_at=_EVER, critical=True
+        ),
+        "kind": w.Field(w.Enum(("run",)), "Kind", default="run", immutable_at=_EVER),
+        "exceptions": w.Field(
+            w.Json(),
+            "Exceptions",
+            source="computed",
+            critical=True,
+            help="items: key, severity (info, warn, critical), sentence; and the tree size looked at.",
+        ),
+        "checklist": w.Field(_CHECKLIST, "Checklist", critical=True),
+        "answers": w.Field(_ANSWERS, "Answers to exceptions", critical=True),
+        "conclusion": w.Field(w.Rich(20_000), "Conclusion"),
+    },
+    states=(
+        w.State("queued"),
+        w.State("in_review"),
+        w.State("returned"),
+        w.State("technical_done"),
+        w.State("decided", terminal=True, locked=True),
+        w.State("rejected", terminal=True, locked=True),
+    ),
+    create=w.Making((), "queued", consequence=True),
+    persons={
+        "executor": w.Signer("executed", ("subject",)),
+        "requester": w.Actor("create", ("subject",)),
+        "editors": w.Touched(("subject",)),
+        "selector": w.Signer("executed", ("subject", "image_set")),
+        "set_editors": w.Touched(("subject", "image_set")),
+        "image_editors": w.Touched(("subject", "image_set", "members")),
+        "technical_reviewer": w.Signer("reviewed"),
+    },
+    transitions=(
+        w.Transition(
+            "start",
+            "Start review",
+            ("queued",),
+            "in_review",
+            ("REV",),
+            independent_of=_OTHERS,
+            requires=(
+                w.InState(("subject",), ("in_review",), "{number} is in review (it is {state})."),
+                w.NotOnHold(("subject",), "The subject is not on hold."),
+            ),
+            effects=(w.Gather("exceptions", "review_exceptions", 1, ("subject",)),),
+        ),
+        w.Transition(
+            "gather_again",
+            "Look again",
+            ("in_review",),
+            "",
+            ("REV",),
+            independent_of=_OTHERS,
+            effects=(w.Gather("exceptions", "review_exceptions", 1, ("subject",)),),
+        ),
+        w.Transition(
+            "answer",
+            "Answer",
+            ("in_review",),
+            "",
+            ("REV",),
+            independent_of=_OTHERS,
+            fields=("checklist", "answers", "conclusion"),
+        ),
+        w.Transition(
+            "technical",
+            "Technical review",
+            ("in_review",),
+            "technical_done",
+            ("REV",),
+            requires=(
+                w.InState(("subject",), ("in_review",), "{number} is in review (it is {state})."),
+                w.Compare(("checklist",), "present", message="The checklist is filled in."),
+                w.Rule("exceptions_answered", 1, message="Every exception is answered."),
+                w.Rule("scope_unchanged", 1, {"subject": ("subject",)}, message="The subject is unchanged."),
+                w.NotOnHold(("subject",), "The subject is not on hold."),
+            ),
+            effects=(w.Do(("subject",), "accept"),),
+            signature=signing(
+                "reviewed",
+                "I reviewed this work, its inputs and its exceptions, and accept it.",
+                ("REV",),
+                _OTHERS,
+            ),
+        ),
+        w.Transition(
+            "qa_decide",
+            "Quality review",
+            ("technical_done",),
+            "decided",
+            ("QA",),
+            requires=(
+                w.InState(("subject",), ("accepted",), "{number} is accepted (it is {state})."),
+                w.NotOnHold(("subject",), "The subject is not on hold."),
+            ),
+            signature=signing(
+                "qa_reviewed",
+                "I reviewed this case for quality; audit trail reviewed.",
+                ("QA",),
+                (*_OTHERS, "technical_reviewer"),
+            ),
+        ),
+        w.Transition(
+            "return",
+            "Return to executor",
+            ("in_review",),
+            "returned",
+            ("REV",),
+            independent_of=_OTHERS,
+            effects=(w.Do(("subject",), "reopen", ("completed",)),),
+            reason=w.Reason(20),
+        ),
+        w.Transition(
+            "reject",
+            "Reject",
+            ("in_review",),
+            "rejected",
+            ("REV",),
+            effects=(w.Do(("subject",), "reject"),),
+            signature=signing("rejected", "I reject this work; it stays on record.", ("REV",), _OTHERS),
+            reason=w.Reason(40),
+        ),
+    ),
+    retention=w.Retention(longest_of=("subject", "study")),
+    summary=("title", "subject"),
+    predicate_rules=("21 CFR 211.22", "21 CFR 211.192", "21 CFR 211.194(a)(8)", "21 CFR 11.10(e)"),
+    sandbox=sandbox("subject", "study"),
+)
