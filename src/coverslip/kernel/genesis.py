@@ -101,7 +101,9 @@ class Genesis:
         for founder in founders:
             uid = str(uuid7())
             keys.check_secret(founder.secret, founder.username)
-            self._keys[founder.username] = (uid, keys.enrol(founder.secret, uid), founder)
+            made = keys.enrol(founder.secret, uid)
+            made.wrapped["enrolled_at"] = answer["now"]
+            self._keys[founder.username] = (uid, made, founder)
         self._definitions(installation["uuid"])
         for step in steps({name: made for name, (_, made, _) in self._keys.items()}):
             self._write(step)

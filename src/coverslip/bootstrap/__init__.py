@@ -1,0 +1,32 @@
+"""The composition root: the only place that knows every adapter and puts an installation together."""
+
+from coverslip.bootstrap.checking import (
+    anchor,
+    checkpoint,
+    doctor,
+    entry_proof,
+    ledger_replay,
+    ledger_status,
+    ledger_verify,
+    vault_check,
+    vault_locate,
+)
+from coverslip.bootstrap.founding import Founding, init
+from coverslip.bootstrap.serving import serve
+from coverslip.bootstrap.wiring import migrate
+
+__all__ = [
+    "Founding",
+    "anchor",
+    "checkpoint",
+    "doctor",
+    "entry_proof",
+    "init",
+    "ledger_replay",
+    "ledger_status",
+    "ledger_verify",
+    "migrate",
+    "serve",
+    "vault_check",
+    "vault_locate",
+]

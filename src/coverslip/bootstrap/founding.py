@@ -1,0 +1,142 @@
+"""Founding an installation: a home, a database, keys, and genesis.
+
+Rules kept here: a home is founded once and whole, or not at all; every secret is made here and lies
+in files of mode 0600; founders' own secrets are used once and kept nowhere.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from coverslip.bootstrap import wiring
+from coverslip.errors import EnvironmentFault
+from coverslip.kernel.change import Context
+from coverslip.kernel.clock import utc_now
+from coverslip.kernel.genesis import Founder, Genesis
+from coverslip.kernel.rows import NIL
+from coverslip.records.founding import charter
+from coverslip.settings import Home
+from coverslip.store.anchors import FileAnchor
+from coverslip.store.migrate import migrate, open_installation
+from coverslip.store.notes import create_seed
+from coverslip.store.sequencer import Sequencer
+from coverslip.store.server import Cluster
+from coverslip.store.signer import Signer
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Founding:
+    """Answers an installation is founded with. ``use`` is fixed for ever."""
+
+    origin: str
+    use: str
+    site: Mapping[str, Any]
+    founders: tuple[Mapping[str, Any], ...]
+    zone: str = "UTC"
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+def init(root: Path, founding: Founding, passwords: Mapping[str, str], progress: Progress = lambda _: None) -> int:
+    """Found an installation in an empty folder; return the number of genesis entries.
+
+    Raises ``ENVIRONMENT`` when the folder is taken. A failure removes what was begun, and only that.
+    """
+    home = Home(root.resolve())
+    if home.root.exists() and any(home.root.iterdir()):
+        raise EnvironmentFault("ENVIRONMENT", what=str(home.root), expected="an empty folder", found="files",
+                               remedy="Name another folder; an installation is founded once.")
+    founders = tuple(
+        Founder(str(f["username"]), str(f["name"]), str(f["email"]), tuple(f["roles"]), passwords[str(f["username"])])
+        for f in founding.founders
+    )
+    home.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        return _found(home, founding, founders, progress)
+    except BaseException:
+        for child in home.root.iterdir():
+            shutil.rmtree(child, ignore_errors=True) if child.is_dir() else child.unlink(missing_ok=True)
+        raise
+
+
+def _found(home: Home, founding: Founding, founders: tuple[Founder, ...], progress: Progress) -> int:
+    uuid = uuid4()
+    _folders(home)
+    _write_facts(home, founding, str(uuid))
+    cluster = Cluster(home.root, founding.use)
+    progress("making the database")
+    cluster.create()
+    with cluster.running():
+        cluster.create_roles()
+        admin = wiring.conninfo(home, "cs_superuser")
+        migrate(admin)
+        open_installation(admin, origin=founding.origin, use=founding.use, uuid=uuid, created_at=dt.datetime.now(dt.UTC))
+        progress("making keys")
+        signer = _keys(home, founding.origin)
+        progress("writing genesis")
+        with wiring.core(home, size=2) as core:
+            context = Context(NIL, NIL, "password", "genesis", "local", "coverslip init", founding.zone)
+            genesis = Genesis(core.catalogue, core.store, core.accounts)
+            count = genesis.run(founders, charter(founders, founding.site), context, wiring.clock_state().value())
+        progress("signing the first checkpoint")
+        _integrate(home, signer)
+        signer.close()
+    return count
+
+
+def _folders(home: Home) -> None:
+    for folder in (home.secrets, home.run, home.logs, home.export_key.parent, home.anchors.parent):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    home.vault.mkdir(mode=0o700, exist_ok=True)
+
+
+def _write_facts(home: Home, founding: Founding, uuid: str) -> None:
+    value = {"format": wiring.FORMAT, "origin": founding.origin, "use": founding.use, "installation": uuid,
+             "created_at": utc_now()}
+    home.manifest.write_text(json.dumps(value, indent=2) + "\n", "utf-8")
+
+
+def _keys(home: Home, origin: str) -> Signer:
+    _secret_file(home.secret("admission.key"), secrets.token_hex(32))
+    signer = Signer.create(home.signer, origin)
+    create_seed(home.export_key)
+    lines = ["# Public keys of this installation. Hand them over apart from any bundle.", signer.vkey(),
+             wiring.export_key(home).verifier_key.format()]
+    home.public_keys.write_text("\n".join(lines) + "\n", "utf-8")
+    return signer
+
+
+def _secret_file(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(text + "\n")
+
+
+def _integrate(home: Home, signer: Signer) -> None:
+    sequencer = sequencer_of(home, signer)
+    try:
+        while sequencer.step().integrated:
+            pass
+    finally:
+        sequencer.close()
+
+
+def sequencer_of(home: Home, signer: Any) -> Sequencer:
+    """Return the sequencer of a home with its default anchor."""
+    import psycopg
+
+    admission = bytes.fromhex(home.secret("admission.key").read_text("ascii").strip())
+    return Sequencer(
+        connect=lambda: psycopg.connect(wiring.conninfo(home, "cs_sequencer")), signer=signer, admission_key=admission,
+        anchors=(FileAnchor(home.anchors),),
+    )

@@ -1,0 +1,160 @@
+"""Wiring: open the parts of an installation and hand them to each other.
+
+Rules kept here: each process opens only what its role needs; secrets are read from the home and go
+nowhere else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from coverslip.errors import EnvironmentFault
+from coverslip.kernel.clock import ClockState
+from coverslip.kernel.commit import Door, Gatherer
+from coverslip.kernel.definition import Catalogue
+from coverslip.kernel.events import Events
+from coverslip.kernel.identity import Identity
+from coverslip.ledger import note
+from coverslip.records import all_types
+from coverslip.settings import Home
+from coverslip.store.accounts_sql import PostgresAccounts
+from coverslip.store.ledger_sql import PostgresStore, writer_pool
+from coverslip.store.migrate import migrate as apply_migrations
+from coverslip.store.notes import NoteKey, NoteVerifier, read_seed
+from coverslip.store.pool import Pool
+from coverslip.store.reading import PostgresReading
+from coverslip.store.server import Cluster
+from coverslip.vault.local import LocalVault
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What ``coverslip.json`` says of an installation."""
+
+    origin: str
+    use: str
+    uuid: str
+    created_at: str
+
+
+def installation(home: Home) -> Facts:
+    """Read the home's facts; raises ``ENVIRONMENT`` when there is no installation here."""
+    try:
+        value = json.loads(home.manifest.read_text("utf-8"))
+        return Facts(value["origin"], value["use"], value["installation"], value["created_at"])
+    except (OSError, ValueError, KeyError) as error:
+        raise EnvironmentFault(
+            "ENVIRONMENT", what=str(home.root), expected="an installation of Coverslip", found=type(error).__name__,
+            remedy="Found one with 'coverslip init', or name another home with --home.",
+        ) from error
+
+
+@cache
+def catalogue() -> Catalogue:
+    """Return the shipped types, checked once per process."""
+    return Catalogue(all_types())
+
+
+def cluster_of(home: Home) -> Cluster:
+    """Return the home's PostgreSQL, not started."""
+    return Cluster(home.root, installation(home).use)
+
+
+def conninfo(home: Home, role: str) -> str:
+    """Return the connection string of a database role of this home."""
+    return make_conninfo(**cluster_of(home).dsn(role))
+
+
+@contextmanager
+def database(home: Home) -> Iterator[None]:
+    """Have the home's database running: the server's if it is up, else one started for the while."""
+    cluster = cluster_of(home)
+    if cluster.status().state == "running":
+        yield
+        return
+    with cluster.running():
+        yield
+
+
+@contextmanager
+def connection(home: Home, role: str) -> Iterator[psycopg.Connection[Any]]:
+    """Lend one autocommit connection of a role."""
+    try:
+        with psycopg.connect(conninfo(home, role), autocommit=True) as conn:
+            yield conn
+    except psycopg.OperationalError as error:
+        raise EnvironmentFault("UNAVAILABLE", what="The database") from error
+
+
+def clock_state() -> ClockState:
+    """Return the clock's state. No time source is read yet: unknown is not fine, and entries say so."""
+    return ClockState()
+
+
+@dataclass(frozen=True)
+class Core:
+    """The kernel over this home's store; closed with the pool."""
+
+    home: Home
+    facts: Facts
+    catalogue: Catalogue
+    pool: Pool
+    store: PostgresStore
+    accounts: PostgresAccounts
+    reading: PostgresReading
+    events: Events
+    identity: Identity
+    door: Door
+    vault: LocalVault
+
+
+@contextmanager
+def core(home: Home, gatherers: dict[tuple[str, int], Any] | None = None, size: int = 8) -> Iterator[Core]:
+    """Open the kernel of a home whose database runs.
+
+    ``gatherers`` are built from the reading side: ``name, version -> function(reading) -> gatherer``.
+    """
+    facts = installation(home)
+    admission = bytes.fromhex(home.secret("admission.key").read_text("ascii").strip())
+    with writer_pool(conninfo(home, "cs_writer"), size) as pool:
+        store, accounts = PostgresStore(pool, admission), PostgresAccounts(pool)
+        reading = PostgresReading(pool)
+        events = Events(store, accounts, clock_state)
+        identity = Identity(accounts, events, accounts.now)
+        made: dict[tuple[str, int], Gatherer] = {k: f(reading) for k, f in (gatherers or {}).items()}
+        door = Door(catalogue(), store, identity, clock_state, made)
+        yield Core(home, facts, catalogue(), pool, store, accounts, reading, events, identity, door,
+                   LocalVault(home.vault))
+
+
+def export_key(home: Home) -> NoteKey:
+    """Return the key that signs the manifests of evidence bundles."""
+    return NoteKey(f"{installation(home).origin}/export", read_seed(home.export_key))
+
+
+def trusted(home: Home) -> list[NoteVerifier]:
+    """Return the verifiers of this home's own public keys, for checks by its operator."""
+    found = []
+    for line in home.public_keys.read_text("utf-8").splitlines():
+        if line.strip() and not line.startswith("#"):
+            found.append(NoteVerifier(note.VerifierKey.parse(line.strip())))
+    return found
+
+
+def migrate(root: Path) -> list[str]:
+    """Apply pending migrations; return their names."""
+    home = Home(root)
+    with database(home):
+        done = apply_migrations(conninfo(home, "cs_superuser"))
+    return [f"{m.number:04d} {m.name}" for m in done]

@@ -1,0 +1,201 @@
+"""Founding: what genesis writes, in the words of the shipped types (DOMAIN 3.11).
+
+Rules kept here: founders enrol keys of their own and verify each other in a circle; POLicy 1 is
+authored by AUT and approved by QA; everybody signs its acknowledgement. Roles, grants, the site and
+the scheduler's account come with the same command and are listed apart as genesis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from coverslip.kernel import words as w
+from coverslip.kernel.genesis import Founder, Step
+from coverslip.kernel.keys import Enrolment
+from coverslip.records.documents import document_policy, esign_acknowledgement
+from coverslip.records.organisation import user
+
+SCHEDULER = "scheduler"
+ROLES: Mapping[str, tuple[str, str]] = {
+    "ADM": ("Application administrator", "Keeps accounts and configuration; never works with records."),
+    "QA": ("Quality unit", "Approves, holds, dispositions and releases."),
+    "QAL": ("Quality lead", "Closes, waives and extends."),
+    "AUT": ("Author", "Writes documents and masters; never approves their own."),
+    "REV": ("Technical reviewer", "Reviews as a second person what others made."),
+    "ANL": ("Image analyst", "Analyses images and submits results."),
+    "OPR": ("Operator", "Runs instruments at the bench."),
+    "SDR": ("Study director", "Answers for a study."),
+    "MET": ("Instrument custodian", "Keeps instruments calibrated."),
+    "TRN": ("Training administrator", "Assigns and assesses training of others."),
+    "SEC": ("Security officer", "Verifies identities and watches accounts."),
+    "INS": ("Inspector", "Reads everything, writes nothing, for a limited time."),
+    "SVC": ("Service", "Devices and the scheduler: acts, never signs."),
+}
+_POLICY = """\
+1. My electronic signature is the legally binding equal of my handwritten signature.
+2. I sign only what I have read, in my own session, with my own user name and password.
+3. I never share my password, and I never sign for another person.
+4. I answer for every act recorded under my signature.
+5. I report a lost or suspected secret at once; my key is then withdrawn and enrolled anew.
+"""
+STATEMENT = "I have read this policy. I hold my electronic signature equal to my handwritten signature."
+
+
+def _signature(declared: w.Type, act: str) -> w.Signature:
+    found = next(t.signature for t in declared.transitions if t.name == act)
+    assert found is not None  # noqa: S101 -- the shipped declarations sign these acts
+    return found
+
+
+def charter(
+    founders: tuple[Founder, ...], site: Mapping[str, Any]
+) -> Callable[[Mapping[str, Enrolment]], tuple[Step, ...]]:
+    """Return the steps of genesis for these founders and this site."""
+    names = [f.username for f in founders]
+    holder = {role: f.username for f in reversed(founders) for role in f.roles}
+
+    def steps(keys: Mapping[str, Enrolment]) -> tuple[Step, ...]:
+        found: list[Step] = []
+        for f in founders:
+            found += _person(f, names, keys[f.username], holder["ADM"])
+        found.append(Step("site", "site", "create", "planned", holder["ADM"], dict(site)))
+        found += [_role(code, holder["QA"]) for code in ROLES]
+        for f in founders:
+            found += [_grant(f.username, role, _other(f.username, names)) for role in f.roles]
+        found += _scheduler(holder["ADM"], _other(holder["ADM"], names))
+        found += _policy(holder)
+        found += [_acknowledgement(f) for f in founders]
+        return tuple(found)
+
+    return steps
+
+
+def _other(name: str, names: list[str]) -> str:
+    return names[(names.index(name) + 1) % len(names)]
+
+
+def _person(founder: Founder, names: list[str], key: Enrolment, admin: str) -> list[Step]:
+    verifier = _other(founder.username, names)
+    creator = admin if founder.username != admin else verifier
+    enrolled = {"kid": key.kid, "scheme": key.wrapped["scheme"], "public": key.public}
+    fields = {
+        "username": founder.username,
+        "printed_name": founder.name,
+        "kind": "person",
+        "email": founder.email,
+    }
+    return [
+        Step(founder.username, "user", "create", "invited", creator, fields),
+        Step(
+            founder.username,
+            "user",
+            "enrol",
+            "enrolled",
+            founder.username,
+            {"signing_keys": [enrolled | {"enrolled_at": key.wrapped["enrolled_at"]}]},
+            _signature(user.TYPE, "enrol"),
+        ),
+        Step(
+            founder.username,
+            "user",
+            "activate",
+            "active",
+            verifier,
+            {
+                "identity_check": [
+                    {
+                        "document_kind": "founder, known in person",
+                        "manner": "in person at genesis",
+                        "on": key.wrapped["enrolled_at"][:10],
+                    }
+                ]
+            },
+            _signature(user.TYPE, "activate"),
+        ),
+    ]
+
+
+def _role(code: str, by: str) -> Step:
+    title, description = ROLES[code]
+    return Step(
+        f"role/{code}",
+        "role",
+        "create",
+        "effective",
+        by,
+        {"code": code, "title": title, "description": description},
+        number=f"ROLE-{code}",
+    )
+
+
+def _grant(username: str, role: str, by: str) -> Step:
+    fields = {
+        "title": f"{username} · {ROLES[role][0]}",
+        "person": {"$": username},
+        "role": {"$": f"role/{role}"},
+        "justification": "Founder of this installation.",
+    }
+    return Step(f"grant/{username}/{role}", "role_grant", "create", "active", by, fields)
+
+
+def _scheduler(admin: str, by: str) -> list[Step]:
+    fields = {
+        "username": SCHEDULER,
+        "printed_name": "Scheduler of this installation",
+        "kind": "service",
+        "responsible": {"$": admin},
+    }
+    return [Step(SCHEDULER, "user", "create", "active", admin, fields), _grant(SCHEDULER, "SVC", by)]
+
+
+def _policy(holder: Mapping[str, str]) -> list[Step]:
+    fields = {
+        "title": "Electronic signatures and accountability",
+        "body": _POLICY,
+        "criticality": "gxp_critical",
+        "change_summary": "First version.",
+        "training_depth": "read_understood",
+        "governs_signatures": True,
+        "audience": [],
+    }
+    author, approver = holder["AUT"], holder["QA"]
+    return [
+        Step("policy", "document_policy", "create", "draft", author, fields),
+        Step(
+            "policy",
+            "document_policy",
+            "submit",
+            "in_approval",
+            author,
+            {},
+            _signature(document_policy.TYPE, "submit"),
+        ),
+        Step(
+            "policy",
+            "document_policy",
+            "approve",
+            "effective",
+            approver,
+            {},
+            _signature(document_policy.TYPE, "approve"),
+        ),
+    ]
+
+
+def _acknowledgement(founder: Founder) -> Step:
+    fields = {
+        "title": f"{founder.name} · Electronic signatures and accountability",
+        "person": {"$": founder.username},
+        "policy": {"$": "policy"},
+        "statement": STATEMENT,
+    }
+    return Step(
+        f"acknowledgement/{founder.username}",
+        "esign_acknowledgement",
+        "create",
+        "signed",
+        founder.username,
+        fields,
+        esign_acknowledgement.TYPE.create.signature,
+    )
