@@ -1,6 +1,7 @@
 """Write the pages of ``docs/reference`` that are generated from the source.
 
-``docs/reference/errors.md`` comes from the error catalogue; ``tests/docs/test_reference.py`` holds the two equal.
+``docs/reference/errors.md`` comes from the error catalogue; ``tests/docs/test_reference.py`` holds the two
+equal.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ HEAD = """\
 
 Written by `make docs` from `src/coverslip/errors.py`; change it there.
 
-An error is a code with values, and a code never changes its meaning. Pages, command line and API (problem details, RFC 9457) show
-the same sentence. A word in braces is filled in. *Rule* is the control the refusal enforces, *clause* the regulation behind it.
-*Recorded* says how the refusal reaches the ledger.
+An error is a code with values, and a code never changes its meaning. Pages, command line and API (problem
+details, RFC 9457) show the same sentence. A word in braces is filled in. *Rule* is the control the refusal
+enforces, *clause* the regulation behind it. *Recorded* says how the refusal reaches the ledger.
 """
 
 FAMILIES = {
@@ -31,7 +32,10 @@ FAMILIES = {
     "conflict": ("Conflict", "What was read has changed meanwhile; read again, and it may succeed."),
     "invalid": ("Invalid", "Content is missing, malformed or outside its limits."),
     "not_found": ("Not found", "Nothing is stored under this name."),
-    "evidence": ("Evidence broken", "Stored bytes disagree with their evidence. Work stops until somebody has looked."),
+    "evidence": (
+        "Evidence broken",
+        "Stored bytes disagree with their evidence; work stops until somebody looks.",
+    ),
     "environment": ("Environment", "Something outside the records cannot do its part."),
 }
 RECORDED = {
@@ -55,7 +59,7 @@ def _section(spec: ErrorSpec) -> str:
 
 
 def errors_page() -> str:
-    """Return the text of ``docs/reference/errors.md``: families in a fixed order, codes in the catalogue's."""
+    """Return the text of ``docs/reference/errors.md``: families, and codes in the catalogue's order."""
     parts = [HEAD]
     for family, (title, meaning) in FAMILIES.items():
         parts.append(f"## {title}\n\n{meaning}\n")
