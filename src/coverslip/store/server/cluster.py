@@ -154,7 +154,8 @@ class Cluster:
             way = self._prepare(programs)
             owner = self._home_owner()
             secret = files.ensure_secret(self.secrets / config.SUPERUSER, *owner)
-            initialise.make_data(self.data, programs, way, secret, osuser.child_environment(self._environment))
+            environment = osuser.child_environment(self._environment)
+            initialise.make_data(self.data, programs, way, secret, environment)
 
     def start(self, timeout: float = 60.0) -> None:
         """Start the server and return when it answers; does nothing when it runs already.
@@ -187,16 +188,20 @@ class Cluster:
         """
         if not (self.home / "run").is_dir():
             return
-        self._take_lock()
-        live = self._own_live()
-        if live.postmaster is not None:
-            process.send(live.postmaster, STOP_SIGNALS[mode])
-            if not self._gone(live.postmaster, timeout):
-                raise _fault(
-                    f"server {live.postmaster} of {self.home}", f"an end within {timeout:g} s of a {mode} stop",
-                    "it still runs", "End its connections, or stop with mode 'fast' or 'immediate'.",
-                )
-        self._child = None
+        with self._in_charge():
+            live = self._own_live()
+            if live.postmaster is not None:
+                process.send(live.postmaster, STOP_SIGNALS[mode])
+                if not self._gone(live.postmaster, timeout):
+                    raise _fault(
+                        f"server {live.postmaster} of {self.home}",
+                        f"an end within {timeout:g} s of a {mode} stop",
+                        "it still runs",
+                        "End its connections, or stop with mode 'fast' or 'immediate'.",
+                    )
+            if self._child is not None:
+                self._child.wait(timeout)  # another process may have been the one that ended it
+                self._child = None
         self._lock.release()
 
     @contextmanager
@@ -273,9 +278,10 @@ class Cluster:
         # Owned by the home's owner, so that the server cannot rewrite run-as.json; passable for it.
         shared = server != owner and way.way != "owner"
         files.private_folder(self.postgres, owner[0], server[1], mode=0o710 if shared else 0o700)
-        if self.socket_folder.parent != self.postgres or not self.socket_folder.exists():
-            files.private_folder(self.socket_folder, *server)
-        files.own_tree(self.socket_folder, *server)
+        if self.socket_folder.parent != self.postgres:
+            known = {owner[0], server[0], *([recorded.file_owner[0]] if recorded else [])}
+            config.check_socket_folder(self.socket_folder, frozenset(known))
+        files.private_folder(self.socket_folder, *server)
         for folder in (self.postgres / "log", self.data):
             if folder.exists():
                 files.own_tree(folder, *server)
@@ -303,18 +309,24 @@ class Cluster:
         process.clear_orphans(self.data)
         way = self._prepare(programs)
         self._clear_leftovers()
-        server = way.file_owner
-        files.write_private(self.data / "postgresql.conf", config.postgresql_conf(self.socket_folder), *server)
-        files.write_private(self.data / "pg_hba.conf", config.pg_hba_conf(roles.LOGIN_ROLES), *server)
-        argv = [str(programs.program("postgres")), "-D", str(self.data), *config.command_line(self.socket_folder)]
+        self._configure(way)
+        argv = [str(programs.program("postgres")), "-D", str(self.data)]
+        argv += config.command_line(self.socket_folder)
         environment = osuser.child_environment(self._environment)
         self._child = launch.spawn(way, argv, environment, self.start_log, self._home_owner())
         launch.wait_ready(self._child, self._admin_dsn(), self.data, timeout, self._logs())
         with self._admin() as admin:
             roles.allow_migrator(admin, False)
 
+    def _configure(self, way: osuser.RunAs) -> None:
+        server = way.file_owner
+        settings = config.postgresql_conf(self.socket_folder)
+        files.write_private(self.data / "postgresql.conf", settings, *server)
+        files.write_private(self.data / "pg_hba.conf", config.pg_hba_conf(roles.LOGIN_ROLES), *server)
+
     def _logs(self) -> list[Path]:
-        return [self.start_log, *sorted((self.postgres / "log").glob("*.log"), key=lambda p: p.stat().st_mtime)[-1:]]
+        kept = sorted((self.postgres / "log").glob("*.log"), key=lambda log: log.stat().st_mtime)
+        return [self.start_log, *kept[-1:]]
 
     def _clear_leftovers(self) -> None:
         # Only reached with the lock held and no live process of this directory: what is named here

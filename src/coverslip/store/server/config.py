@@ -28,7 +28,8 @@ MARKER = "cluster_name=coverslip"
 SOCKET_PATH_LIMIT = 100
 """Bytes. The system's limit is 108 (Linux) or 104 (BSD) with the closing zero."""
 
-_SHORT_PARENT = Path("/tmp")  # not gettempdir(): every process must find it, whatever its TMPDIR
+# Not gettempdir(): every process must find it, whatever its TMPDIR. check_socket_folder guards it.
+_SHORT_PARENT = Path("/tmp")  # noqa: S108
 
 _FIXED = {
     "listen_addresses": "",

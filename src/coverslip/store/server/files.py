@@ -104,7 +104,8 @@ def read_secret(path: Path) -> str:
     with os.fdopen(handle, encoding="ascii") as source:
         mode = stat.S_IMODE(os.fstat(source.fileno()).st_mode)
         if mode & 0o077:
-            raise _unusable(path, "mode 0600", f"mode {mode:04o}", f"Run 'chmod 0600 {path}', and renew the secret.")
+            remedy = f"Run 'chmod 0600 {path}', and renew the secret."
+            raise _unusable(path, "mode 0600", f"mode {mode:04o}", remedy)
         value = source.read().strip()
     if not value:
         raise _unusable(path, "a secret", "an empty file")

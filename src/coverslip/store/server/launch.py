@@ -11,7 +11,7 @@ Rules kept here:
 from __future__ import annotations
 
 import os
-import resource
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -36,8 +36,8 @@ def spawn(
         if (os.fstat(handle).st_uid, os.fstat(handle).st_gid) != owner:
             os.fchown(handle, *owner)
         child = subprocess.Popen(
-            way.command(argv), stdin=subprocess.DEVNULL, stdout=handle, stderr=handle, cwd="/",
-            env=environment, start_new_session=True, **way.options(),
+            way.command(_without_core_dumps(argv)), stdin=subprocess.DEVNULL, stdout=handle, stderr=handle,
+            cwd="/", env=environment, start_new_session=True, **way.options(),
         )
     except OSError as error:
         raise EnvironmentFault(
@@ -46,7 +46,6 @@ def spawn(
         ) from error
     finally:
         os.close(handle)
-    _no_core_dumps(child.pid)
     return child
 
 
@@ -69,7 +68,8 @@ def wait_ready(
             if _is_starting(error):
                 end = time.monotonic() + silence
             elif time.monotonic() > end:
-                raise _failed(data, f"no answer in {silence:g} s ({' '.join(str(error).split())})", logs) from error
+                said = " ".join(str(error).split())
+                raise _failed(data, f"no answer in {silence:g} s ({said})", logs) from error
             time.sleep(0.03)
             continue
         if row is None or not os.path.samefile(str(row[0]), data):
@@ -103,13 +103,10 @@ def _is_starting(error: psycopg.OperationalError) -> bool:
     return error.sqlstate == _STARTING_UP or "the database system is" in str(error)
 
 
-def _no_core_dumps(process: int) -> None:
-    if not hasattr(resource, "prlimit"):
-        return
-    try:
-        resource.prlimit(process, resource.RLIMIT_CORE, (0, 0))
-    except ProcessLookupError:
-        return
+def _without_core_dumps(argv: list[str]) -> list[str]:
+    # The limit is set by the program's own process: root without CAP_SYS_RESOURCE may not set it for
+    # another account's. Where there is no prlimit (BSD), no core dump is the system's default.
+    return ["prlimit", "--core=0:0", "--", *argv] if shutil.which("prlimit") else argv
 
 
 def _failed(data: Path, found: str, logs: list[Path]) -> EnvironmentFault:

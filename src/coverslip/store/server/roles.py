@@ -45,10 +45,8 @@ def create_roles(admin: _Connection, secrets: dict[str, str]) -> None:
             verifier = admin.pgconn.encrypt_password(
                 secrets[role].encode("ascii"), role.encode("ascii"), b"scram-sha-256"
             ).decode("ascii")
-            _role(
-                admin, role,
-                sql.SQL("{} connection limit {} password {}").format(login, sql.Literal(limit), sql.Literal(verifier)),
-            )
+            options = sql.SQL("{} connection limit {} password {}")
+            _role(admin, role, options.format(login, sql.Literal(limit), sql.Literal(verifier)))
         admin.execute(sql.SQL("grant {} to {}").format(sql.Identifier(OWNER), sql.Identifier(MIGRATOR)))
         admin.execute(
             sql.SQL("alter role {} set role to {}").format(sql.Identifier(MIGRATOR), sql.Identifier(OWNER))
