@@ -6,7 +6,12 @@ nowhere else.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+import socket
+import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,6 +41,7 @@ from coverslip.store.server import Cluster
 from coverslip.vault.local import LocalVault
 
 FORMAT = 1
+_SOCKET_LIMIT = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +101,53 @@ def connection(home: Home, role: str) -> Iterator[psycopg.Connection[Any]]:
             yield conn
     except psycopg.OperationalError as error:
         raise EnvironmentFault("UNAVAILABLE", what="The database") from error
+
+
+def _socket(home: Home, name: str) -> Path:
+    """Return a socket path short enough for the kernel: in the home, else in a private folder of its own."""
+    path = home.run / name
+    if len(str(path).encode()) <= _SOCKET_LIMIT:
+        return path
+    tag = hashlib.sha256(str(home.root).encode()).hexdigest()[:16]
+    folder = Path(tempfile.gettempdir()) / f"coverslip-{os.getuid()}-{tag}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise EnvironmentFault("ENVIRONMENT", what=str(folder), expected="a private folder of this user",
+                               found="another's", remedy="Remove it, or use a shorter home path.")
+    return folder / name
+
+
+def api_socket(home: Home) -> Path:
+    """Return the private socket of the REST interface; its path is also in ``run/api.address``."""
+    return _socket(home, "api.sock")
+
+
+def signer_socket(home: Home) -> Path:
+    """Return the private socket of the signer."""
+    return _socket(home, "signer.sock")
+
+
+def bind_unix(path: Path) -> socket.socket:
+    """Return a listening private socket (mode 0600)."""
+    found = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        found.bind(str(path))
+    finally:
+        os.umask(before)
+    found.listen(128)
+    return found
+
+
+def bind_loopback(host: str, port: int) -> socket.socket:
+    """Return a listening loopback socket."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    found = socket.socket(family, socket.SOCK_STREAM)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    found.bind((host, port))
+    found.listen(128)
+    return found
 
 
 def clock_state() -> ClockState:

@@ -33,6 +33,10 @@ class Session:
 class Accounts(Protocol):
     """What identity needs of the store; every method is one statement and commits by itself."""
 
+    def now(self) -> str:
+        """Return the database time, UTC, microseconds."""
+        ...
+
     def person_by_username(self, username: str) -> tuple[str, dict[str, Any]] | None:
         """Return (person id, account data) of an active account."""
         ...

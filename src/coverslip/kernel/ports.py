@@ -69,7 +69,8 @@ class Projection:
         if self.site is not None:
             value["site"] = str(self.site)
         for name, rows in (
-            ("links", self.links), ("authority", self.authority), ("blocks", self.blocks), ("unique", self.unique)
+            ("links", self.links), ("authority", self.authority),
+            ("blocks", self.blocks), ("unique", self.unique),
         ):  # fmt: skip
             if rows:
                 value[name] = list(rows)

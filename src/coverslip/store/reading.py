@@ -39,7 +39,9 @@ class PostgresReading:
 
     def find(self, number: str, revision: int = 0) -> Row | None:
         """Return a record: the revision named, else the one in force, else the latest."""
-        rows = self._all("select ops.find_number(%(n)s, nullif(%(r)s, 0)) as row", {"n": number, "r": revision})
+        rows = self._all(
+            "select ops.find_number(%(n)s, nullif(%(r)s, 0)) as row", {"n": number, "r": revision}
+        )
         return row_from(rows[0]["row"]) if rows and rows[0]["row"] else None
 
     def by_uid(self, kind: str, uid: str) -> Row | None:
@@ -95,6 +97,15 @@ class PostgresReading:
             )
             yield from (_entry(row) | {"leaf": bytes(row["leaf"]), "row": row} for row in rows)
 
+    def root_holder(self, root: str) -> str:
+        """Return the number of the record whose unique root this is, empty when there is none."""
+        rows = self._all(
+            "select n.number from projection.unique_value u join projection.number n on n.uid = u.record"
+            " where u.value = %(v)s and u.scope like '%%root'",
+            {"v": root},
+        )
+        return str(rows[0]["number"]) if rows else ""
+
     def status(self) -> dict[str, Any]:
         """Return size and root of the tree, the last checkpoint, and entries not yet integrated."""
         rows = self._all(
@@ -130,7 +141,11 @@ class PostgresReading:
         )
         if not rows:
             return None
-        found: dict[str, Any] = {"entry": entry, "leaf_hash": rows[0]["leaf_hash"], "pending": rows[0]["index"] is None}
+        found: dict[str, Any] = {
+            "entry": entry,
+            "leaf_hash": rows[0]["leaf_hash"],
+            "pending": rows[0]["index"] is None,
+        }
         return found if found["pending"] else found | {"index": rows[0]["index"]}
 
     def installation(self) -> dict[str, Any]:
@@ -145,9 +160,19 @@ def _entry(row: dict[str, Any]) -> dict[str, Any]:
     for name, (_, content) in sections_of(parsed, row).items():
         sections[name] = content.decode() if name == "reason" else orjson.loads(content)
     return {
-        "index": row["idx"], "entry": parsed.entry, "at": parsed.at, "type": parsed.type, "act": parsed.act,
-        "version": parsed.record.ver, "kind": parsed.record.kind, "uid": parsed.record.id,
-        "about": parsed.about is not None or not parsed.is_record_version, "actor": parsed.actor.id,
-        "actor_name": row["actor_name"], "auth": parsed.actor.auth, "meaning": parsed.meaning, "sections": sections,
+        "index": row["idx"],
+        "entry": parsed.entry,
+        "at": parsed.at,
+        "type": parsed.type,
+        "act": parsed.act,
+        "version": parsed.record.ver,
+        "kind": parsed.record.kind,
+        "uid": parsed.record.id,
+        "about": parsed.about is not None or not parsed.is_record_version,
+        "actor": parsed.actor.id,
+        "actor_name": row["actor_name"],
+        "auth": parsed.actor.auth,
+        "meaning": parsed.meaning,
+        "sections": sections,
         "leaf_hash": bytes(row["leaf_hash"]).hex(),
     }

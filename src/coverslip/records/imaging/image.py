@@ -60,7 +60,7 @@ def pixel_size_stated(inp: RuleInput) -> str | None:
 _CHECKS = w.Table(
     {
         "check": w.Column(w.Text(100)),
-        "verdict": w.Column(w.Enum(("pass", "warn", "fail"))),
+        "verdict": w.Column(w.Enum(("pass", "absent", "fail"))),
         "expected": w.Column(w.Text(500), required=False),
         "found": w.Column(w.Text(500), required=False),
         "sentence": w.Column(w.Text(1000)),
@@ -128,7 +128,7 @@ TYPE = w.Type(
             source="computed",
             help="Set when the image becomes available; pixels are registered once.",
         ),
-        "format": _read(w.Enum(("ome_tiff", "ome_zarr", "tiff", "vendor_converted")), "Format", needed=True),
+        "format": _read(w.Enum(("ome_tiff", "ome_zarr", "tiff", "png", "jpeg", "vendor_converted")), "Format", needed=True),
         "dims": _read(w.Json(2000), "Size (x, y, z, c, t, levels)", needed=True),
         "bit_depth": _read(w.Int(1, 64), "Bits per sample"),
         "pixel_size_x_um": _read(_PIXELS, "Pixel size x (um)", critical=True),
@@ -169,6 +169,10 @@ TYPE = w.Type(
         "editors": w.Touched(),
     },
     transitions=(
+        w.Transition(
+            "describe", "Describe import", ("registering",), "", ("SVC",), fields=_READ,
+            requires=(w.Compare(("manual_import",), "eq", True, message="The image was imported by hand."),),
+        ),
         w.Transition(
             "verify_import",
             "Verify manual import",

@@ -1,0 +1,89 @@
+"""A child process of ``serve``: ``python -m coverslip.bootstrap.child ROLE HOME``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from coverslip.bootstrap import wiring
+from coverslip.bootstrap.founding import sequencer_of
+from coverslip.bootstrap.labs import lab
+from coverslip.errors import CoverslipError
+from coverslip.settings import Home
+from coverslip.store.signer import Signer
+from coverslip.store.signer_socket import SignerClient, SignerServer
+
+
+def _stopping() -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+def _signer(home: Home) -> None:
+    stop = _stopping()
+    signer = Signer(home.signer, wiring.installation(home).origin)
+    server = SignerServer(signer, wiring.signer_socket(home)).start()
+    stop.wait()
+    server.stop()
+    signer.close()
+
+
+def _sequencer(home: Home) -> None:
+    sequencer_of(home, SignerClient(wiring.signer_socket(home))).run(_stopping())
+
+
+def _worker(home: Home) -> None:
+    from coverslip.worker.loop import run
+
+    stop = _stopping()
+    with lab(home) as found:
+        run(found.worker(), stop)
+
+
+def _web(home: Home, host: str | None, port: int | None) -> None:
+    import uvicorn
+
+    from coverslip.api.app import create_app
+
+    with lab(home) as found:
+        path = wiring.api_socket(home)
+        path.unlink(missing_ok=True)
+        listeners = [wiring.bind_unix(path)]
+        if port is not None:
+            listeners.append(wiring.bind_loopback(host or "127.0.0.1", port))
+        config = uvicorn.Config(
+            create_app(found.services()), log_level="warning", access_log=False, server_header=False,
+            h11_max_incomplete_event_size=64 * 1024, timeout_keep_alive=30, limit_concurrency=200,
+        )
+        uvicorn.Server(config).run(sockets=listeners)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one role until told to stop; return 3 when the environment does not allow it."""
+    parser = argparse.ArgumentParser(prog="coverslip.bootstrap.child")
+    parser.add_argument("role", choices=("signer", "sequencer", "worker", "web"))
+    parser.add_argument("home", type=Path)
+    parser.add_argument("--host")
+    parser.add_argument("--port", type=int)
+    given = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    home = Home(given.home)
+    try:
+        if given.role == "web":
+            _web(home, given.host, given.port)
+        else:
+            {"signer": _signer, "sequencer": _sequencer, "worker": _worker}[given.role](home)
+    except CoverslipError as error:
+        logging.getLogger("coverslip").error("%s %s %s", given.role, error, error.remedy)
+        return 3
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,153 @@
+"""Serving: one supervisor, and database, signer, sequencer, worker and web as its children.
+
+Rules kept here:
+
+* A child that dies is started again; one that keeps dying stops everything, because half a system
+  of record is none. Children end with their supervisor, however it ends.
+* Before anything is written the database is compared with what the signer remembers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+
+from coverslip.bootstrap import wiring
+from coverslip.errors import EnvironmentFault
+from coverslip.settings import Home
+from coverslip.store import startup
+from coverslip.store.signer import read_journal
+
+CHILDREN = ("signer", "sequencer", "worker", "web")
+READY_S = 60.0
+RESTARTS = 5
+_PR_SET_PDEATHSIG = 1
+
+
+def serve(
+    root: Path, only: str | None = None, host: str | None = None, port: int | None = None,
+    say: Callable[[str], None] = print, stop: threading.Event | None = None,
+) -> None:
+    """Run an installation until told to stop (SIGINT, SIGTERM or ``stop``).
+
+    ``only="database"`` runs the database alone, for operators. ``host`` and ``port`` add a loopback
+    listener beside the private socket. Prints ``ready: unix:PATH`` when requests are answered.
+    """
+    home = Home(root.resolve())
+    wiring.installation(home)
+    done = stop or threading.Event()
+    _on_signal(done)
+    cluster = wiring.cluster_of(home)
+    with cluster.running():
+        if only == "database":
+            say(f"ready: database {cluster.socket_folder}")
+            done.wait()
+            return
+        _compare(home)
+        children = [_Child(home, name, _listener(host, port) if name == "web" else []) for name in CHILDREN]
+        try:
+            for child in children:
+                child.start()
+            _wait_ready(home, children, done)
+            say(f"ready: unix:{wiring.api_socket(home)}")
+            while not done.wait(0.5):
+                for child in children:
+                    child.keep()
+        finally:
+            for child in reversed(children):
+                child.stop()
+
+
+def _on_signal(done: threading.Event) -> None:
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: done.set())
+
+
+def _listener(host: str | None, port: int | None) -> list[str]:
+    if port is None:
+        return []
+    if (host or "127.0.0.1") not in ("127.0.0.1", "::1", "localhost"):
+        raise EnvironmentFault("ENVIRONMENT", what="the listener", expected="a loopback address without a certificate",
+                               found=str(host), remedy="Put a TLS proxy before it, or leave --host out.")
+    return ["--host", host or "127.0.0.1", "--port", str(port)]
+
+
+def _compare(home: Home) -> None:
+    journal = read_journal(home.signer / "journal")
+    with wiring.connection(home, "cs_verifier") as conn:
+        startup.compare(conn, journal[-1] if journal else None)
+
+
+class _Child:
+    """One child process with its log; restarted a few times, then given up."""
+
+    def __init__(self, home: Home, name: str, arguments: list[str]) -> None:
+        self._home, self.name, self._arguments = home, name, arguments
+        self._process: subprocess.Popen[bytes] | None = None
+        self._starts: list[float] = []
+
+    def start(self) -> None:
+        self._starts = [t for t in self._starts if t > time.monotonic() - 60] + [time.monotonic()]
+        if len(self._starts) > RESTARTS:
+            raise EnvironmentFault("ENVIRONMENT", what=f"the {self.name} process", expected="to stay up",
+                                   found=f"{RESTARTS} starts in a minute", remedy=f"Read {self.log}.")
+        command = [sys.executable, "-I", "-m", "coverslip.bootstrap.child", self.name, str(self._home.root)]
+        with open(self.log, "ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 -- our own interpreter and module
+                [*command, *self._arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                preexec_fn=_die_with_parent, cwd="/",
+            )
+
+    @property
+    def log(self) -> Path:
+        return self._home.logs / f"{self.name}.log"
+
+    def keep(self) -> None:
+        if self._process is not None and self._process.poll() is not None:
+            self.start()
+
+    def dead(self) -> bool:
+        return self._process is None or self._process.poll() is not None
+
+    def stop(self) -> None:
+        if self._process is None or self._process.poll() is not None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(15)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def _die_with_parent() -> None:
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    os.umask(0o077)
+
+
+def _wait_ready(home: Home, children: list[_Child], done: threading.Event) -> None:
+    deadline = time.monotonic() + READY_S
+    socket = wiring.api_socket(home)
+    while time.monotonic() < deadline and not done.is_set():
+        for child in children:
+            child.keep()
+        with contextlib.suppress(httpx.HTTPError), httpx.Client(
+            transport=httpx.HTTPTransport(uds=str(socket)), base_url="http://coverslip", timeout=5
+        ) as client:
+            if client.get("/healthz").status_code == 200:
+                return
+        done.wait(0.1)
+    if not done.is_set():
+        raise EnvironmentFault("UNAVAILABLE", what="The server", remedy=f"Read the logs in {home.logs}.")

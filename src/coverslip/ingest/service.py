@@ -1,0 +1,287 @@
+"""Ingest: one delivery, from its first byte to an image that is available or in quarantine.
+
+Rules kept here:
+
+* Bytes are kept before anything is decided: an original in the vault, a refused one in quarantine.
+* The server hashes what arrived; the sender's hash is only compared.
+* Every delivery becomes an image record, the refused ones with every check and the reason.
+* A device delivers only into a session of its own instrument; what it says of itself is compared
+  with what the file says (DEVICE_MISMATCH).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import mimetypes
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Protocol
+from zoneinfo import ZoneInfo
+
+from coverslip.errors import CoverslipError, Invalid, NotFound, Refused
+from coverslip.imaging import CheckResult, ImageMetadata, Refusal, SessionFacts, ingest_checks, inspect
+from coverslip.ingest.delivery import Manifest, check_device, read
+from coverslip.kernel.accounts import Accounts
+from coverslip.kernel.change import Change, Context, Receipt
+from coverslip.kernel.commit import Door
+from coverslip.kernel.events import Events
+from coverslip.kernel.rows import Row
+from coverslip.vault.local import LocalVault
+
+_BLOCK = 1 << 20
+_FORMATS = {"TIFF": "tiff", "OME-TIFF": "ome_tiff", "ImageJ TIFF": "tiff", "PNG": "png", "JPEG": "jpeg"}
+
+
+class Records(Protocol):
+    """Reading records."""
+
+    def find(self, number: str, revision: int = 0) -> Row | None:
+        """Return a record by number."""
+        ...
+
+    def by_uid(self, kind: str, uid: str) -> Row | None:
+        """Return a record by type and id."""
+        ...
+
+    def root_holder(self, root: str) -> str:
+        """Return the number of the image registered with this root, empty when there is none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrived:
+    """A delivery that lies in the vault's incoming folder, hashed."""
+
+    manifest: Manifest
+    context: Context
+    session: Row
+    receiving: Any
+    metadata: ImageMetadata | Refusal
+    checks: list[CheckResult]
+
+
+class Ingest:
+    """Takes deliveries. ``service`` gives the context of the installation's own service account."""
+
+    def __init__(
+        self, door: Door, vault: LocalVault, records: Records, accounts: Accounts, events: Events, service: Any,
+        limit_bytes: int,
+    ) -> None:
+        self._door, self._vault, self._records = door, vault, records
+        self._accounts, self._events, self._service, self._limit = accounts, events, service, limit_bytes
+
+    # --- files of records ----------------------------------------------------------------------
+
+    def attach(self, name: str, media_type: str, stream: BinaryIO, length: int) -> dict[str, Any]:
+        """Keep a file in the vault and return the value by which a record names it."""
+        if not name.strip() or "/" in name or "\\" in name:
+            raise Invalid("VAL_FORM", field="name", expected="a file name without folders", found=name[:60])
+        stored = self._vault.store(stream, self._limit)
+        return {"name": name, "size": stored.size, "sha256": stored.sha256, "root": stored.root,
+                "media_type": media_type or "application/octet-stream"}
+
+    def open(self, root: str) -> tuple[int, Iterator[bytes]]:
+        """Return size and bytes of a stored file, each block checked against its root as it is read."""
+        sidecar = self._vault.sidecar(root)
+        size = sidecar.size
+        return size, self._blocks(root, size)
+
+    def _blocks(self, root: str, size: int) -> Iterator[bytes]:
+        for offset in range(0, size, _BLOCK):
+            yield self._vault.read_range(root, offset, min(_BLOCK, size - offset))
+
+    # --- deliveries ----------------------------------------------------------------------------
+
+    def deliver(self, session: str, context: Context, manifest: dict[str, Any], stream: BinaryIO) -> dict[str, Any]:
+        """Take one file of a session; return the image's number, state, checks and receipt.
+
+        Raises:
+            Refused: DEVICE_UNKNOWN, the sender is not the session's instrument (bytes are kept aside).
+            Invalid: the manifest is malformed, or size and hash are not those of the bytes.
+            NotFound: there is no such session.
+        """
+        told = read(manifest)
+        row = self._session(session)
+        self._require_source(told, row, context, stream)
+        receiving = self._vault.receive(stream, self._limit)
+        try:
+            self._require_bytes(told, receiving)
+            metadata = inspect(receiving.path, name=told.name)
+            checks = ingest_checks(metadata, self._facts(row, receiving.root))
+            checks = [*checks, *self._declared(told, context)]
+            arrived = _Arrived(told, context, row, receiving, metadata, checks)
+            return self._register(arrived)
+        except CoverslipError:
+            if receiving.open:
+                receiving.discard()
+            raise
+
+    def _session(self, number: str) -> Row:
+        row = self._records.find(number[:80])
+        if row is None or row.type != "acquisition_session":
+            raise NotFound("NOT_FOUND", what="acquisition session", record=number[:60])
+        return row
+
+    def _require_source(self, told: Manifest, row: Row, context: Context, stream: BinaryIO) -> None:
+        """Refuse a device that is not the session's instrument or did not sign; its bytes are kept aside."""
+        if context.auth == "password":
+            if not told.reason:
+                raise Invalid("REASON", record=row.number, n=10, text="")
+            return
+        found = self._accounts.account(context.person)
+        data = found or {}
+        try:
+            if (row.fields.get("instrument") or {}).get("uid") != context.person:
+                raise Refused("DEVICE_UNKNOWN", record=row.number, device=str(data.get("number", "the sender")))
+            check_device(told, data, row.number)
+        except Refused as error:
+            receiving = self._vault.receive(stream, self._limit)
+            self._vault.quarantine(receiving, {"session": row.number, "name": told.name, "code": error.code,
+                                               "reason": error.message})
+            raise
+
+    def _require_bytes(self, told: Manifest, receiving: Any) -> None:
+        digest = receiving.digest
+        if digest.size != told.size or digest.sha256.hex() != told.sha256:
+            raise Invalid(
+                "VAL_FORM", field="the file", expected=f"{told.size} bytes, sha256 {told.sha256[:12]}…",
+                found=f"{digest.size} bytes, sha256 {digest.sha256.hex()[:12]}…",
+            )
+
+    def _facts(self, row: Row, root: str) -> SessionFacts:
+        instrument = self._linked(row, "instrument")
+        holder = self._records.root_holder(root)
+        started, ended = row.fields.get("started_at", ""), row.fields.get("ended_at", "")
+        return SessionFacts(
+            session=row.number, instrument=instrument.number if instrument else "",
+            serial=str(instrument.fields.get("serial", "")) if instrument else "", file_root=root,
+            start=_moment(started), end=_moment(ended), now=dt.datetime.fromisoformat(self._accounts.now()),
+            device_zone=ZoneInfo("UTC"),
+            clock_offset_s=int(row.fields.get("device_clock_offset_ms", 0)) // 1000,
+            known_roots={root: holder} if holder else {},
+        )
+
+    def _linked(self, row: Row, field: str) -> Row | None:
+        link = row.fields.get(field)
+        return self._records.by_uid(link["type"], link["uid"]) if isinstance(link, dict) else None
+
+    def _declared(self, told: Manifest, context: Context) -> list[CheckResult]:
+        if context.auth == "password":
+            sentence = "Imported by hand; a second person verifies it."
+            return [CheckResult("source", "absent", sentence)]
+        account = self._accounts.account(context.person) or {}
+        return [CheckResult("source", "pass", f"Delivered and signed by {account.get('number', 'the device')}.")]
+
+    # --- the record ----------------------------------------------------------------------------
+
+    def _register(self, arrived: _Arrived) -> dict[str, Any]:
+        made = self._create(arrived)
+        number = made.entries[0].number
+        failed = [c for c in arrived.checks if c.verdict == "fail"]
+        fields = self._read_fields(arrived)
+        service = self._service()
+        if failed:
+            return self._quarantine(arrived, number, failed, fields, service)
+        stored = self._vault.commit(arrived.receiving)
+        value = _file_value(arrived.manifest, stored)
+        fields |= {"files": [value], "root": stored.root}
+        if arrived.context.auth == "password":
+            # A manual import waits for a second person; what was read is kept with the record all the same.
+            receipt = self._submit(number, "describe", fields, "", service)
+            return self._answer(arrived, receipt, failed)
+        receipt = self._submit(number, "accept", fields, "", service)
+        return self._answer(arrived, receipt, failed)
+
+    def _create(self, arrived: _Arrived) -> Receipt:
+        told, row = arrived.manifest, arrived.session
+        manual = arrived.context.auth == "password"
+        fields: dict[str, Any] = {
+            "name": told.name, "study": row.fields["study"]["number"], "session": row.number, "kind": "raw",
+        }
+        if manual:
+            fields |= {"manual_import": True, "import_reason": told.reason}
+        return self._door.submit(Change("create", type="image", fields=fields), arrived.context)
+
+    def _quarantine(
+        self, arrived: _Arrived, number: str, failed: list[CheckResult], fields: dict[str, Any], service: Context
+    ) -> dict[str, Any]:
+        reason = " ".join(c.sentence for c in failed)[:3000]
+        kept = self._vault.quarantine(arrived.receiving, {"record": number, "reason": reason})
+        fields["delivery"] = {**fields["delivery"], "quarantine": kept.id}
+        receipt = self._submit(number, "quarantine", fields, reason, service)
+        mismatch = next((c for c in failed if c.code == "DEVICE_MISMATCH"), None)
+        if mismatch is not None:
+            error = Refused("DEVICE_MISMATCH", record=number, found=mismatch.found, expected=mismatch.expected,
+                            device=(arrived.session.fields.get("instrument") or {}).get("number", "the device"))
+            self._events.refuse(error, arrived.context, "deliver", self._records.find(number))
+        return self._answer(arrived, receipt, failed)
+
+    def _submit(self, number: str, act: str, fields: dict[str, Any], reason: str, service: Context) -> Receipt:
+        return self._door.submit(Change(act, number=number, fields=fields, reason=reason), service)
+
+    def _read_fields(self, arrived: _Arrived) -> dict[str, Any]:
+        digest, told = arrived.receiving.digest, arrived.manifest
+        account = self._accounts.account(arrived.context.person) or {}
+        delivery: dict[str, Any] = {
+            "by": account.get("number", ""), "manner": arrived.context.auth, "sequence": told.sequence,
+            "size": digest.size, "sha256": digest.sha256.hex(), "root": digest.root.hex(),
+            "signature": told.signature, "taken_at": told.taken_at,
+        }
+        fields: dict[str, Any] = {
+            "checks": [_check_row(c) for c in arrived.checks],
+            "delivery": {k: v for k, v in delivery.items() if v != ""},
+        }
+        if isinstance(arrived.metadata, ImageMetadata):
+            fields |= _metadata_fields(arrived.metadata)
+        if told.taken_at and "acquired_at" not in fields:
+            fields["acquired_at"] = told.taken_at
+        return fields
+
+    def _answer(self, arrived: _Arrived, receipt: Receipt, failed: list[CheckResult]) -> dict[str, Any]:
+        entry = receipt.entries[0]
+        return {
+            "number": entry.number, "state": entry.state, "version": entry.version, "entry": entry.entry,
+            "name": arrived.manifest.name, "size": arrived.receiving.digest.size,
+            "sha256": arrived.receiving.digest.sha256.hex(), "why": [c.sentence for c in failed],
+            "checks": [_check_row(c) for c in arrived.checks],
+        }
+
+
+def _file_value(told: Manifest, stored: Any) -> dict[str, Any]:
+    media = mimetypes.guess_type(told.name)[0] or "application/octet-stream"
+    return {"name": told.name, "size": stored.size, "sha256": stored.sha256, "root": stored.root, "media_type": media}
+
+
+def _check_row(check: CheckResult) -> dict[str, str]:
+    row = {"check": check.check, "verdict": check.verdict, "sentence": check.sentence[:1000],
+           "expected": check.expected[:500], "found": check.found[:500]}
+    return {k: v for k, v in row.items() if v}
+
+
+def _metadata_fields(metadata: ImageMetadata) -> dict[str, Any]:
+    dims = metadata.dims
+    fields: dict[str, Any] = {
+        "format": _FORMATS[metadata.format],
+        "dims": {"x": dims.x, "y": dims.y, "z": dims.z, "c": dims.c, "t": dims.t, "levels": dims.levels},
+        "bit_depth": metadata.bit_depth,
+        "channels": [_channel(i, c) for i, c in enumerate(metadata.channels[:200])],
+        "metadata": metadata.content(),
+    }
+    if metadata.pixel_size_um is not None:
+        fields |= {"pixel_size_x_um": metadata.pixel_size_um[0], "pixel_size_y_um": metadata.pixel_size_um[1]}
+    else:
+        fields["uncalibrated"] = True
+    if metadata.acquired_at.endswith("Z"):
+        fields["acquired_at"] = metadata.acquired_at
+    return fields
+
+
+def _channel(index: int, channel: Any) -> dict[str, Any]:
+    row = {"index": index, "name": channel.name or f"channel {index + 1}"}
+    return row | ({"emission_nm": channel.emission_nm} if channel.emission_nm else {})
+
+
+def _moment(text: str) -> dt.datetime | None:
+    return dt.datetime.fromisoformat(text) if text else None
+
+

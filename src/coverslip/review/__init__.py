@@ -1,0 +1,1 @@
+"""Review: what a reviewer must look at, gathered from the ledger."""

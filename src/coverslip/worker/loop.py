@@ -1,0 +1,101 @@
+"""The worker's loop: timers that are due, and jobs whose queue is a record's own state.
+
+Rules kept here:
+
+* A claim is an ordinary transition: of two workers one wins, the other is told why and goes on.
+* A refusal of a timer is not retried until something about its record has changed or an hour passed.
+* One job at a time per worker; more workers are more processes.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from coverslip.errors import CoverslipError, EnvironmentFault
+from coverslip.kernel.change import Change, Context
+from coverslip.kernel.clock import monotonic_s
+from coverslip.kernel.commit import Door
+from coverslip.kernel.definition import Definition
+from coverslip.kernel.rows import Row
+
+CADENCE_S = 0.5
+RETRY_S = 3600.0
+_log = logging.getLogger("coverslip.worker")
+
+
+class Records(Protocol):
+    """Reading records."""
+
+    def in_state(self, kind: str, state: str, limit: int = 100) -> list[Row]:
+        """Return records of a type in a state, oldest first."""
+        ...
+
+
+class Job(Protocol):
+    """Something to do for records in a state."""
+
+    def step(self) -> bool:
+        """Do one piece of work; return whether there was any."""
+        ...
+
+
+@dataclass
+class Work:
+    """Everything a worker acts on."""
+
+    door: Door
+    records: Records
+    service: Callable[[], Context]
+    today: Callable[[], str]
+    jobs: Sequence[Job]
+    _refused: dict[tuple[str, int, str], float] = field(default_factory=dict)
+
+    def due(self) -> int:
+        """Do every timer transition that is due; return how many were done."""
+        return sum(self._timers(definition) for definition in self.door.catalogue)
+
+    def _timers(self, definition: Definition) -> int:
+        done = 0
+        for transition in definition.type.transitions:
+            if not transition.at or "SVC" not in transition.who:
+                continue
+            for state in transition.from_:
+                for row in self.records.in_state(definition.name, state):
+                    date = str(row.fields.get(transition.at, ""))
+                    if date and date[:10] <= self.today():
+                        done += self._act(row, transition.name)
+        return done
+
+    def _act(self, row: Row, act: str) -> int:
+        key = (row.uid, row.seq, act)
+        if self._refused.get(key, 0.0) > monotonic_s():
+            return 0
+        try:
+            change = Change(act, number=row.number, revision=row.revision, expected_version=row.version)
+            self.door.submit(change, self.service())
+        except EnvironmentFault:
+            raise
+        except CoverslipError as error:
+            self._refused[key] = monotonic_s() + RETRY_S
+            _log.info("timer %s %s: %s", row.number, act, error)
+            return 0
+        return 1
+
+
+def run(work: Work, stop: threading.Event) -> None:
+    """Work until ``stop`` is set; a database that does not answer is tried again."""
+    while not stop.is_set():
+        try:
+            busy = bool(work.due())
+            for job in work.jobs:
+                busy = job.step() or busy
+        except EnvironmentFault as error:
+            _log.warning("worker waits: %s", error)
+            busy = False
+            stop.wait(2.0)
+        if not busy:
+            stop.wait(CADENCE_S)
