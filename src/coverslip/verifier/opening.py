@@ -14,7 +14,7 @@ from typing import Final
 
 from coverslip.ledger import note
 from coverslip.verifier import manifest as manifests
-from coverslip.verifier import zipread
+from coverslip.verifier import zipformat, zipread
 from coverslip.verifier.keys import Trust
 from coverslip.verifier.manifest import EXPORT_SUFFIX, Manifest
 from coverslip.verifier.report import BundleError, Report
@@ -44,7 +44,11 @@ def open_bundle(container: Container, trust: Trust, report: Report) -> Opened | 
     crcs = {name: digest.crc for name, digest in digests.items()}
     if raw is not None and sha256(raw).hexdigest() == signed:
         crcs["manifest.json"] = zlib.crc32(raw)
-    broken = list(zipread.differences(container, crcs))
+    layout: list[tuple[str, int]] = []
+    if manifest is not None and "manifest.json" in crcs:
+        layout = [(name, container.by_name[name].size) for name in zipformat.FIRST]
+        layout += [(member.path, member.size) for member in manifest.members]
+    broken = list(zipread.differences(container, crcs, layout))
     for sentence in broken:
         report.add("container", sentence)
     if manifest is None:

@@ -12,8 +12,8 @@ from __future__ import annotations
 import struct
 import zlib
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import BinaryIO, Final
 
@@ -90,8 +90,6 @@ class Container:
 
     def near(self, offset: int) -> str:
         """Return the name of the member whose header or content lies at or just before ``offset``."""
-        if offset == self.stop and self.fault:
-            return self._name_at(offset) or (self.entries[-1].name if self.entries else "none")
         if not self.entries:
             return "none"
         return self.entries[max(0, bisect_right(self.entries, offset, key=lambda e: e.offset) - 1)].name
@@ -132,33 +130,24 @@ class Container:
             return None
         return entry
 
-    def _name_at(self, offset: int) -> str:
-        head = self.read(offset, zipformat.LOCAL_SIZE)
-        if len(head) < zipformat.LOCAL_SIZE:
-            return ""
-        length = min(struct.unpack("<H", head[26:28])[0], 200)
-        raw = self.read(offset + zipformat.LOCAL_SIZE, length)
-        try:
-            name = raw.decode("utf-8")
-        except UnicodeDecodeError:
-            return ""
-        return name if name.isprintable() else ""
 
-
-def differences(container: Container, crcs: Mapping[str, int]) -> Iterator[str]:
+def differences(
+    container: Container, crcs: Mapping[str, int], layout: Sequence[tuple[str, int]] = ()
+) -> Iterator[str]:
     """Yield one sentence for the first structural byte that differs, or none if all are as they must be.
 
     ``crcs`` gives the true CRC of members whose content is known to be right; for others the CRC
-    their own header claims is used.
+    their own header claims is used. ``layout`` are the names and sizes, in order, that an authentic
+    manifest gives; without it those found in the file are taken.
     """
-    entries = [replace(e, crc=crcs.get(e.name, e.crc)) for e in container.entries]
+    entries = _entries(container, crcs, layout)
     for entry in entries:
         expected = zipformat.local_header(entry)
         at = _first_difference(expected, container.read(entry.offset, len(expected)))
         if at is not None:
             yield _sentence(entry.offset + at, entry.name)
             return
-    if container.fault:
+    if container.fault and not layout:
         yield f"{_sentence(container.stop, container.near(container.stop))}: {container.fault}"
         return
     keys = [zipformat.order(entry.name) for entry in entries]
@@ -169,8 +158,19 @@ def differences(container: Container, crcs: Mapping[str, int]) -> Iterator[str]:
     yield from _compare_directory(container, entries)
 
 
+def _entries(container: Container, crcs: Mapping[str, int], layout: Sequence[tuple[str, int]]) -> list[Entry]:
+    """Return the members as they must lie one after the other."""
+    offset, found = 0, []
+    for name, size in layout or [(entry.name, entry.size) for entry in container.entries]:
+        claimed = int.from_bytes(container.read(offset + 14, 4), "little")
+        entry = Entry(name, size, crcs.get(name, claimed), offset)
+        found.append(entry)
+        offset = entry.data_offset + size
+    return found
+
+
 def _compare_directory(container: Container, entries: list[Entry]) -> Iterator[str]:
-    offset = container.stop
+    start = offset = entries[-1].data_offset + entries[-1].size if entries else 0
     for entry in entries:
         expected = zipformat.central_header(entry)
         at = _first_difference(expected, container.read(offset, len(expected)))
@@ -179,7 +179,7 @@ def _compare_directory(container: Container, entries: list[Entry]) -> Iterator[s
             return
         offset += len(expected)
     last = entries[-1].name if entries else "none"
-    expected = zipformat.end_record(len(entries), container.stop, offset - container.stop)
+    expected = zipformat.end_record(len(entries), start, offset - start)
     found = container.read(offset, len(expected) + 1)
     at = _first_difference(expected, found)
     if at is not None:
