@@ -245,7 +245,7 @@ def _cut(findings: Findings, where: str, what: str, first: int, stop: int, size:
 
 def _no_page(findings: Findings) -> RefusedFile:
     for item in findings.items:
-        if not item.ok:
+        if not item.ok and item.check in ("truncated", "structure"):
             return RefusedFile(item.check, item.expected, item.found, item.where)
     return RefusedFile("parses", "at least one page", "none", "byte 4")
 
