@@ -13,6 +13,7 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
+import subprocess
 import time
 import weakref
 from dataclasses import dataclass
@@ -93,11 +94,13 @@ class Live:
 
 def find_live(data: Path) -> Live:
     """Return the live server processes whose directory is ``data``; never raises for vanished ones."""
+    found = _candidates(data)
     postmaster, ours = None, False
     others: list[int] = []
-    for process in _candidates(data):
+    for process in found:
         line = _command_line(process)
-        if line.startswith(_TITLE):
+        # A new child still shows the postmaster's command line, an ending one shows none.
+        if not line or line.startswith(_TITLE) or _parent(process) in found:
             others.append(process)
         else:
             postmaster, ours = process, config.MARKER.encode("ascii") in line.split(b"\0")
@@ -177,7 +180,20 @@ def _belongs(entry: Path, data: Path) -> bool:
         return False
 
 
+def _parent(process: int) -> int | None:
+    try:
+        stat = (_PROC / str(process) / "stat").read_bytes()
+    except OSError:
+        return None
+    return int(stat.rpartition(b")")[2].split()[1])
+
+
 def _command_line(process: int) -> bytes:
+    """Return the arguments separated by zero bytes; empty for a process that is ending or gone."""
+    if not _PROC.is_dir():
+        argv = ["/bin/ps", "-ww", "-o", "args=", "-p", str(process)]
+        said = subprocess.run(argv, capture_output=True, check=False, timeout=20).stdout
+        return said.strip().replace(b" -", b"\0-").replace(b" cluster_name=", b"\0cluster_name=")
     try:
         return (_PROC / str(process) / "cmdline").read_bytes()
     except OSError:
