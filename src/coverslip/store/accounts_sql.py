@@ -18,9 +18,7 @@ from coverslip.store.pool import Pool
 IDLE_MINUTES = 15
 
 _LIVE = "ended_at is null and expires_at > clock_timestamp() and seen_at > clock_timestamp() - %(idle)s * interval '1 minute'"
-_SESSION = (
-    "session, person, username, kind, workstation, address, client, zone, opened_at, seen_at, expires_at, period, data"
-)
+_SESSION = "session, person, username, kind, workstation, address, client, zone, opened_at, seen_at, expires_at, period, data"
 
 
 class PostgresAccounts:
@@ -48,7 +46,8 @@ class PostgresAccounts:
     def person_by_username(self, username: str) -> tuple[str, dict[str, Any]] | None:
         """Return (person id, account data) of an account that may act."""
         row = self._one(
-            "select person, data from projection.authority where kind = 'account' and code = %(name)s", name=username
+            "select person, data from projection.authority where kind = 'account' and code = %(name)s",
+            name=username,
         )
         return (str(row["person"]), row["data"]) if row else None
 
@@ -84,7 +83,9 @@ class PostgresAccounts:
             "with gone as (update ops.credential set revoked_at = clock_timestamp(), data = data - 'sealed'"
             " where person = %(p)s and kind = 'signing' and key_id <> %(k)s and revoked_at is null)"
             " insert into ops.credential(person, kind, key_id, data) values (%(p)s, 'signing', %(k)s, %(d)s)",
-            p=person, k=key_id, d=Jsonb(wrapped),
+            p=person,
+            k=key_id,
+            d=Jsonb(wrapped),
         )
 
     # --- sessions ------------------------------------------------------------------------------
@@ -94,8 +95,16 @@ class PostgresAccounts:
         self._one(
             "insert into ops.session(session, person, username, kind, token_hash, expires_at, workstation, client,"
             " address, zone) values (%(s)s, %(p)s, %(u)s, %(k)s, %(t)s, %(x)s, %(w)s, %(c)s, %(a)s, %(z)s)",
-            s=session.id, p=session.person, u=session.username, k=session.kind, t=token_hash, x=session.expires_at,
-            w=session.workstation, c=session.client, a=session.address, z=session.zone,
+            s=session.id,
+            p=session.person,
+            u=session.username,
+            k=session.kind,
+            t=token_hash,
+            x=session.expires_at,
+            w=session.workstation,
+            c=session.client,
+            a=session.address,
+            z=session.zone,
         )
 
     def session_by_token(self, token_hash: bytes) -> Session | None:
@@ -103,7 +112,8 @@ class PostgresAccounts:
         row = self._one(
             f"update ops.session set seen_at = clock_timestamp() where token_hash = %(t)s and {_LIVE}"  # noqa: S608
             f" returning {_SESSION}",
-            t=token_hash, idle=IDLE_MINUTES,
+            t=token_hash,
+            idle=IDLE_MINUTES,
         )
         return _session(row) if row else None
 
@@ -111,15 +121,26 @@ class PostgresAccounts:
         """Return a live session by its id."""
         row = self._one(
             f"select {_SESSION} from ops.session where session = %(s)s and {_LIVE}",  # noqa: S608
-            s=session, idle=IDLE_MINUTES,
+            s=session,
+            idle=IDLE_MINUTES,
         )
         return _session(row) if row else None
+
+    def session_alive(self, session: str) -> bool:
+        """Return whether a session has neither ended nor expired, noting that it was used."""
+        row = self._one(
+            "update ops.session set seen_at = clock_timestamp() where session = %(s)s and ended_at is null"
+            " and expires_at > clock_timestamp() returning session",
+            s=session,
+        )
+        return row is not None
 
     def sessions_of(self, person: str) -> list[Session]:
         """Return the person's live sessions."""
         rows = self._all(
             f"select {_SESSION} from ops.session where person = %(p)s and {_LIVE} order by opened_at",  # noqa: S608
-            p=person, idle=IDLE_MINUTES,
+            p=person,
+            idle=IDLE_MINUTES,
         )
         return [_session(row) for row in rows]
 
@@ -128,14 +149,17 @@ class PostgresAccounts:
         self._one(
             "update ops.session set ended_at = clock_timestamp(), ended_why = %(w)s, period = null"
             " where session = %(s)s and ended_at is null",
-            s=session, w=why,
+            s=session,
+            w=why,
         )
 
     def set_period(self, session: str, period: str, data: dict[str, Any]) -> None:
         """Keep or clear the continuous period of a session."""
         self._one(
             "update ops.session set period = nullif(%(p)s, '')::uuid, data = data || %(d)s where session = %(s)s",
-            s=session, p=period, d=Jsonb(data),
+            s=session,
+            p=period,
+            d=Jsonb(data),
         )
 
     # --- sign-in times, counters, codes --------------------------------------------------------
@@ -162,7 +186,10 @@ class PostgresAccounts:
         self._one(
             "insert into ops.enrolment(enrolment, person, purpose, token_hash, created_by, expires_at)"
             " values (gen_random_uuid(), %(p)s, 'enrol', %(t)s, %(b)s, clock_timestamp() + %(h)s * interval '1 hour')",
-            p=person, t=token_hash, b=created_by, h=hours,
+            p=person,
+            t=token_hash,
+            b=created_by,
+            h=hours,
         )
 
     def take_enrolment(self, token_hash: bytes) -> str | None:
@@ -176,7 +203,9 @@ class PostgresAccounts:
 
     def failures(self, scope: str, key: str) -> int:
         """Return failed attempts since the last success."""
-        row = self._one("select failures from ops.throttle where scope = %(s)s and key = %(k)s", s=scope, k=key)
+        row = self._one(
+            "select failures from ops.throttle where scope = %(s)s and key = %(k)s", s=scope, k=key
+        )
         return int(row["failures"]) if row else 0
 
     def add_failure(self, scope: str, key: str) -> int:
@@ -184,7 +213,8 @@ class PostgresAccounts:
         row = self._one(
             "insert into ops.throttle(scope, key, failures) values (%(s)s, %(k)s, 1)"
             " on conflict (scope, key) do update set failures = ops.throttle.failures + 1 returning failures",
-            s=scope, k=key,
+            s=scope,
+            k=key,
         )
         return int(row["failures"]) if row else 0
 
@@ -197,16 +227,27 @@ class PostgresAccounts:
         row = self._one(
             "insert into ops.refusal_slot(who, rule, minute) values (%(s)s, %(k)s, date_trunc('minute', clock_timestamp()))"
             " on conflict (who, rule, minute) do update set count = ops.refusal_slot.count + 1 returning count",
-            s=scope, k=key,
+            s=scope,
+            k=key,
         )
         return bool(row and row["count"] == 1)
 
 
 def _session(row: dict[str, Any]) -> Session:
     return Session(
-        str(row["session"]), str(row["person"]), row["username"], row["kind"], row["workstation"], row["address"],
-        row["client"], row["zone"], _iso(row["opened_at"]), _iso(row["seen_at"]), _iso(row["expires_at"]),
-        str(row["period"] or ""), row["data"] or {},
+        str(row["session"]),
+        str(row["person"]),
+        row["username"],
+        row["kind"],
+        row["workstation"],
+        row["address"],
+        row["client"],
+        row["zone"],
+        _iso(row["opened_at"]),
+        _iso(row["seen_at"]),
+        _iso(row["expires_at"]),
+        str(row["period"] or ""),
+        row["data"] or {},
     )
 
 

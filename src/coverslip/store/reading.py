@@ -26,6 +26,24 @@ _ENTRIES = (
     " left join projection.record r on r.type = n.type and r.uid = n.uid"
 )
 
+_FINGERPRINT = """
+select line from (
+  select 'trigger ' || c.relname || ' ' || t.tgname || ' ' || t.tgenabled || ' ' || md5(pg_get_triggerdef(t.oid)) as line
+    from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_namespace n on n.oid = c.relnamespace
+    where n.nspname in ('ledger', 'projection', 'ops') and not t.tgisinternal
+  union all select 'event trigger ' || evtname || ' ' || evtevent || ' ' || evtenabled from pg_event_trigger
+  union all select 'function ' || n.nspname || '.' || p.proname || ' ' || md5(pg_get_functiondef(p.oid))
+    from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+    where (n.nspname in ('ledger', 'projection', 'ops') or p.proname like 'coverslip%%') and p.prokind = 'f'
+  union all select 'rule ' || schemaname || '.' || tablename || ' ' || rulename from pg_rules
+    where schemaname in ('ledger', 'projection', 'ops')
+  union all select 'policy ' || schemaname || '.' || tablename || ' ' || policyname from pg_policies
+  union all select 'grant ' || c.relnamespace::regnamespace || '.' || c.relname || ' ' || coalesce(c.relacl::text, '')
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where n.nspname in ('ledger', 'ops') and c.relkind in ('r', 'p')
+) found order by line
+"""
+
 
 class PostgresReading:
     """Reads on a pool that may select from ``ledger``, ``projection`` and execute the row functions."""
@@ -95,7 +113,26 @@ class PostgresReading:
                 f"{_ENTRIES} where l.idx >= %(a)s and l.idx < %(b)s order by l.idx",
                 {"a": start, "b": min(start + 1000, last)},
             )
-            yield from (_entry(row) | {"leaf": bytes(row["leaf"]), "row": row} for row in rows)
+            yield from (_entry(row) for row in rows)
+
+    def stored(self, first: int, last: int) -> Iterator[tuple[int, bytes, dict[str, tuple[bytes, bytes]]]]:
+        """Yield (tree index, leaf, section -> (salt, content)) of integrated entries, in blocks of 1 000."""
+        for start in range(first, last, 1000):
+            rows = self._all(
+                "select l.idx, e.leaf, b.fixed_salts, b.fixed, b.erasable_salts, b.erasable from ledger.leaf l"
+                " join ledger.entry e on e.id = l.entry_id and e.log_id = l.log_id"
+                " left join ledger.body b on b.entry_id = e.id"
+                " where l.log_id = 1 and l.idx >= %(a)s and l.idx < %(b)s order by l.idx",
+                {"a": start, "b": min(start + 1000, last)},
+            )
+            for row in rows:
+                data = bytes(row["leaf"])
+                yield int(row["idx"]), data, sections_of(leaf.parse(data), row)
+
+    def schema_fingerprint(self) -> bytes:
+        """Return triggers, event triggers, functions, rules, policies and grants of the ledger, one a line."""
+        rows = self._all(_FINGERPRINT, {})
+        return "".join(f"{row['line']}\n" for row in rows).encode()
 
     def root_holder(self, root: str) -> str:
         """Return the number of the record whose unique root this is, empty when there is none."""

@@ -1,0 +1,85 @@
+"""A lab: everything a serving process uses, opened once and closed together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from coverslip.analysis.service import Runs
+from coverslip.api.services import Services
+from coverslip.bootstrap import wiring
+from coverslip.errors import EnvironmentFault
+from coverslip.exports.service import Exports, Signing
+from coverslip.ingest import Ingest
+from coverslip.kernel.change import Context
+from coverslip.kernel.identity import context_of
+from coverslip.ledger import note
+from coverslip.records.founding import SCHEDULER
+from coverslip.review.exceptions import gatherer
+from coverslip.settings import Home
+from coverslip.store.signer_socket import SignerClient
+from coverslip.worker.loop import Work
+
+GATHERERS = {("review_exceptions", 1): gatherer}
+UPLOAD_LIMIT_BYTES = 1 << 40
+
+
+@dataclass
+class Lab:
+    """The opened parts; ``service`` is the session of the installation's own account."""
+
+    core: wiring.Core
+    _service: Context | None = field(default=None)
+
+    def service(self) -> Context:
+        """Return the context of the scheduler's session, opening a new one when the last has ended."""
+        known = self._service
+        if known is not None and self.core.accounts.session_alive(known.session):
+            return known
+        found = self.core.accounts.person_by_username(SCHEDULER)
+        if found is None:
+            raise EnvironmentFault("ENVIRONMENT", what="the service account", expected=SCHEDULER, found="none",
+                                   remedy="Activate it, or found the installation anew.")
+        opened = self.core.identity.service_session(found[0], SCHEDULER, "coverslip worker")
+        self._service = context_of(opened.session)
+        return self._service
+
+    def ingest(self) -> Ingest:
+        """Return the service that takes deliveries."""
+        c = self.core
+        return Ingest(c.door, c.vault, c.reading, c.accounts, c.events, self.service, UPLOAD_LIMIT_BYTES)
+
+    def exports(self) -> Exports:
+        """Return the service that writes bundles."""
+        c = self.core
+        key = wiring.export_key(c.home)
+        signing = Signing(
+            c.facts.origin, c.facts.use, key.verifier_key.format(),
+            lambda text: note.sign(text.decode(), [key]).to_bytes(), c.home.anchors,
+        )
+        return Exports(c.reading, c.vault, c.events, signing, c.accounts.now, c.accounts.account)
+
+    def worker(self) -> Work:
+        """Return what a worker acts on."""
+        c = self.core
+        runs = Runs(c.door, c.reading, c.vault, self.service, UPLOAD_LIMIT_BYTES)
+        return Work(c.door, c.reading, self.service, lambda: c.accounts.now()[:10], (runs,))
+
+    def services(self) -> Services:
+        """Return what the interface uses."""
+        c = self.core
+        signer = SignerClient(wiring.signer_socket(c.home))
+        return Services(
+            catalogue=c.catalogue, door=c.door, identity=c.identity, accounts=c.accounts, events=c.events,
+            reading=c.reading, delivery=self.ingest(), exporting=self.exports(),
+            receipts=lambda entry, leaf_hash, at: signer.receipt(entry, bytes.fromhex(leaf_hash), at).decode(),
+            installation=c.reading.installation, upload_limit_bytes=UPLOAD_LIMIT_BYTES,
+        )
+
+
+@contextmanager
+def lab(home: Home) -> Iterator[Lab]:
+    """Open a lab over a running database."""
+    with wiring.core(home, dict(GATHERERS)) as core:
+        yield Lab(core)

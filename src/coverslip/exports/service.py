@@ -1,0 +1,177 @@
+"""Exports: gather a record and everything it stands on, and write its evidence bundle.
+
+Rules kept here:
+
+* The scope is computed: the record, what it links to and what decided it, to a fixed depth; what a
+  filter leaves out is withheld by name and marks the copy INCOMPLETE.
+* The whole log goes with every bundle, so that nothing before the checkpoint can be left out of it.
+* The export is an entry that holds the manifest's hash.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol, cast
+
+from coverslip.errors import EnvironmentFault
+from coverslip.exports.bundle import Exporter, Member, Request, Scope, ScopeRecord, Stored, Withheld, write_bundle
+from coverslip.kernel.change import Context
+from coverslip.kernel.events import Event, Events
+from coverslip.kernel.rows import Row
+from coverslip.ledger import leaf
+from coverslip.verifier.build import build
+from coverslip.verifier.sections import FileItem
+
+MAX_DEPTH = 6
+MAX_RECORDS = 20_000
+WAIT_S = 10.0
+
+
+class Reading(Protocol):
+    """What an export reads."""
+
+    def by_uid(self, kind: str, uid: str) -> Row | None:
+        """Return a record."""
+        ...
+
+    def linked(self, uid: str) -> list[Row]:
+        """Return the records that link to one."""
+        ...
+
+    def status(self) -> dict[str, Any]:
+        """Return where the tree stands."""
+        ...
+
+    def stored(self, first: int, last: int) -> Iterator[tuple[int, bytes, dict[str, tuple[bytes, bytes]]]]:
+        """Yield (tree index, leaf, section -> (salt, content)) of integrated entries."""
+        ...
+
+    def schema_fingerprint(self) -> bytes:
+        """Return the text form of the database's guards, for the record."""
+        ...
+
+
+class Objects(Protocol):
+    """Original files by root."""
+
+    def open(self, root: str) -> Any:
+        """Open an object for reading."""
+        ...
+
+
+@dataclass(frozen=True)
+class Signing:
+    """The installation's export side: names, use, and the key that signs manifests."""
+
+    log: str
+    use: str
+    vkey: str
+    sign: Callable[[bytes], bytes]
+    anchors: Path
+
+
+class Exports:
+    """Writes evidence bundles."""
+
+    def __init__(self, reading: Reading, objects: Objects, events: Events, signing: Signing, now: Callable[[], str],
+                 names: Callable[[str], Mapping[str, Any] | None]) -> None:
+        self._reading, self._objects, self._events = reading, objects, events
+        self._signing, self._now, self._names = signing, now, names
+
+    def bundle(self, row: Row, context: Context, text_filter: str, out: BinaryIO) -> dict[str, Any]:
+        """Write the bundle of ``row`` to ``out`` and record the export; return what was written.
+
+        ``text_filter`` keeps only records whose number starts with one of its comma-separated prefixes
+        (the record itself always stays). Raises ``UNAVAILABLE`` when the last entries are not yet in a
+        signed checkpoint.
+        """
+        checkpoint = self._settled()
+        scope, rows = self._scope(row, text_filter)
+        account = self._names(context.person) or {}
+        exporter = Exporter(context.person, str(account.get("username", "")), str(account.get("name", "")))
+        size = int(checkpoint["size"])
+        request = Request(self._signing.log, self._signing.use, scope, row.label, self._now(), exporter,
+                          checkpoint["note"].encode(), self._signing.vkey)
+        written = write_bundle(
+            out, request, leaves=(data for _, data, _ in self._reading.stored(0, size)),
+            bodies=self._bodies({r.uid for r in rows}, size), open_file=self._open, extra=self._extra(),
+            sign_manifest=self._signing.sign,
+        )
+        summary = {"record": row.label, "manifest": written.manifest_sha256, "members": written.members,
+                   "bytes": written.size, "scope": scope.kind, "records": len(scope.records), "tree_size": size}
+        if scope.filter:
+            summary["filter"] = scope.filter
+        self._events.record(Event("export", "export", summary, row), context)
+        return summary
+
+    def _settled(self) -> dict[str, Any]:
+        """Return the newest checkpoint once it covers every entry written so far."""
+        wanted = None
+        deadline = time.monotonic() + WAIT_S
+        while time.monotonic() < deadline:
+            status = self._reading.status()
+            if wanted is None:
+                wanted = int(status["size"]) + int(status["pending"])
+            checkpoint = status.get("checkpoint")
+            if checkpoint is not None and int(checkpoint["size"]) >= wanted:
+                found: dict[str, Any] = checkpoint
+                return found
+            time.sleep(0.05)
+        raise EnvironmentFault("UNAVAILABLE", what="A checkpoint over the last entries")
+
+    # --- scope ---------------------------------------------------------------------------------
+
+    def _scope(self, subject: Row, text_filter: str) -> tuple[Scope, list[Row]]:
+        found = self._closure(subject)
+        prefixes = tuple(p.strip() for p in text_filter.split(",") if p.strip())
+        kept = [r for r in found if r.uid == subject.uid or not prefixes or r.number.startswith(prefixes)]
+        withheld = tuple(Withheld(r.label, "left out by the filter") for r in found if r not in kept)
+        records = tuple(ScopeRecord(r.type, r.uid, r.label) for r in kept)
+        kind = "filtered" if prefixes else "complete"
+        return Scope(kind, records, len(found), withheld, f"only {', '.join(prefixes)}" if prefixes else ""), kept
+
+    def _closure(self, subject: Row) -> list[Row]:
+        """Return the subject and what it stands on: everything linked, and what decided on it."""
+        found: dict[str, Row] = {subject.uid: subject}
+        edge = [subject]
+        for _ in range(MAX_DEPTH):
+            edge = [r for parent in edge for r in _targets(self._reading, parent) if r.uid not in found]
+            found |= {r.uid: r for r in edge}
+            if len(found) > MAX_RECORDS:
+                raise EnvironmentFault("ENVIRONMENT", what="the export", expected=f"at most {MAX_RECORDS} records",
+                                       found=str(len(found)), remedy="Export a part, with a filter.")
+        for row in self._reading.linked(subject.uid):
+            found.setdefault(row.uid, row)
+        return sorted(found.values(), key=lambda r: (r.number, r.revision))
+
+    # --- members -------------------------------------------------------------------------------
+
+    def _bodies(self, uids: set[str], size: int) -> Iterator[tuple[int, Mapping[str, Stored]]]:
+        for index, data, sections in self._reading.stored(0, size):
+            parsed = leaf.parse(data)
+            always = parsed.type in ("genesis", "definition", "erasure") or parsed.record.kind == "user"
+            if parsed.record.id in uids or (parsed.about and parsed.about.id in uids) or always:
+                yield index, {n: Stored(salt, content.decode()) for n, (salt, content) in sections.items()}
+
+    def _open(self, record: ScopeRecord, item: FileItem) -> Member:
+        return Member(item.size, lambda: cast(BinaryIO, self._objects.open(item.root)))
+
+    def _extra(self) -> dict[str, bytes]:
+        extra = {"verify.pyz": build(), "schema-fingerprint": self._reading.schema_fingerprint(),
+                 "policy.json": b'{"format":"coverslip-policy-v1","max_anchor_age_hours":24}\n'}
+        if self._signing.anchors.exists():
+            extra["anchors/file"] = self._signing.anchors.read_bytes()
+        return extra
+
+
+def _targets(reading: Reading, row: Row) -> Iterator[Row]:
+    for value in row.fields.values():
+        for item in value if isinstance(value, list) else [value]:
+            for link in [item, *(item.values() if isinstance(item, dict) else ())]:
+                if isinstance(link, dict) and {"type", "uid", "number"} <= set(link):
+                    target = reading.by_uid(link["type"], link["uid"])
+                    if target is not None:
+                        yield target
