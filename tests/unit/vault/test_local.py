@@ -7,6 +7,7 @@ import io
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -241,3 +242,18 @@ def test_memory_stays_flat_for_a_large_file(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3] / "src")}
     answer = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     assert int(answer.stdout) < 100 * 1024, f"peak rose by {answer.stdout} KiB"
+
+
+def test_many_deliveries_of_one_content_at_once_make_one_object(tmp_path: Path) -> None:
+    data = content(2 * MIB)
+
+    def deliver(_: int) -> Stored:
+        return put(LocalVault(tmp_path / "v"), data)
+
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        answers = list(pool.map(deliver, range(8)))
+    assert len({item.root for item in answers}) == 1
+    assert sum(not item.existed for item in answers) == 1
+    vault = LocalVault(tmp_path / "v")
+    assert vault.check([answers[0].root]).ok
+    assert vault.leftovers() == []
