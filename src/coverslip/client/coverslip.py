@@ -1,0 +1,267 @@
+"""``Coverslip``: one person, or one device, at one installation.
+
+    >>> cs = Coverslip("unix:/srv/lab/run/api.sock")             # doctest: +SKIP
+    >>> cs.sign_in("b.osei", getpass())                          # doctest: +SKIP
+    >>> [r["number"] for r in cs.records.list("image")]          # doctest: +SKIP
+
+Rules kept here: a password is sent once and kept nowhere; a session belongs to whoever signed in; every
+error is an ``ApiError`` with its code.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+import socket
+import time
+from pathlib import Path
+from types import TracebackType
+
+from coverslip.client.device import DeviceKey, header, manifest, statement
+from coverslip.client.errors import fault, misuse
+from coverslip.client.files import (
+    BLOCK_BYTES,
+    FileFacts,
+    Progress,
+    blocks,
+    examine,
+    quiet,
+    recorded_file,
+    same_file,
+    save,
+)
+from coverslip.client.records import Records, segment
+from coverslip.client.transport import Address, Transport, decoded, find_address, parse_address
+from coverslip.client.values import Json, Receipt, Saved, SignedIn, receipt, signed_in
+from coverslip.ledger.files import FileDigest
+
+
+def workstation() -> str:
+    """Return the name of this machine as sessions record it."""
+    return socket.gethostname()[:200]
+
+
+def local_zone() -> str:
+    """Return this machine's IANA time zone: ``TZ``, else ``/etc/localtime``, else ``UTC``."""
+    given = os.environ.get("TZ", "").removeprefix(":")
+    if "/" in given and not given.startswith("/"):
+        return given
+    parts = Path("/etc/localtime").resolve().as_posix().split("zoneinfo/")
+    return parts[1] if len(parts) == 2 and not given else "UTC"
+
+
+class Coverslip:
+    """A client of one running server. Use it in ``with``, or close it."""
+
+    def __init__(
+        self,
+        server: str | Address = "",
+        *,
+        home: Path | str | None = None,
+        token: str = "",
+        timeout_s: float = 60.0,
+    ) -> None:
+        """Name the server: ``unix:PATH`` or a URL, else ``home``, else the environment says.
+
+        Raises ``MisuseError`` when none is named, or plain HTTP would leave this machine.
+        """
+        if isinstance(server, Address):
+            address: Address | None = server
+        else:
+            address = parse_address(server) if server else find_address(home=Path(home) if home else None)
+        if address is None:
+            raise misuse(
+                "server", "an address, or the variable COVERSLIP_SERVER or COVERSLIP_HOME", "none of them"
+            )
+        self._transport = Transport(address, token, timeout_s)
+        self.records = Records(self._transport)
+
+    def __enter__(self) -> Coverslip:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return (
+            f"Coverslip({str(self.address)!r}, {'signed in' if self._transport.token else 'not signed in'})"
+        )
+
+    @property
+    def address(self) -> Address:
+        """Where the server is."""
+        return self._transport.address
+
+    def close(self) -> None:
+        """Close the connection. The session goes on; ``sign_out`` ends it."""
+        self._transport.close()
+
+    # --- sessions ------------------------------------------------------------------------------
+
+    def sign_in(self, username: str, password: str, *, place: str = "", zone: str = "") -> SignedIn:
+        """Sign in; later calls are this person's. ``place`` and ``zone`` default to this machine's.
+
+        Raises ``RefusedError``: SIG_REAUTH (whatever was wrong), THROTTLED, ACCOUNT_LOCKED, AUTH_SHARED.
+        """
+        body = {
+            "username": username,
+            "password": password,
+            "workstation": place or workstation(),
+            "zone": zone or local_zone(),
+        }
+        return self._opened(self._transport.json("POST", "/sessions", body=body))
+
+    def device_sign_in(self, device: str, key: DeviceKey, log: str) -> SignedIn:
+        """Open a device's session. ``log`` is the installation's origin. Raises DEVICE_UNKNOWN."""
+        stated = statement(device, log)
+        body = {"device": device, "statement": stated.hex(), "signature": key.sign(stated)}
+        return self._opened(self._transport.json("POST", "/sessions/device", body=body))
+
+    def _opened(self, value: Json) -> SignedIn:
+        found = signed_in(value)
+        self._transport.token = found.token
+        return found
+
+    def sign_out(self) -> None:
+        """End the session."""
+        self._transport.json("DELETE", "/sessions/current")
+        self._transport.token = ""
+
+    def me(self) -> Json:
+        """Return who is signed in and at which installation."""
+        value: Json = self._transport.json("GET", "/me")
+        return value
+
+    def enrol(self, code: str, username: str, password: str) -> Receipt:
+        """Use a one-time code: make one's own signing key under one's own password, and sign for it."""
+        body = {
+            "code": code,
+            "username": username,
+            "password": password,
+            "workstation": workstation(),
+            "zone": local_zone(),
+        }
+        return receipt(self._transport.json("POST", "/enrolments", body=body))
+
+    # --- types and ledger ----------------------------------------------------------------------
+
+    def types(self) -> tuple[Json, ...]:
+        """Return the record types with their states and acts."""
+        return tuple(self._transport.json("GET", "/types"))
+
+    def definition(self, name: str) -> Json:
+        """Return one type's definition as it stands on the ledger."""
+        value: Json = self._transport.json("GET", f"/types/{segment(name)}")
+        return value
+
+    def ledger_status(self) -> Json:
+        """Return size and root of the tree, the last checkpoint, and how many entries wait."""
+        value: Json = self._transport.json("GET", "/ledger")
+        return value
+
+    def entry(self, entry: str) -> Json:
+        """Return where an entry stands: ``pending``, or its tree ``index``."""
+        value: Json = self._transport.json("GET", f"/ledger/entries/{segment(entry)}")
+        return value
+
+    def wait_integrated(self, entry: str, timeout_s: float = 10.0) -> Json:
+        """Wait until an entry has its place in the tree and return it.
+
+        Raises ``FaultError`` after ``timeout_s``: the entry stands and its receipt proves it, but its
+        place is not known yet.
+        """
+        end = time.monotonic() + timeout_s
+        pause = 0.05
+        while (found := self.entry(entry)).get("pending", True):
+            if time.monotonic() + pause > end:
+                raise fault(
+                    f"Entry {entry}",
+                    f"integrated within {timeout_s:g} s",
+                    "still pending",
+                    "Keep the receipt; ask again later with 'coverslip ledger status'.",
+                )
+            time.sleep(pause)
+            pause = min(1.0, pause * 1.5)
+        return found
+
+    # --- files ---------------------------------------------------------------------------------
+
+    def ingest(
+        self,
+        session: str,
+        file: Path | FileFacts,
+        *,
+        sequence: int = 1,
+        reason: str = "",
+        taken_at: str = "",
+        device: str = "",
+        key: DeviceKey | None = None,
+        progress: Progress = quiet,
+    ) -> Json:
+        """Send one file to an acquisition session, or to a study for a manual import, and return the image.
+
+        A person gives ``reason``; a device gives ``device`` and ``key``. ``taken_at`` is the
+        instrument's clock, UTC. The file is read twice: its hash goes ahead of it.
+        """
+        facts = file if isinstance(file, FileFacts) else examine(file)
+        value = manifest(
+            facts, sequence, taken_at=taken_at, reason=reason, device=device, session=session, key=key
+        )
+        headers = {"Coverslip-Manifest": header(value)}
+        return self._put(f"/sessions/{segment(session)}/files", facts, headers, progress)
+
+    def attach(self, file: Path, *, name: str = "", media_type: str = "", progress: Progress = quiet) -> Json:
+        """Keep a file in the vault and return the value by which a record names it.
+
+        Raises ``EvidenceError`` when the server's hash is not the one computed here.
+        """
+        facts = examine(file)
+        media = media_type or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+        value = self._put(
+            f"/attachments/{segment(name or file.name)}/files", facts, {"Content-Type": media}, progress
+        )
+        same_file("", {"name": facts.name, "size": facts.size, "sha256": facts.sha256}, value)
+        return value
+
+    def _put(self, path: str, facts: FileFacts, headers: dict[str, str], progress: Progress) -> Json:
+        sized = {"Content-Type": "application/octet-stream"} | headers | {"Content-Length": str(facts.size)}
+        with self._transport.stream("PUT", path, content=blocks(facts, progress), headers=sized) as response:
+            value: Json = decoded(response)
+        return value
+
+    def download(
+        self, number: str, name: str, target: Path, *, overwrite: bool = False, progress: Progress = quiet
+    ) -> Saved:
+        """Save a file of a record bit for bit; it appears only if size, SHA-256 and root are those recorded.
+
+        Raises ``EvidenceError`` when they are not.
+        """
+        record = self.records.show(number)
+        expected = recorded_file(record, name)
+
+        def check(digest: FileDigest) -> None:
+            same_file(str(record["number"]), expected, digest.item(name))
+
+        path = f"/records/{segment(number)}/files/{segment(name)}"
+        with self._transport.stream("GET", path) as response:
+            return save(
+                response.iter_bytes(BLOCK_BYTES), target, overwrite=overwrite, progress=progress, check=check
+            )
+
+    def export(
+        self,
+        number: str,
+        target: Path,
+        *,
+        text_filter: str = "",
+        overwrite: bool = False,
+        progress: Progress = quiet,
+    ) -> Saved:
+        """Save the evidence bundle of a record; the export is an entry. A filter makes it INCOMPLETE."""
+        if target.exists() and not overwrite:
+            raise misuse(str(target), "a name that is free", "an existing file", "Name another file.")
+        path = f"/records/{segment(number)}/export"
+        with self._transport.stream("POST", path, body={"filter": text_filter}) as response:
+            return save(response.iter_bytes(BLOCK_BYTES), target, overwrite=overwrite, progress=progress)

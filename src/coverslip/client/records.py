@@ -1,0 +1,155 @@
+"""Records through the REST interface: read them, and do acts on them as the person signed in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+
+from coverslip.client.transport import Transport
+from coverslip.client.values import Json, Receipt, Signature, View, receipt
+
+
+def segment(text: str) -> str:
+    """Return text as one segment of a path."""
+    return quote(text, safe="")
+
+
+class Records:
+    """Lists, one record, its history, and every act on it. Numbers may name a version: ``SOP-0012v3``."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def page(
+        self, type: str = "", *, state: str = "", text: str = "", cursor: str = "", limit: int = 50
+    ) -> tuple[tuple[Json, ...], str]:
+        """Return one page of records, newest change first, and the cursor of the next (empty: none)."""
+        query = {"type": type, "state": state, "q": text, "cursor": cursor, "limit": limit}
+        value = self._transport.json("GET", "/records", query={k: v for k, v in query.items() if v})
+        return tuple(value["records"]), str(value.get("next") or "")
+
+    def list(self, type: str = "", *, state: str = "", text: str = "", limit: int = 0) -> Iterator[Json]:
+        """Yield records, newest change first, page by page; at most ``limit`` (0: all)."""
+        cursor, count = "", 0
+        while True:
+            found, cursor = self.page(
+                type, state=state, text=text, cursor=cursor, limit=min(200, limit - count) if limit else 200
+            )
+            yield from found
+            count += len(found)
+            if not cursor or not found or (limit and count >= limit):
+                return
+
+    def show(self, number: str) -> Json:
+        """Return one record with its signatures and what this person may do and why not."""
+        return self._get(number)
+
+    def history(self, number: str) -> Json:
+        """Return the whole trail: who, what, when, field, old, new, reason."""
+        return self._get(number, "/history")
+
+    def diff(self, number: str, first: int, second: int) -> Json:
+        """Return the fields that differ between two entry versions."""
+        return self._get(number, "/diff", {"from": first, "to": second})
+
+    def links(self, number: str) -> tuple[Json, ...]:
+        """Return the records that link to this one."""
+        return tuple(self._transport.json("GET", f"/records/{segment(number)}/links"))
+
+    def view(self, number: str) -> View:
+        """Return the rendering a signature names; that it was seen is recorded."""
+        value = self._get(number, "/view")
+        return View(value["number"], value["version"], value["text"], value["shown"])
+
+    def preview(self, type: str, fields: Mapping[str, Any], *, number: str = "") -> View:
+        """Return what a new record will look like, to be read before its creation is signed."""
+        body = {"type": type, "fields": dict(fields), "number": number}
+        value = self._transport.json("POST", "/records/preview", body=body)
+        return View(number, 0, value["text"], value["shown"])
+
+    def create(
+        self,
+        type: str,
+        fields: Mapping[str, Any],
+        *,
+        reason: str = "",
+        number: str = "",
+        signature: Signature | None = None,
+        key: str = "",
+    ) -> Receipt:
+        """Make a record; ``number`` names the document whose next version is wanted.
+
+        Links are given by number (``"STU-0001"``, ``"SOP-0012 v3"``), decimals as text. ``key`` is the
+        idempotency key; without one, each call is an act of its own.
+        """
+        body: Json = {"type": type, "fields": dict(fields), "reason": reason, "number": number}
+        return self._write("/records", body, signature, key)
+
+    def edit(
+        self,
+        number: str,
+        fields: Mapping[str, Any],
+        *,
+        reason: str,
+        expected_version: int | None = None,
+        signature: Signature | None = None,
+        key: str = "",
+    ) -> Receipt:
+        """Change fields, with a reason, on the version that was read (else ``SIG_STALE``)."""
+        body: Json = {"fields": dict(fields), "reason": reason, "expected_version": expected_version}
+        return self._write(f"/records/{segment(number)}/edit", body, signature, key)
+
+    def act(
+        self,
+        number: str,
+        act: str,
+        *,
+        fields: Mapping[str, Any] | None = None,
+        reason: str = "",
+        expected_version: int | None = None,
+        signature: Signature | None = None,
+        key: str = "",
+    ) -> Receipt:
+        """Do a transition. Raises ``RefusedError`` with every condition that is not met."""
+        body: Json = {"fields": dict(fields or {}), "reason": reason, "expected_version": expected_version}
+        return self._write(f"/records/{segment(number)}/acts/{segment(act)}", body, signature, key)
+
+    def sign(
+        self,
+        view: View,
+        act: str,
+        *,
+        username: str,
+        password: str,
+        fields: Mapping[str, Any] | None = None,
+        reason: str = "",
+        key: str = "",
+    ) -> Receipt:
+        """Do a transition that needs a signature, on exactly what was shown."""
+        signature = Signature(username, password, view.shown)
+        return self.act(
+            view.number,
+            act,
+            fields=fields,
+            reason=reason,
+            expected_version=view.version,
+            signature=signature,
+            key=key,
+        )
+
+    def invitation(self, number: str) -> str:
+        """Return a one-time enrolment code for an invited person, valid for three days."""
+        value = self._transport.json("POST", f"/records/{segment(number)}/invitation")
+        return str(value["code"])
+
+    def _get(self, number: str, rest: str = "", query: Mapping[str, Any] | None = None) -> Json:
+        value: Json = self._transport.json("GET", f"/records/{segment(number)}{rest}", query=query)
+        return value
+
+    def _write(self, path: str, body: Json, signature: Signature | None, key: str) -> Receipt:
+        if signature is not None:
+            body["signature"] = signature.value()
+        headers = {"Idempotency-Key": key or str(uuid4())}
+        return receipt(self._transport.json("POST", path, body=body, headers=headers))
