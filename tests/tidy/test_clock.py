@@ -9,7 +9,7 @@ import pytest
 
 READERS = {
     "kernel/clock.py": "the one reader",
-    "client/device.py": "a device states when it asks for a session; the server compares it with its own clock",
+    "client/device.py": "a device states when it asks for a session; the server compares clocks",
     "ledger/identity.py": "the time inside a UUIDv7 orders identifiers; no record is dated by it",
 }
 WALL = {
