@@ -11,9 +11,8 @@ for name in python3.13 python3.12 python3.11 python3 python; do
     fi
 done
 
-cat >&2 <<'MESSAGE'
-Coverslip needs Python 3.11 or newer, with its venv module, and found none on the path.
-Looked for: python3.13 python3.12 python3.11 python3 python.
-On Debian or Ubuntu: apt-get install python3 python3-venv
-MESSAGE
+printf '%s\n' >&2 \
+    "Coverslip needs Python 3.11 or newer, with its venv module, and found none on the path." \
+    "Looked for: python3.13 python3.12 python3.11 python3 python." \
+    "On Debian or Ubuntu: apt-get install python3 python3-venv"
 exit 1
