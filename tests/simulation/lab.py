@@ -1,4 +1,4 @@
-"""A ledger laboratory for tests: a real PostgreSQL, an open log, and entries made the way the kernel makes them."""
+"""A ledger laboratory: a real PostgreSQL, an open log, and entries made the way the kernel makes them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import secrets
 import shutil
 import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,9 +19,14 @@ import psycopg
 from coverslip.kernel.ports import Batch, Committed, NewEntry, Projection, Read, Scope
 from coverslip.ledger import canonical, commitment, leaf
 from coverslip.ledger.files import uuid7
+from coverslip.store.anchors import FileAnchor, read_file_anchor
+from coverslip.store.findings import Report
 from coverslip.store.ledger_sql import PostgresStore, writer_pool
 from coverslip.store.migrate import migrate, open_installation
 from coverslip.store.pool import Pool
+from coverslip.store.sequencer import Sequencer
+from coverslip.store.signer import Signer, read_journal
+from coverslip.store.verify import verify_ledger
 
 ORIGIN = "lab.example/coverslip"
 ROLES = ("cs_migrator", "cs_writer", "cs_sequencer", "cs_reader", "cs_verifier", "cs_eraser")
@@ -47,13 +51,19 @@ class Server:
         self.user = "postgres" if os.geteuid() == 0 else None
         if self.user:
             shutil.chown(self.home, self.user)
-        self._run("initdb", "-D", self.home / "data", "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8")
-        options = f"-k {self.home} -c listen_addresses= -c max_connections=60 -c shared_buffers=32MB"
+        self._run(
+            "initdb", "-D", self.home / "data", "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8"
+        )
+        options = f"-k {self.home} -c listen_addresses= -c max_connections=60 -c shared_buffers=32MB -c fsync=off"
         self._run("pg_ctl", "-D", self.home / "data", "-w", "-l", self.home / "log", "-o", options, "start")
 
     def _run(self, program: str, *args: object) -> None:
         subprocess.run(
-            [self.bin / program, *map(str, args)], check=True, user=self.user, cwd=self.home, stdout=subprocess.DEVNULL,
+            [self.bin / program, *map(str, args)],
+            check=True,
+            user=self.user,
+            cwd=self.home,
+            stdout=subprocess.DEVNULL,
             env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"},
         )
 
@@ -95,7 +105,10 @@ class Head:
 
     def link(self) -> dict[str, Any]:
         return {
-            "type": self.kind, "uid": str(self.uid), "number": self.number, "version": self.version,
+            "type": self.kind,
+            "uid": str(self.uid),
+            "number": self.number,
+            "version": self.version,
             "hash": self.leaf_hash.hex(),
         }
 
@@ -114,14 +127,22 @@ class Lab:
         self.key = secrets.token_bytes(32)
         self.actor = uuid4()
         self.session: UUID | None = None
+        self.sequencer: Sequencer | None = None
         self.installation = uuid4()
         open_installation(
-            self.dsn("postgres"), origin=ORIGIN, use="evaluation", uuid=self.installation, created_at=datetime.now(UTC)
+            self.dsn("postgres"),
+            origin=ORIGIN,
+            use="evaluation",
+            uuid=self.installation,
+            created_at=datetime.now(UTC),
         )
         self.pool: Pool = writer_pool(self.dsn("cs_writer"), size=6).open()
         self.store = PostgresStore(self.pool, self.key)
 
     def close(self) -> None:
+        if self.sequencer is not None:
+            self.sequencer.close()
+            self.signer.close()
         self.pool.close()
         with psycopg.connect(self.server.dsn("postgres"), autocommit=True) as conn:
             conn.execute(f"drop database {self.database} with (force)")
@@ -149,19 +170,39 @@ class Lab:
 
     # --- entries ---------------------------------------------------------------------------------
     def entry(
-        self, kind: str, number: str, *, after: Head | None = None, uid: UUID | None = None, state: str = "draft",
-        fields: dict[str, Any] | None = None, reason: str | None = "because", type: str = "record", command: UUID,
-        at: datetime, links: list[dict[str, Any]] | None = None, authority: list[dict[str, Any]] | None = None,
-        blocks: list[dict[str, Any]] | None = None, unique: list[dict[str, Any]] | None = None, revision: int = 0,
-        signature: dict[str, Any] | None = None, act: str = "edit", title: str = "",
+        self,
+        kind: str,
+        number: str,
+        *,
+        after: Head | None = None,
+        uid: UUID | None = None,
+        state: str = "draft",
+        fields: dict[str, Any] | None = None,
+        reason: str | None = "because",
+        type: str = "record",
+        command: UUID,
+        at: datetime,
+        links: list[dict[str, Any]] | None = None,
+        authority: list[dict[str, Any]] | None = None,
+        blocks: list[dict[str, Any]] | None = None,
+        unique: list[dict[str, Any]] | None = None,
+        revision: int = 0,
+        signature: dict[str, Any] | None = None,
+        act: str = "edit",
+        title: str = "",
     ) -> tuple[NewEntry, Head]:
         """Return one record version and the head it leaves."""
         stream = after.uid if after else uid or uuid7()
         version = after.version + 1 if after else 1
         content = {
-            "type": kind, "number": number, "state": state, "title": title or number, "gxp": "gmp",
+            "type": kind,
+            "number": number,
+            "state": state,
+            "title": title or number,
+            "gxp": "gmp",
             "created_at": after.content["created_at"] if after else leaf.format_time(at),
-            "created_by": str(self.actor), "fields": fields or {},
+            "created_by": str(self.actor),
+            "fields": fields or {},
         }
         if revision:
             content["revision"] = revision
@@ -171,11 +212,30 @@ class Lab:
         if signature is not None:
             sections["signature"] = canonical.encode(signature)
         new, hashed = self._seal(
-            kind, stream, version, after.leaf_hash if after else None, sections, type, act, command, at, DEFINITION
+            kind,
+            stream,
+            version,
+            after.leaf_hash if after else None,
+            sections,
+            type,
+            act,
+            command,
+            at,
+            DEFINITION,
         )
         projection = Projection(
-            number, state, title or number, "gmp", DEFINITION, content, revision, None, tuple(links or ()),
-            tuple(authority or ()), tuple(blocks or ()), tuple(unique or ()),
+            number,
+            state,
+            title or number,
+            "gmp",
+            DEFINITION,
+            content,
+            revision,
+            None,
+            tuple(links or ()),
+            tuple(authority or ()),
+            tuple(blocks or ()),
+            tuple(unique or ()),
         )
         ready = NewEntry(
             stream, kind, version, after.leaf_hash if after else None, new[0], *new[1:], projection=projection
@@ -183,18 +243,49 @@ class Lab:
         return ready, Head(kind, stream, number, version, hashed, (after.seq + 1) if after else 1, content)
 
     def stream_entry(
-        self, kind: str, stream: UUID, version: int, prev: bytes | None, *, type: str, command: UUID, at: datetime,
-        detail: dict[str, Any], about: Head | None = None,
+        self,
+        kind: str,
+        stream: UUID,
+        version: int,
+        prev: bytes | None,
+        *,
+        type: str,
+        command: UUID,
+        at: datetime,
+        detail: dict[str, Any],
+        about: Head | None = None,
     ) -> tuple[NewEntry, bytes]:
         """Return one entry of a session or of the installation and its leaf hash."""
         new, hashed = self._seal(
-            kind, stream, version, prev, {"detail": canonical.encode(detail)}, type, type, command, at, None, about
+            kind,
+            stream,
+            version,
+            prev,
+            {"detail": canonical.encode(detail)},
+            type,
+            type,
+            command,
+            at,
+            None,
+            about,
         )
-        return NewEntry(stream, kind, version, prev, new[0], *new[1:], about=about.uid if about else None), hashed
+        return NewEntry(
+            stream, kind, version, prev, new[0], *new[1:], about=about.uid if about else None
+        ), hashed
 
     def _seal(
-        self, kind: str, stream: UUID, version: int, prev: bytes | None, sections: dict[str, bytes], type: str, act: str,
-        command: UUID, at: datetime, definition: str | None, about: Head | None = None,
+        self,
+        kind: str,
+        stream: UUID,
+        version: int,
+        prev: bytes | None,
+        sections: dict[str, bytes],
+        type: str,
+        act: str,
+        command: UUID,
+        at: datetime,
+        definition: str | None,
+        about: Head | None = None,
     ) -> tuple[tuple[bytes, bytes, bytes, bytes | None, bytes | None], bytes]:
         refs, fixed, erasable = [], [], []
         for name in sorted(sections):
@@ -203,34 +294,66 @@ class Lab:
             refs.append(leaf.BodyRef(name, commitment.commit(name, salt, data).hex(), len(data)))
             (erasable if name in commitment.ERASABLE else fixed).append((salt, data))
         made = leaf.Leaf(
-            log=ORIGIN, entry=str(uuid7()), type=type, act=act, cmd=str(command),
+            log=ORIGIN,
+            entry=str(uuid7()),
+            type=type,
+            act=act,
+            cmd=str(command),
             record=leaf.Record(kind, str(stream), version, prev.hex() if prev else None),
-            actor=leaf.Actor(str(self.actor), str(self.session or uuid4()), "password"), at=leaf.format_time(at),
-            clock=leaf.Clock(0, "none", False), sw="coverslip/0.1.0", bodies=tuple(refs), definition=definition,
+            actor=leaf.Actor(str(self.actor), str(self.session or uuid4()), "password"),
+            at=leaf.format_time(at),
+            clock=leaf.Clock(0, "none", False),
+            sw="coverslip/0.1.0",
+            bodies=tuple(refs),
+            definition=definition,
             about=leaf.About(about.kind, str(about.uid), about.version) if about else None,
         )
         data = made.to_bytes()
         parts = (
-            data, b"".join(s for s, _ in fixed), b"".join(d for _, d in fixed),
+            data,
+            b"".join(s for s, _ in fixed),
+            b"".join(d for _, d in fixed),
             b"".join(s for s, _ in erasable) if erasable else None,
             b"".join(d for _, d in erasable) if erasable else None,
         )
         return parts, leaf.hash(data)
 
     def write(
-        self, kind: str, number: str = "", *, after: Head | None = None, reads: tuple[Read, ...] = (),
-        scopes: tuple[Scope, ...] = (), key: str | None = None, request: bytes | None = None, epoch: int | None = None,
-        session: UUID | None = None, valid_until: datetime | None = None, at: datetime | None = None,
-        command: UUID | None = None, **more: Any,
+        self,
+        kind: str,
+        number: str = "",
+        *,
+        after: Head | None = None,
+        reads: tuple[Read, ...] = (),
+        scopes: tuple[Scope, ...] = (),
+        key: str | None = None,
+        request: bytes | None = None,
+        epoch: int | None = None,
+        session: UUID | None = None,
+        valid_until: datetime | None = None,
+        at: datetime | None = None,
+        command: UUID | None = None,
+        **more: Any,
     ) -> Head:
         """Commit one record version and return its head."""
         command = command or uuid7()
         at = at or datetime.now(UTC)
-        ready, head = self.entry(kind, number or (after.number if after else ""), after=after, command=command, at=at, **more)
+        ready, head = self.entry(
+            kind, number or (after.number if after else ""), after=after, command=command, at=at, **more
+        )
         self.commit(
             Batch(
-                command, self.actor, at, (ready,), session=session, epoch=epoch, valid_until=valid_until, reads=reads,
-                scopes=scopes, idempotency_key=key, request_hash=request,
+                command,
+                self.actor,
+                at,
+                (ready,),
+                session=session,
+                epoch=epoch,
+                valid_until=valid_until,
+                reads=reads,
+                scopes=scopes,
+                idempotency_key=key,
+                request_hash=request,
             )
         )
         return head
@@ -238,8 +361,35 @@ class Lab:
     def commit(self, batch: Batch) -> Committed:
         return self.store.commit(batch)
 
+    # --- sequencing and checking -------------------------------------------------------------------
+    def start_signing(self, folder: Path) -> Sequencer:
+        """Make signer, anchor file and sequencer; the sequencer is stepped by the test."""
+        self.signer = Signer.create(folder / "signer", ORIGIN)
+        self.anchor = FileAnchor(folder / "anchors" / "checkpoints")
+        self.sequencer = Sequencer(
+            lambda: self.connect("cs_sequencer"), self.signer, self.key, anchors=[self.anchor]
+        )
+        self.folder = folder
+        return self.sequencer
+
+    def verify(self) -> Report:
+        """Verify the ledger as cs_verifier with the signer's journal and the anchor file."""
+        with self.connect("cs_verifier") as conn:
+            return verify_ledger(
+                conn, read_journal(self.folder / "signer" / "journal"), read_file_anchor(self.anchor.path),
+                [self.signer.vkey()],
+            )  # fmt: skip
+
+    def tamper(self, *statements: str) -> None:
+        """Do what a superuser can: triggers and guards off, then anything."""
+        with self.connect() as conn:
+            for guard in ("coverslip_ddl_guard", "coverslip_drop_guard"):
+                conn.execute(f"alter event trigger {guard} disable")
+            for table in ("entry", "leaf", "tile", "checkpoint", "anchor", "body"):
+                conn.execute(f"alter table ledger.{table} disable trigger all")
+            for statement in statements:
+                conn.execute(statement)
+
 
 def as_json(value: object) -> str:
     return json.dumps(value, sort_keys=True)
-
-

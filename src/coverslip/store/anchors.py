@@ -32,7 +32,7 @@ class Anchor(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FileAnchor:
-    """A file, best on another host; by default ``anchors/checkpoints`` in the home, which is not independent."""
+    """A file, best on another host: one in the home (``anchors/checkpoints``) is not independent."""
 
     path: Path
 

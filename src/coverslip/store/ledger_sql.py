@@ -12,7 +12,7 @@ Rules kept here:
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -35,7 +35,9 @@ _COMMIT_TYPES = (
     wire.UUIDS, wire.TEXTS, wire.INT4S, wire.BYTEAS, wire.UUIDS, wire.UUIDS, wire.BYTEAS, wire.BYTEAS,
     wire.BYTEAS, wire.BYTEAS, wire.BYTEAS, wire.BYTEAS, wire.JSONB,
 )  # fmt: skip
-_COMMIT_SQL = ("select ops.commit(" + ", ".join(f"${n}" for n in range(1, len(_COMMIT_TYPES) + 1)) + ")").encode()
+_COMMIT_SQL = (
+    "select ops.commit(" + ", ".join(f"${n}" for n in range(1, len(_COMMIT_TYPES) + 1)) + ")"
+).encode()
 _FORMATS = [pq.Format.BINARY] * len(_COMMIT_TYPES)
 
 
@@ -89,7 +91,8 @@ class PostgresStore:
         parameters = self._parameters(batch)
         try:
             with self._pool.connection() as conn:
-                result = conn.pgconn.exec_prepared(_COMMIT, parameters, _FORMATS)
+                # libpq takes None for NULL; the type says otherwise.
+                result = conn.pgconn.exec_prepared(_COMMIT, parameters, _FORMATS)  # type: ignore[arg-type]
                 broken = conn.pgconn.status != pq.ConnStatus.OK
         except EnvironmentFault as error:
             raise EnvironmentFault("TRAIL_UNAVAILABLE", why="no connection") from error
@@ -101,6 +104,24 @@ class PostgresStore:
                 return written
         raise _refusal(result) from _database_error(result)
 
+    def erase(self, batch: Batch, entries: Sequence[int]) -> Committed:
+        """Write an erasure and empty the personal sections of ``entries`` (ids), or neither.
+
+        For a store on a pool of cs_eraser. The batch holds an entry of type ``erasure`` that names the
+        records. Raises as ``commit`` does; TRAIL_UNAVAILABLE when an entry is not of a record it names.
+        """
+        parameters = self._parameters(batch)
+        with self._pool.connection() as conn:
+            try:
+                with conn.transaction():
+                    result = conn.pgconn.exec_prepared(_COMMIT, parameters, _FORMATS)  # type: ignore[arg-type]
+                    if result.status != pq.ExecStatus.TUPLES_OK:
+                        raise _refusal(result) from _database_error(result)
+                    conn.execute("select ops.erase_bodies(%s)", (list(entries),))
+            except psycopg.Error as error:
+                raise from_state(error.sqlstate or "", str(error), "") from error
+        return _committed(orjson.loads(result.get_value(0, 0) or b"{}"))
+
     def wake(self) -> None:
         """Tell the sequencer that somebody waits; it also looks by itself every 200 ms."""
         with self._pool.connection() as conn:
@@ -109,7 +130,9 @@ class PostgresStore:
     def _written(self, command: UUID) -> Committed | None:
         try:
             with self._pool.connection() as conn:
-                row = conn.execute("select answer from ops.command where command_id = %s", (command,)).fetchone()
+                row = conn.execute(
+                    "select answer from ops.command where command_id = %s", (command,)
+                ).fetchone()
         except (psycopg.Error, EnvironmentFault) as error:
             raise EnvironmentFault("TRAIL_UNAVAILABLE", why="connection lost") from error
         return None if row is None else _committed(row[0])
@@ -183,7 +206,9 @@ def _scopes(batch: Batch) -> list[tuple[int, int | None]]:
 
 def _committed(answer: Mapping[str, Any]) -> Committed:
     return Committed(
-        tuple(int(entry["id"]) for entry in answer["entries"]), str(answer["at"]), bool(answer.get("replayed"))
+        tuple(int(entry["id"]) for entry in answer["entries"]),
+        str(answer["at"]),
+        bool(answer.get("replayed")),
     )
 
 
@@ -194,7 +219,8 @@ def _field(result: pq.abc.PGresult, field: pq.DiagnosticField) -> str:
 def _refusal(result: pq.abc.PGresult) -> Exception:
     code = pq.DiagnosticField
     return from_state(
-        _field(result, code.SQLSTATE), _field(result, code.MESSAGE_PRIMARY), _field(result, code.MESSAGE_DETAIL),
+        _field(result, code.SQLSTATE), _field(result, code.MESSAGE_PRIMARY),
+        _field(result, code.MESSAGE_DETAIL),
         _field(result, code.CONSTRAINT_NAME),
     )  # fmt: skip
 

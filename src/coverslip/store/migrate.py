@@ -67,8 +67,14 @@ def published(folder: Path | None = None) -> list[Migration]:
             raise _fault("migration number", str(expected), str(migration.number))
         lines = migration.sql.splitlines()
         for position, word in enumerate(_HEADER):
-            if position >= len(lines) or len(lines[position]) <= len(word) or not lines[position].startswith(word):
-                raise _fault(f"line {position + 1} of migration {migration.number}", word.strip(), "something else")
+            if (
+                position >= len(lines)
+                or len(lines[position]) <= len(word)
+                or not lines[position].startswith(word)
+            ):
+                raise _fault(
+                    f"line {position + 1} of migration {migration.number}", word.strip(), "something else"
+                )
     return found
 
 
@@ -126,7 +132,9 @@ def _apply(conn: psycopg.Connection[Any], migration: Migration) -> None:
             if migration.number == 1:
                 conn.execute(record, values)
     except psycopg.errors.LockNotAvailable as error:
-        raise _fault(f"migration {migration.number}", f"its locks within {LOCK_TIMEOUT}", "a busy table") from error
+        raise _fault(
+            f"migration {migration.number}", f"its locks within {LOCK_TIMEOUT}", "a busy table"
+        ) from error
 
 
 def open_installation(dsn: str, *, origin: str, use: str, uuid: UUID, created_at: datetime) -> None:

@@ -22,7 +22,9 @@ class NoteKey:
     def __init__(self, name: str, seed: bytes) -> None:
         """Take the key name and the 32-byte seed."""
         self._private = Ed25519PrivateKey.from_private_bytes(seed)
-        self.verifier_key = note.VerifierKey(name, note.ED25519, self._private.public_key().public_bytes_raw())
+        self.verifier_key = note.VerifierKey(
+            name, note.ED25519, self._private.public_key().public_bytes_raw()
+        )
 
     @property
     def name(self) -> str:
@@ -82,10 +84,16 @@ def read_seed(path: Path) -> bytes:
     """
     try:
         if path.stat().st_mode & 0o077:
-            raise EnvironmentFault("ENVIRONMENT", what=str(path), expected="mode 0600", found="readable by others")
+            raise EnvironmentFault(
+                "ENVIRONMENT", what=str(path), expected="mode 0600", found="readable by others"
+            )
         seed = bytes.fromhex(path.read_text("ascii").strip())
     except (OSError, ValueError) as error:
-        raise EnvironmentFault("ENVIRONMENT", what=str(path), expected="32 bytes in hex", found=str(error)) from error
+        raise EnvironmentFault(
+            "ENVIRONMENT", what=str(path), expected="32 bytes in hex", found=str(error)
+        ) from error
     if len(seed) != 32:
-        raise EnvironmentFault("ENVIRONMENT", what=str(path), expected="32 bytes in hex", found=f"{len(seed)} bytes")
+        raise EnvironmentFault(
+            "ENVIRONMENT", what=str(path), expected="32 bytes in hex", found=f"{len(seed)} bytes"
+        )
     return seed

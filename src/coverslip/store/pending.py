@@ -28,8 +28,8 @@ MAX_AGE: Final = 60.0
 """Seconds an entry's own time may be away from the time of its integration."""
 
 _SELECT: Final = """
-select e.id, e.record_id, e.version, e.kind, e.actor, e.command_id, e.about, e.leaf, e.leaf_hash, e.admit, p.leaf_hash,
-       clock_timestamp()
+select e.id, e.record_id, e.version, e.kind, e.actor, e.command_id, e.about, e.leaf, e.leaf_hash, e.admit,
+       p.leaf_hash, clock_timestamp()
 from ledger.entry e
 left join ledger.entry p on p.record_id = e.record_id and p.version = e.version - 1
 where e.log_id = 1 and e.id > %s
@@ -76,7 +76,9 @@ def fetch(conn: psycopg.Connection[Any], low_water: int, limit: int = LIMIT) -> 
 def admitted(entry: Pending, key: bytes) -> bool:
     """Return whether the entry came through the application: its tag and its stored hash are right."""
     hashed = leaf_hash(entry.leaf)
-    return hashed == entry.stored_hash and hmac.compare_digest(hmac.digest(key, hashed, "sha256"), entry.admit)
+    return hashed == entry.stored_hash and hmac.compare_digest(
+        hmac.digest(key, hashed, "sha256"), entry.admit
+    )
 
 
 def alarms(entry: Pending) -> Iterator[Alarm]:
@@ -101,7 +103,9 @@ def alarms(entry: Pending) -> Iterator[Alarm]:
             yield Alarm("form", entry.id, f"{name}: the leaf says {said}, the row {stored}")
     previous = None if entry.previous is None else entry.previous.hex()
     if record.get("prev") != previous or (previous is None) != (entry.version == 1):
-        yield Alarm("chain", entry.id, f"prev is {record.get('prev')}, version {entry.version - 1} has {previous}")
+        yield Alarm(
+            "chain", entry.id, f"prev is {record.get('prev')}, version {entry.version - 1} has {previous}"
+        )
     away = abs((entry.now - leaf.parse_time(value["at"])).total_seconds())
     if away > MAX_AGE:
         yield Alarm("time", entry.id, f"the entry's time is {away:.0f} s away from its integration")
@@ -118,6 +122,10 @@ def _fast(data: bytes) -> dict[str, Any] | None:
     record, actor = value.get("record"), value.get("actor")
     if value.get("v") != 1 or not isinstance(record, dict) or not isinstance(actor, dict):
         return None
-    if not {"id", "ver", "kind"} <= record.keys() or "id" not in actor or not {"cmd", "at", "entry"} <= value.keys():
+    if (
+        not {"id", "ver", "kind"} <= record.keys()
+        or "id" not in actor
+        or not {"cmd", "at", "entry"} <= value.keys()
+    ):
         return None
     return value if isinstance(value["at"], str) and isinstance(value.get("about", {}), dict) else None

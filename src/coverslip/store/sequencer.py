@@ -148,7 +148,7 @@ class Sequencer:
             good = [one for one in entries if pending.admitted(one, self.admission_key)]
             kept = {one.id for one in good}
             found = [
-                Alarm("admission", one.id, "the admission tag is false: the entry did not come through the application")
+                Alarm("admission", one.id, "false admission tag: it did not come through the application")
                 for one in entries if one.id not in kept
             ]  # fmt: skip
             found += [alarm for one in good for alarm in pending.alarms(one)]
@@ -166,20 +166,23 @@ class Sequencer:
             for index, (entry_id, _) in enumerate(added, start):
                 copy.write_row((1, index, entry_id))
         if tiles:
-            with conn.cursor().copy("copy ledger.tile(log_id, level, n, hashes) from stdin (format binary)") as copy:
+            with conn.cursor().copy(
+                "copy ledger.tile(log_id, level, n, hashes) from stdin (format binary)"
+            ) as copy:
                 copy.set_types(("int2", "int2", "int8", "bytea"))
                 for level, number, data in tiles:
                     copy.write_row((1, level, number, data))
         frontier.extend(hashes)
         conn.execute(
-            "update ledger.tree set size = %s, frontier = %s, root = %s, at = clock_timestamp() where log_id = 1",
+            "update ledger.tree set size = %s, frontier = %s, root = %s, at = clock_timestamp()"
+            " where log_id = 1",
             (frontier.size, frontier.hashes, frontier.root()),
         )
 
     def _advance(self, conn: Connection, low_water: int) -> None:
         row = conn.execute("select pg_snapshot_xmin(pg_current_snapshot())::text::bigint").fetchone()
         if self._horizon is not None and row is not None and row[0] >= self._horizon.xmax:
-            # Everything up to the horizon is settled; what is settled but not in the tree still holds it back.
+            # Everything up to the horizon is settled; what is not in the tree yet still holds it back.
             if self._horizon.last_id > low_water:
                 self._lower_to(conn, low_water, self._horizon.last_id)
             self._horizon = None
@@ -213,7 +216,8 @@ class Sequencer:
         proof = [] if last is None or last.size >= size else TreeReader(conn).consistency(last.size, size)
         signed = self.signer.sign(size, root, proof)
         conn.execute(
-            "insert into ledger.checkpoint(log_id, size, root, note) values (1, %s, %s, %s) on conflict do nothing",
+            "insert into ledger.checkpoint(log_id, size, root, note) values (1, %s, %s, %s)"
+            " on conflict do nothing",
             (signed.size, signed.root, signed.note),
         )
         self._anchor(conn, signed)

@@ -62,8 +62,8 @@ def refused(reason: str, signed: int, found: int) -> EvidenceBroken:
     """Return the error of a tree that does not follow the signed one; sizes are in its message."""
     return EvidenceBroken(
         "RECOVERY_REQUIRED",
-        message=f"{reason}: the last signed checkpoint has {signed} entries, the database {found}. The ledger is"
-        " read-only until two people sign a recovery.",
+        message=f"{reason}: the last signed checkpoint has {signed} entries, the database {found}. The ledger"
+        " is read-only until two people sign a recovery.",
         signed=signed, found=found,
     )  # fmt: skip
 
@@ -164,7 +164,9 @@ class Signer:
         try:
             proof.verify_consistency(last.size, size, last.root, root, list(consistency))
         except ProofError as error:
-            raise refused(f"The tree does not extend the signed one ({error.reason})", last.size, size) from error
+            raise refused(
+                f"The tree does not extend the signed one ({error.reason})", last.size, size
+            ) from error
 
     def _append(self, made: Signed) -> None:
         line = json.dumps({"size": made.size, "root": made.root.hex(), "note": made.note.decode()})

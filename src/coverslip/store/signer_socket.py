@@ -36,7 +36,9 @@ class SignerServer:
         """Listen. Raises ENVIRONMENT when another server has the socket."""
         if self._path.exists():
             if _answers(self._path):
-                raise EnvironmentFault("ENVIRONMENT", what=str(self._path), expected="no signer", found="one running")
+                raise EnvironmentFault(
+                    "ENVIRONMENT", what=str(self._path), expected="no signer", found="one running"
+                )
             self._path.unlink()
         before = os.umask(0o177)
         try:
@@ -72,7 +74,12 @@ class SignerClient:
 
     def sign(self, size: int, root: bytes, consistency: Sequence[bytes]) -> Signed:
         """Have a tree signed. Raises RECOVERY_REQUIRED, UNAVAILABLE."""
-        request = {"op": "sign", "size": size, "root": root.hex(), "proof": [one.hex() for one in consistency]}
+        request = {
+            "op": "sign",
+            "size": size,
+            "root": root.hex(),
+            "proof": [one.hex() for one in consistency],
+        }
         return _signed(self._ask(request))
 
     def receipt(self, entry: str, leaf_hash: bytes, at: str) -> bytes:
@@ -95,7 +102,10 @@ class SignerClient:
             return answer
         if answer.get("code") == "RECOVERY_REQUIRED":
             raise EvidenceBroken(
-                "RECOVERY_REQUIRED", message=str(answer["message"]), signed=answer.get("signed"), found=answer.get("found")
+                "RECOVERY_REQUIRED",
+                message=str(answer["message"]),
+                signed=answer.get("signed"),
+                found=answer.get("found"),
             )
         raise EnvironmentFault("UNAVAILABLE", what="The signer", why=str(answer.get("message", "")))
 

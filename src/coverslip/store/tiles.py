@@ -77,7 +77,8 @@ class TreeReader:
 
     def _read(self, level: int, number: int) -> list[bytes] | None:
         row = self._conn.execute(
-            "select hashes from ledger.tile where log_id = %s and level = %s and n = %s", (self._log, level, number)
+            "select hashes from ledger.tile where log_id = %s and level = %s and n = %s",
+            (self._log, level, number),
         ).fetchone()
         if row is not None:
             data = bytes(row[0])
@@ -85,16 +86,15 @@ class TreeReader:
         if level:
             return None
         rows = self._conn.execute(
-            "select e.leaf_hash from ledger.leaf l join ledger.entry e on e.log_id = l.log_id and e.id = l.entry_id"
+            "select e.leaf_hash from ledger.leaf l"
+            " join ledger.entry e on e.log_id = l.log_id and e.id = l.entry_id"
             " where l.log_id = %s and l.idx >= %s and l.idx < %s order by l.idx",
             (self._log, number * WIDTH, (number + 1) * WIDTH),
         ).fetchall()
         return [bytes(one) for (one,) in rows]
 
 
-def full_tiles(
-    reader: TreeReader, frontier: Frontier, added: list[bytes]
-) -> list[tuple[int, int, bytes]]:
+def full_tiles(reader: TreeReader, frontier: Frontier, added: list[bytes]) -> list[tuple[int, int, bytes]]:
     """Return the tiles that become full when ``added`` leaf hashes follow the leaves of ``frontier``.
 
     As (level, number, 8192 bytes), lowest level first. ``reader`` sees the tree before the addition.

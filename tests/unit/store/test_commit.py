@@ -19,8 +19,8 @@ def test_a_commit_writes_entry_body_and_projection_together(lab: Lab) -> None:
     head = lab.write("study", "STU-0001", fields={"name": "first"}, title="First")
     with lab.connect() as conn:
         row = conn.execute(
-            "select e.record_id, e.version, e.leaf_hash, r.leaf_hash, r.state, r.title, r.entry_id = e.id, octet_length(b.fixed_salts),"
-            " convert_from(b.erasable, 'UTF8') from ledger.entry e join ledger.body b on b.entry_id = e.id"
+            "select e.record_id, e.version, e.leaf_hash, r.leaf_hash, r.state, r.title, r.entry_id = e.id,"
+            " octet_length(b.fixed_salts), convert_from(b.erasable, 'UTF8') from ledger.entry e join ledger.body b on b.entry_id = e.id"
             " join projection.record r on r.uid = e.record_id"
         ).fetchall()
     assert row == [(head.uid, 1, head.leaf_hash, head.leaf_hash, "draft", "First", True, 32, "because")]
@@ -30,7 +30,12 @@ def test_a_second_version_moves_the_head_and_the_guard_counter(lab: Lab) -> None
     head = lab.write("study", "STU-0001")
     head = lab.write("study", after=head, state="active", reads=(head.read(),))
     row = lab.store.facts({"record": {"type": "study", "uid": str(head.uid)}})["record"]
-    assert (row["version"], row["seq"], row["state"], row["leaf_hash"]) == (2, 2, "active", head.leaf_hash.hex())
+    assert (row["version"], row["seq"], row["state"], row["leaf_hash"]) == (
+        2,
+        2,
+        "active",
+        head.leaf_hash.hex(),
+    )
 
 
 def test_a_version_that_does_not_follow_the_head_is_refused(lab: Lab) -> None:
@@ -145,7 +150,9 @@ def test_one_key_used_at_the_same_time_writes_once(lab: Lab) -> None:
 
     def attempt(n: int) -> None:
         made, _ = lab.entry("study", f"STU-000{n}", command=uuid7(), at=at)
-        answers.append(lab.commit(Batch(uuid7(), lab.actor, at, (made,), idempotency_key="k", request_hash=b"r")))
+        answers.append(
+            lab.commit(Batch(uuid7(), lab.actor, at, (made,), idempotency_key="k", request_hash=b"r"))
+        )
 
     threads = [threading.Thread(target=attempt, args=(n,)) for n in range(4)]
     for thread in threads:
@@ -220,7 +227,9 @@ def grant(lab: Lab, person: Any, code: str = "OPR") -> dict[str, Any]:
 def test_a_grant_a_change_of_it_and_its_end_each_move_the_epoch(lab: Lab) -> None:
     head = lab.write("role_grant", "GRT-0001", authority=[grant(lab, lab.actor)])
     assert lab.one("select epoch from ops.authority_epoch where person = %s", lab.actor) == 1
-    head = lab.write("role_grant", after=head, authority=[grant(lab, lab.actor)], title="no change of authority")
+    head = lab.write(
+        "role_grant", after=head, authority=[grant(lab, lab.actor)], title="no change of authority"
+    )
     assert lab.one("select epoch from ops.authority_epoch where person = %s", lab.actor) == 1
     head = lab.write("role_grant", after=head, authority=[grant(lab, lab.actor, "REV")])
     assert lab.one("select epoch from ops.authority_epoch where person = %s", lab.actor) == 2
@@ -312,7 +321,9 @@ def test_a_command_over_many_records_is_all_or_nothing(lab: Lab) -> None:
 def test_a_session_stream_has_no_projection_row_but_a_head(lab: Lab) -> None:
     image = lab.write("image", "IMG-0001")
     stream, at, command = uuid7(), datetime.now(UTC), uuid7()
-    first, hashed = lab.stream_entry("session", stream, 1, None, type="session", command=command, at=at, detail={"a": 1})
+    first, hashed = lab.stream_entry(
+        "session", stream, 1, None, type="session", command=command, at=at, detail={"a": 1}
+    )
     second, hashed = lab.stream_entry(
         "session", stream, 2, hashed, type="view", command=command, at=at, detail={"a": 2}, about=image
     )

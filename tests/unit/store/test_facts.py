@@ -50,8 +50,12 @@ def test_a_proposed_link_stands_in_for_the_stored_one(lab: Lab) -> None:
 def test_lists_and_tables_give_each_row_once_in_order(lab: Lab) -> None:
     images = [lab.write("image", f"IMG-000{n}") for n in range(3)]
     chosen = lab.write(
-        "image_set", "SET-0001",
-        fields={"members": [i.link() for i in images], "rows": [{"image": images[n].link()} for n in (2, 0, 2)]},
+        "image_set",
+        "SET-0001",
+        fields={
+            "members": [i.link() for i in images],
+            "rows": [{"image": images[n].link()} for n in (2, 0, 2)],
+        },
     )
     facts = lab.store.facts(
         {
@@ -98,7 +102,11 @@ def test_a_number_means_the_effective_revision_else_the_latest(lab: Lab) -> None
 
 def test_records_of_a_type_are_filtered_by_person_state_and_value(lab: Lab) -> None:
     person, other = uuid4(), uuid4()
-    for number, who, state, site in (("ESA-1", person, "signed", "a"), ("ESA-2", person, "draft", "a"), ("ESA-3", other, "signed", "b")):
+    for number, who, state, site in (
+        ("ESA-1", person, "signed", "a"),
+        ("ESA-2", person, "draft", "a"),
+        ("ESA-3", other, "signed", "b"),
+    ):
         lab.write(
             "esa", number, state=state, fields={"person": str(who), "place": site},
             links=[{"field": "person", "type": "user", "uid": str(who)}],
@@ -126,11 +134,17 @@ def test_authority_is_that_of_the_sessions_person_and_of_now(lab: Lab) -> None:
         return value
 
     rows = [row("always", None, None), row("past", -2, -1), row("future", 1, 2), row("present", -1, 1)]
-    lab.write("role_grant", "GRT-0001", authority=[*rows, {**row("theirs", None, None), "person": str(uuid4())}])
+    lab.write(
+        "role_grant", "GRT-0001", authority=[*rows, {**row("theirs", None, None), "person": str(uuid4())}]
+    )
     session = lab.open_session()
     facts = lab.store.facts({"session": str(session)})
     assert [a["code"] for a in facts["authority"]] == ["always", "present"]
-    assert facts["epoch"] == 1 and facts["session"]["live"] is True and facts["session"]["person"] == str(lab.actor)
+    assert (
+        facts["epoch"] == 1
+        and facts["session"]["live"] is True
+        and facts["session"]["person"] == str(lab.actor)
+    )
     assert "token_hash" not in facts["session"]
 
 

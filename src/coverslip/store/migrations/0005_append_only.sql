@@ -11,21 +11,21 @@ begin
     using errcode = 'CS010', hint = 'A correction is a new version of the record.';
 end $$;
 
--- The one update of a body: an erasure that is itself an entry of the same transaction and names the entry it empties.
+-- The one update of a body: an erasure that is itself an entry of the same transaction and names its record.
 create function ledger.erase_only() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
-declare target text;
+declare target uuid;
 begin
   if new.entry_id is distinct from old.entry_id or new.fixed_salts is distinct from old.fixed_salts
      or new.fixed is distinct from old.fixed or new.erasable is not null or new.erasable_salts is not null
      or old.erasable is null then
     raise exception 'UPDATE on ledger.body refused: only an erasure of personal sections is possible' using errcode = 'CS010';
   end if;
-  select convert_from(e.leaf, 'UTF8')::jsonb ->> 'entry' into target from ledger.entry e where e.log_id = 1 and e.id = old.entry_id;
+  select e.record_id into target from ledger.entry e where e.log_id = 1 and e.id = old.entry_id;
   if target is null or not exists (
-      select 1 from ledger.entry e join ledger.body b on b.entry_id = e.id
+      select 1 from ledger.entry e left join ledger.body b on b.entry_id = e.id
       where e.xid = pg_current_xact_id() and convert_from(e.leaf, 'UTF8')::jsonb ->> 'type' = 'erasure'
-        and position(convert_to('"' || target || '"', 'UTF8') in b.fixed) > 0) then
-    raise exception 'UPDATE on ledger.body refused: no erasure entry of this transaction names entry %', target using errcode = 'CS010';
+        and (e.about = target or position(convert_to('"id":"' || target || '"', 'UTF8') in b.fixed) > 0)) then
+    raise exception 'UPDATE on ledger.body refused: no erasure entry of this transaction names the record of entry %', old.entry_id using errcode = 'CS010';
   end if;
   return new;
 end $$;

@@ -1,0 +1,160 @@
+"""Verification of the whole ledger: nothing in the database is believed because the database says it.
+
+Rules kept here: everything is recomputed from the entries' bytes in one snapshot, then compared with the
+tree, the tiles, the checkpoints, the signer's journal, the anchors and the heads; nothing is repaired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import psycopg
+
+from coverslip.ledger import note
+from coverslip.ledger.tree import leaf_hash
+from coverslip.store import rows
+from coverslip.store.check_entries import Content, EntryCheck
+from coverslip.store.check_tree import TileCheck, TreeCheck, check_state, promises
+from coverslip.store.findings import Report
+from coverslip.store.notes import NoteVerifier
+from coverslip.store.signer import Signed
+
+PATIENCE: Final = 60
+"""Seconds after which a committed entry must be in the tree."""
+
+
+def verify_ledger(
+    conn: psycopg.Connection[Any], journal: Sequence[Signed], anchors: Sequence[bytes], keys: Sequence[str]
+) -> Report:
+    """Verify log 1 in one snapshot.
+
+    ``conn`` is an idle connection of cs_verifier; ``journal`` what the signer signed, oldest first;
+    ``anchors`` notes kept elsewhere; ``keys`` the verifier keys (vkey texts) that count. Raises
+    NoteError for a malformed key. An absent admission tag is no finding: the sequencer checked it.
+    """
+    verifiers = [NoteVerifier(note.VerifierKey.parse(key)) for key in keys]
+    report = Report()
+    conn.autocommit = False
+    conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    conn.read_only = True
+    with conn.transaction():
+        row = conn.execute("select origin from ledger.log where log_id = 1").fetchone()
+        if row is None:
+            report.add("tree", "there is no log")
+            return report
+        origin = str(row[0])
+        promised = promises(conn, journal, anchors, verifiers, origin, report)
+        tree = TreeCheck(report, frozenset(one.size for one in promised))
+        entries = EntryCheck(report, origin, _projected(conn), lambda stream: _number(conn, stream))
+        _walk(conn, tree, entries, report)
+        entries.finish()
+        check_state(conn, tree, report)
+        tree.compare(promised, entries.faulty)
+        _heads(conn, entries, report)
+        _strays(conn, report)
+    return report
+
+
+def _walk(conn: psycopg.Connection[Any], tree: TreeCheck, entries: EntryCheck, report: Report) -> None:
+    tiles = TileCheck(conn, report)
+    expected = 0
+    for row in rows.stream(conn):
+        if row.index != expected:
+            report.add("leaf", f"leaves {expected} to {row.index - 1} are missing", index=expected)
+            expected = row.index
+        expected += 1
+        known = tiles.expected(row.index)
+        if row.id is None:
+            report.add("entry", "the entry of this leaf is gone", index=row.index, entry_id=row.entry_id)
+            entries.faulty.append((row.index, f"entry {row.entry_id}"))
+            hashed = known or b"\x00" * 32
+        else:
+            hashed = leaf_hash(row.leaf)
+            if known is not None and known != hashed:
+                entries.faulty.append((row.index, ""))
+                report.add(
+                    "entry", "its bytes are not those the tree was made from", index=row.index,
+                    entry_id=row.entry_id, record=_number(conn, str(row.stream)), version=row.version,
+                )  # fmt: skip
+            entries.add(row, hashed)
+        tree.add(hashed)
+        tiles.add(row.index, hashed)
+
+
+def _number(conn: psycopg.Connection[Any], stream: str) -> str:
+    row = conn.execute("select number from projection.number where uid = %s", (stream,)).fetchone()
+    return stream if row is None else str(row[0])
+
+
+def _projected(conn: psycopg.Connection[Any]) -> Any:
+    def current(kind: str, uid: str) -> tuple[int, Content] | None:
+        row = conn.execute(
+            "select version, content from projection.record where type = %s and uid = %s", (kind, uid)
+        ).fetchone()
+        return None if row is None else (int(row[0]), row[1])
+
+    return current
+
+
+def _heads(conn: psycopg.Connection[Any], entries: EntryCheck, report: Report) -> None:
+    """Heads are projections, but they outlive a cut-off: they name records whose newest versions are gone."""
+    found = conn.execute(
+        "select uid, number, version, leaf_hash from projection.record"
+        " union all select stream, kind, version, leaf_hash from projection.stream"
+    )
+    pending = {
+        (str(stream), version): bytes(hashed)
+        for stream, version, hashed in conn.execute(
+            "select e.record_id, e.version, e.leaf_hash from ledger.entry e"
+            " where not exists (select 1 from ledger.leaf l where l.entry_id = e.id)"
+        )
+    }
+    for uid, number, version, hashed in found:
+        report.counts["heads"] += 1
+        known = entries.streams.get(str(uid))
+        if pending.get((str(uid), version)) == bytes(hashed):
+            continue
+        if known is None or known.version < version:
+            report.add(
+                "head", f"the ledger ends at version {known.version if known else 0} of this record",
+                record=number, version=version,
+            )  # fmt: skip
+        elif known.version == version and known.leaf_hash != bytes(hashed):
+            report.add(
+                "head", "its newest entry is not the one that was projected", record=number, version=version
+            )
+        elif known.version > version:
+            report.add(
+                "head",
+                f"the ledger has version {known.version} of this record",
+                record=number,
+                version=version,
+            )
+
+
+def _strays(conn: psycopg.Connection[Any], report: Report) -> None:
+    for entry_id, number, version in conn.execute(
+        "select e.id, coalesce(n.number, e.kind), e.version from ledger.entry e"
+        " left join projection.number n on n.uid = e.record_id"
+        " where not exists (select 1 from ledger.leaf l where l.entry_id = e.id)"
+        " and e.at < clock_timestamp() - make_interval(secs => %s)",
+        (PATIENCE,),
+    ):
+        report.add(
+            "entry",
+            "an entry that never came into the tree",
+            entry_id=entry_id,
+            record=number,
+            version=version,
+        )
+    for (entry_id,) in conn.execute(
+        "select b.entry_id from ledger.body b"
+        " where not exists (select 1 from ledger.entry e where e.id = b.entry_id)"
+    ):
+        report.add("body", "a body without an entry", entry_id=entry_id)
+    row = conn.execute(
+        "select count(*) from ledger.entry e"
+        " where not exists (select 1 from ledger.leaf l where l.entry_id = e.id)"
+    ).fetchone()
+    report.counts["pending"] = 0 if row is None else int(row[0])
