@@ -21,7 +21,7 @@ from datetime import UTC
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Self
 from zoneinfo import ZoneInfo
 
 from coverslip.errors import EvidenceBroken
@@ -136,8 +136,7 @@ def write_bundle(
     """
     checkpoint = Checkpoint.parse(note.parse(request.checkpoint_note).text)
     offsets: dict[int, str] = {}
-    with TemporaryDirectory(prefix="coverslip-bundle-") as folder:
-        spool = _Spool(Path(folder))
+    with TemporaryDirectory(prefix="coverslip-bundle-") as folder, _Spool(Path(folder)) as spool:
         log = _Log(History({record.id for record in request.scope.records}, offsets))
         _walk(spool, log, leaves, bodies, offsets)
         _insist_root(checkpoint, log.frontier)
@@ -194,6 +193,13 @@ class _Spool:
         self._open: dict[str, tuple[BinaryIO, _Hash]] = {}
         self._done: list[_Ready] = []
         self._paths: dict[str, Path] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for stream, _hashed in self._open.values():
+            stream.close()
 
     def append(self, path: str, data: bytes) -> None:
         """Add to a member that is open, or open it."""
@@ -271,7 +277,7 @@ def _walk(
         body = next(waiting, None)
     if body is not None:
         raise EvidenceBroken(
-            "EVIDENCE", what=f"the body of entry {body[0]}", expected="an entry at that index, in rising order",
+            "EVIDENCE", what=f"the body of entry {body[0]}", expected="an entry there, in rising order",
             found=f"a log of {log.frontier.size} entries",
         )  # fmt: skip
     spool.append("trail.json", b"\n]\n" if lead == b",\n" else b"[\n]\n")
@@ -317,8 +323,8 @@ def _streams(scope: Scope, history: History) -> list[Stream]:
         stream = history.streams.get(record.id)
         if stream is None:
             raise EvidenceBroken(
-                "EVIDENCE", record=record.label, what=f"the entries of {record.label}", expected="their bodies",
-                found="none",
+                "EVIDENCE", record=record.label, what=f"the entries of {record.label}",
+                expected="their bodies", found="none",
             )  # fmt: skip
         stream.label = record.label
         found.append(stream)

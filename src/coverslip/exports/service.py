@@ -17,7 +17,16 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
 from coverslip.errors import EnvironmentFault
-from coverslip.exports.bundle import Exporter, Member, Request, Scope, ScopeRecord, Stored, Withheld, write_bundle
+from coverslip.exports.bundle import (
+    Exporter,
+    Member,
+    Request,
+    Scope,
+    ScopeRecord,
+    Stored,
+    Withheld,
+    write_bundle,
+)
 from coverslip.kernel.change import Context
 from coverslip.kernel.events import Event, Events
 from coverslip.kernel.rows import Row
@@ -76,8 +85,15 @@ class Signing:
 class Exports:
     """Writes evidence bundles."""
 
-    def __init__(self, reading: Reading, objects: Objects, events: Events, signing: Signing, now: Callable[[], str],
-                 names: Callable[[str], Mapping[str, Any] | None]) -> None:
+    def __init__(
+        self,
+        reading: Reading,
+        objects: Objects,
+        events: Events,
+        signing: Signing,
+        now: Callable[[], str],
+        names: Callable[[str], Mapping[str, Any] | None],
+    ) -> None:
         self._reading, self._objects, self._events = reading, objects, events
         self._signing, self._now, self._names = signing, now, names
 
@@ -93,15 +109,34 @@ class Exports:
         account = self._names(context.person) or {}
         exporter = Exporter(context.person, str(account.get("username", "")), str(account.get("name", "")))
         size = int(checkpoint["size"])
-        request = Request(self._signing.log, self._signing.use, scope, row.label, self._now(), exporter,
-                          checkpoint["note"].encode(), self._signing.vkey)
+        request = Request(
+            self._signing.log,
+            self._signing.use,
+            scope,
+            row.label,
+            self._now(),
+            exporter,
+            checkpoint["note"].encode(),
+            self._signing.vkey,
+        )
         written = write_bundle(
-            out, request, leaves=(data for _, data, _ in self._reading.stored(0, size)),
-            bodies=self._bodies({r.uid for r in rows}, size), open_file=self._open, extra=self._extra(),
+            out,
+            request,
+            leaves=(data for _, data, _ in self._reading.stored(0, size)),
+            bodies=self._bodies({r.uid for r in rows}, size),
+            open_file=self._open,
+            extra=self._extra(),
             sign_manifest=self._signing.sign,
         )
-        summary = {"record": row.label, "manifest": written.manifest_sha256, "members": written.members,
-                   "bytes": written.size, "scope": scope.kind, "records": len(scope.records), "tree_size": size}
+        summary = {
+            "record": row.label,
+            "manifest": written.manifest_sha256,
+            "members": written.members,
+            "bytes": written.size,
+            "scope": scope.kind,
+            "records": len(scope.records),
+            "tree_size": size,
+        }
         if scope.filter:
             summary["filter"] = scope.filter
         self._events.record(Event("export", "export", summary, row), context)
@@ -131,7 +166,9 @@ class Exports:
         withheld = tuple(Withheld(r.label, "left out by the filter") for r in found if r not in kept)
         records = tuple(ScopeRecord(r.type, r.uid, r.label) for r in kept)
         kind = "filtered" if prefixes else "complete"
-        return Scope(kind, records, len(found), withheld, f"only {', '.join(prefixes)}" if prefixes else ""), kept
+        return Scope(
+            kind, records, len(found), withheld, f"only {', '.join(prefixes)}" if prefixes else ""
+        ), kept
 
     def _closure(self, subject: Row) -> list[Row]:
         """Return the subject and what it stands on: everything linked, and what decided on it."""
@@ -141,8 +178,13 @@ class Exports:
             edge = [r for parent in edge for r in _targets(self._reading, parent) if r.uid not in found]
             found |= {r.uid: r for r in edge}
             if len(found) > MAX_RECORDS:
-                raise EnvironmentFault("ENVIRONMENT", what="the export", expected=f"at most {MAX_RECORDS} records",
-                                       found=str(len(found)), remedy="Export a part, with a filter.")
+                raise EnvironmentFault(
+                    "ENVIRONMENT",
+                    what="the export",
+                    expected=f"at most {MAX_RECORDS} records",
+                    found=str(len(found)),
+                    remedy="Export a part, with a filter.",
+                )
         for row in self._reading.linked(subject.uid):
             found.setdefault(row.uid, row)
         return sorted(found.values(), key=lambda r: (r.number, r.revision))
@@ -160,8 +202,11 @@ class Exports:
         return Member(item.size, lambda: cast(BinaryIO, self._objects.open(item.root)))
 
     def _extra(self) -> dict[str, bytes]:
-        extra = {"verify.pyz": build(), "schema-fingerprint": self._reading.schema_fingerprint(),
-                 "policy.json": b'{"format":"coverslip-policy-v1","max_anchor_age_hours":24}\n'}
+        extra = {
+            "verify.pyz": build(),
+            "schema-fingerprint": self._reading.schema_fingerprint(),
+            "policy.json": b'{"format":"coverslip-policy-v1","max_anchor_age_hours":24}\n',
+        }
         if self._signing.anchors.exists():
             extra["anchors/file"] = self._signing.anchors.read_bytes()
         return extra

@@ -137,7 +137,7 @@ class Judge:
         self.report.add("bodies", message, entry=index, record=label, field=field)
 
     def _open(self, index: int, leaf: Leaf, stored: Mapping[str, Stored]) -> dict[str, Any]:
-        """Return the values of stored sections that open their commitments; judge those that are not there."""
+        """Return the values of sections that open their commitments; judge those that are not there."""
         values = {}
         for section, one in stored.items():
             ref = leaf.body(section)

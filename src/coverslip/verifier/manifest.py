@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import pairwise
 from typing import Any, Final
 
 from coverslip.ledger import canonical
@@ -165,7 +166,8 @@ def parse(data: bytes) -> Manifest:
     return Manifest(
         log, value["use"], at, Exporter(*(shape.text(k, by[k]) for k in ("id", "username", "name"))),
         _scope(value["scope"]), shape.text("record", value["record"]),
-        shape.whole("checkpoint.size", checkpoint["size"]), shape.digest("checkpoint.root", checkpoint["root"]),
+        shape.whole("checkpoint.size", checkpoint["size"]),
+        shape.digest("checkpoint.root", checkpoint["root"]),
         key, _members(value["members"]), _offsets(value["local_offsets"]),
     )  # fmt: skip
 
@@ -214,7 +216,7 @@ def _members(value: Any) -> tuple[MemberHash, ...]:
             )
         )
     keys = [zipformat.order(member.path) for member in found]
-    if any(one >= other for one, other in zip(keys, keys[1:], strict=False)):
+    if any(one >= other for one, other in pairwise(keys)):
         raise BundleError("members are not sorted by path, or a path is there twice")
     if any(member.path in zipformat.FIRST for member in found):
         raise BundleError("the manifest lists itself")

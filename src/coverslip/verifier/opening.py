@@ -89,7 +89,8 @@ def _manifest(
         report.add("manifest.json", f"its SHA-256 is {sha256(raw).hexdigest()}, manifest.sig signs {signed}")
     elif signed and manifest is not None:
         report.holds.append(
-            f"The manifest is signed by the export key of {manifest.log} ({len(manifest.members)} members listed)."
+            f"The manifest is signed by the export key of {manifest.log} "
+            f"({len(manifest.members)} members listed)."
         )
     return raw, signed, manifest
 

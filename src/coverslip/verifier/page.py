@@ -22,7 +22,8 @@ from coverslip.verifier.rows import Row, changes
 _STYLE: Final = (
     "body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#1b1f24}"
     "table{border-collapse:collapse;width:100%;margin:.5rem 0 1.5rem}"
-    "th,td{border:1px solid #c9d1d9;padding:.3rem .5rem;text-align:left;vertical-align:top;overflow-wrap:anywhere}"
+    "th,td{border:1px solid #c9d1d9;padding:.3rem .5rem;text-align:left;vertical-align:top;"
+    "overflow-wrap:anywhere}"
     "th{background:#f3f5f7}.notice{border:2px solid #9a3412;padding:.5rem .8rem;font-weight:600}"
     "code{font-size:.85em;overflow-wrap:anywhere}"
 )
@@ -45,7 +46,8 @@ def _lines(manifest: Manifest, streams: Iterable[Stream], rows: Iterable[Row]) -
     yield from _cover(manifest)
     for stream in streams:
         yield from _record(stream, manifest.scope.notice)
-    yield "<h2>Audit trail</h2><p>One row for each field an entry changed; the same rows are in trail.csv and trail.json.</p>"
+    yield "<h2>Audit trail</h2>"
+    yield "<p>One row for each field an entry changed; the same rows are in trail.csv and trail.json.</p>"
     head = ("Index", "Time (UTC)", "Who", "Record", "Action", "Field", "Old", "New", "Reason", "Signed as")
     yield from _table(head, (_trail_cells(row) for row in rows))
     yield from _notices(manifest)
@@ -83,7 +85,8 @@ def _cover(manifest: Manifest) -> Iterator[str]:
         yield from _table(("Number", "Reason"), [(w.number, w.reason) for w in scope.withheld])
     yield (
         "<p>This page is for reading. What it says is checked by <code>python3 verify.pyz BUNDLE --keys "
-        "keys.txt</code> with keys obtained apart from this bundle. Original files lie under files/ bit for bit.</p>"
+        "keys.txt</code> with keys obtained apart from this bundle. Original files lie under files/ "
+        "bit for bit.</p>"
     )
 
 

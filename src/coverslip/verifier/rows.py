@@ -81,9 +81,11 @@ def _flat(section: str, values: Mapping[str, Any]) -> dict[str, str]:
         return found
     if section == "content":
         _flatten({k: v for k, v in value.items() if k != "fields"}, "", found)
-        _flatten(value.get("fields", {}), "fields", found)
+        for key, item in value.get("fields", {}).items():
+            _flatten(item, f"fields.{key}", found)
     elif section in ("personal", "detail", "snapshot"):
-        _flatten(value, section, found)
+        for key, item in value.items():
+            _flatten(item, f"{section}.{key}", found)
     elif section == "files":
         found.update({f"files.{item.path}": item.sha256 for item in value})
     return found

@@ -114,7 +114,8 @@ def _age(opened: Opened, given: list[Anchor], hours: float, report: Report) -> N
     newest = max(times) if times else 0
     if not newest or anchoring.too_old(times[newest], opened.manifest.exported_at, hours):
         report.undetermined.append(
-            f"The newest anchor covers {newest} entries and is more than {hours:g} hours older than the export."
+            f"The newest anchor covers {newest} entries and is more than {hours:g} hours older "
+            "than the export."
         )
 
 
@@ -122,10 +123,14 @@ def _say_what_holds(opened: Opened, walked: Walked, rows: int, files: int, repor
     judge, counts = walked.judge, walked.judge.counts
     scope = opened.manifest.scope
     report.holds += [
-        f"The log of {walked.size} entries has the root its checkpoint signs; {walked.streams} streams are unbroken chains.",
-        f"{counts.opened} body sections open their commitments; {counts.definitions} type definitions are on the log.",
-        f"{len(scope.records)} of {scope.requested} records asked for are here, {len(scope.withheld)} withheld.",
-        f"{counts.signatures} signatures hold over what they were made for, {counts.genesis_signatures} of them in genesis.",
+        f"The log of {walked.size} entries has the root its checkpoint signs; "
+        f"{walked.streams} streams are unbroken chains.",
+        f"{counts.opened} body sections open their commitments; "
+        f"{counts.definitions} type definitions are on the log.",
+        f"{len(scope.records)} of {scope.requested} records asked for are here, "
+        f"{len(scope.withheld)} withheld.",
+        f"{counts.signatures} signatures hold over what they were made for, "
+        f"{counts.genesis_signatures} of them in genesis.",
         f"{files} original files are bit for bit those their records name.",
         f"Trail ({rows} rows), record copies and page say what the log says.",
     ]
@@ -143,25 +148,28 @@ def _say_what_is_not_proven(
         say(f"Entries after the first {newest} rest on the log's own key: no anchor given covers them.")
     else:
         say(
-            "No independent anchor was given. A log rolled back or rewritten as a whole, its signer's journal "
-            "included, is caught only with --anchors."
+            "No independent anchor was given. A log rolled back or rewritten as a whole, its signer's "
+            "journal included, is caught only with --anchors."
         )
     if manifest.use == "evaluation":
         say(f"Times: {EVALUATION_NOTICE}.")
     else:
         say(
-            "Times are those of the server's clock, with the offsets recorded; no timestamp authority was asked."
+            "Times are those of the server's clock, with the offsets recorded; "
+            "no timestamp authority was asked."
         )
     say(
         f"That keys belong to the persons named rests on genesis ({judge.counts.genesis} entries, "
-        f"{judge.enrolment.genesis_keys} founders' keys) and on those who verified {judge.enrolment.later_keys} later keys."
+        f"{judge.enrolment.genesis_keys} founders' keys) and on those who verified "
+        f"{judge.enrolment.later_keys} later keys."
     )
     say("What a signer's screen showed is on the log as a hash only; the view itself is not checked here.")
     say("Presence is not completeness: that everything done was recorded cannot be seen from a log.")
     _say_what_is_outside(judge, absent, manifest.scope.notice, report)
     if manifest.offsets:
         say(
-            f"UTC offsets of signers' zones are the exporter's; {_other_offsets(manifest.offsets, streams)} differ from the zones known here."
+            f"UTC offsets of signers' zones are the exporter's; "
+            f"{_other_offsets(manifest.offsets, streams)} differ from the zones known here."
         )
     if "verify.pyz" in opened.container.by_name:
         say("The verify.pyz inside the bundle is a convenience; use one obtained apart from it.")
@@ -171,7 +179,8 @@ def _say_what_is_outside(judge: Judge, absent: int, notice: str, report: Report)
     counts, say = judge.counts, report.not_proven.append
     if counts.unseen or counts.unseen_erasable:
         say(
-            f"{counts.unseen + counts.unseen_erasable} body sections of entries outside the scope are not here and were not seen."
+            f"{counts.unseen + counts.unseen_erasable} body sections "
+            "of entries outside the scope are not here and were not seen."
         )
     else:
         say("The content of entries that have no body in the copy was not seen.")

@@ -173,7 +173,8 @@ def check_references(opened: Opened, walked: Walked, report: Report) -> None:
     for pin in judge.pins:
         if found.get(pin.hash) != (pin.id, pin.version):
             report.add(
-                "bodies", f"links to version {pin.version} of {pin.id}, which is not in the log under the hash given",
+                "bodies",
+                f"links to version {pin.version} of {pin.id}, which is not in the log under the hash given",
                 entry=pin.entry, record=pin.record, field=pin.field,
             )  # fmt: skip
     for claim in judge.claims:

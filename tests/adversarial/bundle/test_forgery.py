@@ -127,9 +127,13 @@ def test_a_checkpoint_signed_by_another_key_is_found(lab: Lab) -> None:
 def test_a_version_that_names_another_predecessor_is_found(lab: Lab) -> None:
     record = lab.heads[uuid("elsewhere")].record
     lab.append(
-        "document", uuid("elsewhere"), "edit", lab.otto, {"content": lab.content("document", "DOC-0009", "draft")},
+        "document",
+        uuid("elsewhere"),
+        "edit",
+        lab.otto,
+        {"content": lab.content("document", "DOC-0009", "draft")},
         forge_leaf={"record": replace(record, ver=2, prev="0" * 64)},
-    )  # fmt: skip
+    )
     _insist(lab.verify(lab.bundle()), "leaves.bin", "entry 22", "does not follow version 1")
 
 
@@ -140,15 +144,26 @@ def test_a_leaf_of_another_log_is_found(lab: Lab) -> None:
 
 def test_genesis_after_genesis_is_found(lab: Lab) -> None:
     lab.append(
-        "document", uuid("late"), "create", lab.otto, {"content": lab.content("document", "POL-0002", "effective")},
+        "document",
+        uuid("late"),
+        "create",
+        lab.otto,
+        {"content": lab.content("document", "POL-0002", "effective")},
         type="genesis",
-    )  # fmt: skip
+    )
     _insist(lab.verify(lab.bundle()), "entry 22", "after genesis was over")
 
 
 def test_a_record_without_a_definition_on_the_log_is_found(lab: Lab) -> None:
-    lab.append("image", uuid("image"), "edit", lab.mia, {"content": lab.content("image", IMAGE, "x")},
-               keep=("personal", "files"), forge_leaf={"definition": "9" * 64})  # fmt: skip
+    lab.append(
+        "image",
+        uuid("image"),
+        "edit",
+        lab.mia,
+        {"content": lab.content("image", IMAGE, "x")},
+        keep=("personal", "files"),
+        forge_leaf={"definition": "9" * 64},
+    )
     _insist(lab.verify(lab.bundle()), f"record {IMAGE}", "field def")
 
 
@@ -158,9 +173,16 @@ def test_a_section_called_unchanged_that_was_changed_is_found(lab: Lab) -> None:
     files = lab.heads[uuid("image")].body("files")
     assert files is not None
     bodies = (replace(body, commitment="7" * 64, from_version=4), replace(files, from_version=4))
-    lab.append("image", uuid("image"), "touch", lab.mia, forge_leaf={
-        "bodies": bodies, "files": lab.heads[uuid("image")].files,
-    })  # fmt: skip
+    lab.append(
+        "image",
+        uuid("image"),
+        "touch",
+        lab.mia,
+        forge_leaf={
+            "bodies": bodies,
+            "files": lab.heads[uuid("image")].files,
+        },
+    )
     _insist(lab.verify(lab.bundle()), "entry 22", "field content", "unchanged since version 4")
 
 
@@ -255,9 +277,16 @@ def _sign_image(lab: Lab, signer: Person, actor: Person | None = None, **forged:
     """Enter a fifth version of the image with a signature and verify a bundle of it."""
     number = {"content": lab.content("image", IMAGE, "released")}
     lab.append(
-        "image", uuid("image"), "release", actor or signer, number, keep=("personal", "files"), signer=signer,
-        meaning="released", **forged,
-    )  # fmt: skip
+        "image",
+        uuid("image"),
+        "release",
+        actor or signer,
+        number,
+        keep=("personal", "files"),
+        signer=signer,
+        meaning="released",
+        **forged,
+    )
     return lab.verify(lab.bundle())
 
 
@@ -294,8 +323,16 @@ def test_a_signature_moved_from_another_entry_is_found(lab: Lab) -> None:
 def test_a_signature_moved_to_another_record_is_found(lab: Lab) -> None:
     stolen = canonical.decode(lab.bodies[18]["signature"].text.encode())
     other = lab.content("image", "IMG-2027-000002", "reviewed")
-    lab.append("image", uuid("second"), "review", lab.quinn, {"content": other}, signer=lab.quinn,
-               meaning="reviewed", forge_signature=stolen)  # fmt: skip
+    lab.append(
+        "image",
+        uuid("second"),
+        "review",
+        lab.quinn,
+        {"content": other},
+        signer=lab.quinn,
+        meaning="reviewed",
+        forge_signature=stolen,
+    )
     scope = lab.scope(
         records=(
             ScopeRecord("image", uuid("image"), IMAGE),
@@ -359,8 +396,15 @@ def test_a_checkpoint_the_log_never_had_is_found(lab: Lab) -> None:
 
 
 def test_a_meaning_without_a_signature_is_found(lab: Lab) -> None:
-    lab.append("image", uuid("image"), "release", lab.quinn, {"content": lab.content("image", IMAGE, "released")},
-               keep=("personal", "files"), meaning="released")  # fmt: skip
+    lab.append(
+        "image",
+        uuid("image"),
+        "release",
+        lab.quinn,
+        {"content": lab.content("image", IMAGE, "released")},
+        keep=("personal", "files"),
+        meaning="released",
+    )
     _insist(lab.verify(lab.bundle()), "entry 22", "no signature")
 
 
@@ -368,8 +412,16 @@ def test_a_founder_whom_nobody_verified_is_found() -> None:
     lab = Lab()
     lab.define("user", "document", "image")
     lab.enrol(1, lab.ada, "genesis")
-    lab.append("document", uuid("policy"), "create", lab.ada, {"content": lab.content("document", "POL-0001", "x")},
-               type="genesis", signer=lab.ada, meaning="authored")  # fmt: skip
+    lab.append(
+        "document",
+        uuid("policy"),
+        "create",
+        lab.ada,
+        {"content": lab.content("document", "POL-0001", "x")},
+        type="genesis",
+        signer=lab.ada,
+        meaning="authored",
+    )
     scope = lab.scope(records=(ScopeRecord("document", uuid("policy"), "POL-0001"),))
     _insist(lab.verify(lab.bundle(scope=scope)), "entry 4", "not verified by another founder")
 

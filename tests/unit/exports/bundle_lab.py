@@ -87,8 +87,11 @@ class Person:
         """Return a signature section over a statement."""
         message = PREFIX + canonical.encode(dict(statement))
         found: dict[str, Any] = {
-            "scheme": self.scheme, "kid": self.kid, "public": self.public.hex(), "statement": dict(statement),
-        }  # fmt: skip
+            "scheme": self.scheme,
+            "kid": self.kid,
+            "public": self.public.hex(),
+            "statement": dict(statement),
+        }
         if self.scheme == "webauthn-p256":
             challenge = base64.urlsafe_b64encode(hashlib.sha256(message).digest()).rstrip(b"=").decode()
             client = json.dumps(
@@ -138,16 +141,16 @@ class Lab:
         id: str,
         act: str,
         actor: Person,
-        sections: Mapping[str, Any] = {},  # noqa: B006 - never changed
+        sections: Mapping[str, Any] = {},
         *,
         type: str = "record",
         signer: Person | None = None,
         meaning: str = "",
         keep: Iterable[str] = (),
         about: leaf_format.About | None = None,
-        forge_statement: Mapping[str, Any] = {},  # noqa: B006 - never changed
+        forge_statement: Mapping[str, Any] = {},
         forge_signature: Mapping[str, Any] | None = None,
-        forge_leaf: Mapping[str, Any] = {},  # noqa: B006 - never changed
+        forge_leaf: Mapping[str, Any] = {},
     ) -> int:
         """Append one entry and return its index. ``keep`` names sections carried over from before."""
         index, before = len(self.leaves), self.heads.get(id)
@@ -179,27 +182,52 @@ class Lab:
         if signer is not None:
             number = sections.get("content", {}).get("number", "")
             said: dict[str, Any] = {
-                "v": 1, "log": ORIGIN, "record": {"kind": kind, "id": id, "number": number},
-                "def": definition, "act": act, "meaning": meaning, "meaning_text": f"I sign as {meaning}",
-                "sections": {s: r.commitment for s, r in refs.items() if s != "context" and r.from_version is None},
-                "shown": "5" * 64, "zone": ZONE, "workstation": "WS-01", "components": ["user_id", "password"],
-                "signer": {"person": signer.id, "username": signer.username, "name": signer.name, "role": signer.role},
-                "prepared_at": self._at(index), "period": uuid("period"),
+                "v": 1,
+                "log": ORIGIN,
+                "record": {"kind": kind, "id": id, "number": number},
+                "def": definition,
+                "act": act,
+                "meaning": meaning,
+                "meaning_text": f"I sign as {meaning}",
+                "sections": {
+                    s: r.commitment for s, r in refs.items() if s != "context" and r.from_version is None
+                },
+                "shown": "5" * 64,
+                "zone": ZONE,
+                "workstation": "WS-01",
+                "components": ["user_id", "password"],
+                "signer": {
+                    "person": signer.id,
+                    "username": signer.username,
+                    "name": signer.name,
+                    "role": signer.role,
+                },
+                "prepared_at": self._at(index),
+                "period": uuid("period"),
                 "checkpoint": {"size": index, "root": self.root(index).hex()},
-            }  # fmt: skip
+            }
             if before is not None:
                 said["base"] = {"ver": version - 1, "leaf": prev}
             if roots is not None:
                 said["files"] = {"root": roots.root, "count": roots.count}
             add("signature", forge_signature or signer.sign({**said, **forge_statement}))
         values: dict[str, Any] = {
-            "log": ORIGIN, "entry": uuid(f"entry {index}"), "type": type, "act": act, "cmd": uuid(f"cmd {index}"),
+            "log": ORIGIN,
+            "entry": uuid(f"entry {index}"),
+            "type": type,
+            "act": act,
+            "cmd": uuid(f"cmd {index}"),
             "record": leaf_format.Record(kind, id, version, prev),
             "actor": leaf_format.Actor(actor.id, uuid(f"session {actor.username}"), "password"),
-            "at": self._at(index), "clock": leaf_format.Clock(12, "none", self.use == "production"),
-            "sw": "coverslip/0.1.0", "bodies": tuple(refs[s] for s in sorted(refs)), "about": about,
-            "files": roots, "definition": definition if is_record else None, "meaning": meaning or None,
-        }  # fmt: skip
+            "at": self._at(index),
+            "clock": leaf_format.Clock(12, "none", self.use == "production"),
+            "sw": "coverslip/0.1.0",
+            "bodies": tuple(refs[s] for s in sorted(refs)),
+            "about": about,
+            "files": roots,
+            "definition": definition if is_record else None,
+            "meaning": meaning or None,
+        }
         leaf = leaf_format.Leaf(**{**values, **forge_leaf})
         self.heads[id] = leaf
         self.leaves.append(leaf.to_bytes())
@@ -219,9 +247,15 @@ class Lab:
     def content(self, kind: str, number: str, state: str, **fields: Any) -> dict[str, Any]:
         """Return the content of a record version."""
         return {
-            "type": kind, "number": number, "state": state, "title": f"{kind} {number}", "gxp": "gxp",
-            "created_at": self._at(0), "created_by": self.ada.id, "fields": fields,
-        }  # fmt: skip
+            "type": kind,
+            "number": number,
+            "state": state,
+            "title": f"{kind} {number}",
+            "gxp": "gxp",
+            "created_at": self._at(0),
+            "created_by": self.ada.id,
+            "fields": fields,
+        }
 
     # --- the story -----------------------------------------------------------------------------------
     def define(self, *kinds: str, type: str = "genesis") -> None:
@@ -244,16 +278,28 @@ class Lab:
     def enrol(self, number: int, person: Person, type: str = "record") -> None:
         """Enter a person's record, signed by themselves."""
         self.append(
-            "user", person.id, "create", person, {"content": self.user(number, person, "invited")}, type=type,
-            signer=person, meaning="acknowledged",
-        )  # fmt: skip
+            "user",
+            person.id,
+            "create",
+            person,
+            {"content": self.user(number, person, "invited")},
+            type=type,
+            signer=person,
+            meaning="acknowledged",
+        )
 
     def vouch(self, number: int, person: Person, by: Person, type: str = "record") -> None:
         """Have another person verify the key."""
         self.append(
-            "user", person.id, "activate", by, {"content": self.user(number, person, "active"), "reason": "passport"},
-            type=type, signer=by, meaning="verified",
-        )  # fmt: skip
+            "user",
+            person.id,
+            "activate",
+            by,
+            {"content": self.user(number, person, "active"), "reason": "passport"},
+            type=type,
+            signer=by,
+            meaning="verified",
+        )
 
     def genesis(self) -> None:
         """Open the log: definitions, three founders verified in a circle, the policy."""
@@ -272,9 +318,15 @@ class Lab:
         for number, person in enumerate(founders, 1):
             self.vouch(number, person, founders[number % 3], "genesis")
         self.append(
-            "document", uuid("policy"), "create", self.otto, {"content": self.content("document", "POL-0001", "effective")},
-            type="genesis", signer=self.otto, meaning="authored",
-        )  # fmt: skip
+            "document",
+            uuid("policy"),
+            "create",
+            self.otto,
+            {"content": self.content("document", "POL-0001", "effective")},
+            type="genesis",
+            signer=self.otto,
+            meaning="authored",
+        )
 
     def live(self) -> Lab:
         """Go through the whole story; the image IMG-2027-000001 is the record to export."""
@@ -293,13 +345,21 @@ class Lab:
         self.vouch(5, self.pat, self.quinn)
         self.image()
         self.append(
-            "document", uuid("elsewhere"), "create", self.otto,
+            "document",
+            uuid("elsewhere"),
+            "create",
+            self.otto,
             {"content": self.content("document", "DOC-0009", "draft"), "reason": "outside the copy"},
-        )  # fmt: skip
+        )
         self.append(
-            "session", uuid("session quinn"), "export", self.quinn, {"detail": {"number": "IMG-2027-000001"}},
-            type="export", about=leaf_format.About("image", uuid("image"), 4),
-        )  # fmt: skip
+            "session",
+            uuid("session quinn"),
+            "export",
+            self.quinn,
+            {"detail": {"number": "IMG-2027-000001"}},
+            type="export",
+            about=leaf_format.About("image", uuid("image"), 4),
+        )
         return self
 
     def image(self) -> None:
@@ -311,42 +371,67 @@ class Lab:
         )
         policy = self.heads[uuid("policy")]
         link = {
-            "type": "document", "uid": uuid("policy"), "number": "POL-0001", "version": 1,
+            "type": "document",
+            "uid": uuid("policy"),
+            "number": "POL-0001",
+            "version": 1,
             "hash": leaf_hash(policy.to_bytes()).hex(),
-        }  # fmt: skip
+        }
         context = {"workstation": "WS-01", "zone": ZONE, "address": "192.0.2.7", "client": "web"}
         first = self.content(
             "image", "IMG-2027-000001", "draft", note="<b>first</b>", gain="-1.5", policy=link
         )
         self.append(
-            "image", id, "create", self.mia,
+            "image",
+            id,
+            "create",
+            self.mia,
             {"content": first, "personal": {"operator": "Mia S."}, "context": context, "files": [extra, raw]},
-        )  # fmt: skip
+        )
         second = {
             **first,
             "fields": {**first["fields"], "note": "=HYPERLINK(1)", "rows": [{"n": 1}, {"n": 2}]},
         }
         self.append(
-            "image", id, "edit", self.mia, {"content": second, "reason": "+typing error", "context": context},
+            "image",
+            id,
+            "edit",
+            self.mia,
+            {"content": second, "reason": "+typing error", "context": context},
             keep=("personal", "files"),
-        )  # fmt: skip
+        )
         self.append(
-            "image", id, "review", self.quinn,
+            "image",
+            id,
+            "review",
+            self.quinn,
             {"content": {**second, "state": "reviewed"}, "reason": "checked", "context": context},
-            keep=("personal", "files"), signer=self.quinn, meaning="reviewed",
-        )  # fmt: skip
+            keep=("personal", "files"),
+            signer=self.quinn,
+            meaning="reviewed",
+        )
         other = self.file("notes.txt", b"as acquired, and read again\n")
         self.append(
-            "image", id, "approve", self.pat, {"content": {**second, "state": "approved"}, "files": [other, raw]},
-            keep=("personal",), signer=self.pat, meaning="approved",
-        )  # fmt: skip
+            "image",
+            id,
+            "approve",
+            self.pat,
+            {"content": {**second, "state": "approved"}, "files": [other, raw]},
+            keep=("personal",),
+            signer=self.pat,
+            meaning="approved",
+        )
 
     def erase(self, id: str, version: int) -> None:
         """Erase the erasable sections of one version under an erasure entry."""
         self.append(
-            "installation", uuid("installation"), "erase", self.quinn,
-            {"detail": {"targets": [{"id": id, "ver": version}], "basis": "GDPR 17"}}, type="erasure",
-        )  # fmt: skip
+            "installation",
+            uuid("installation"),
+            "erase",
+            self.quinn,
+            {"detail": {"targets": [{"id": id, "ver": version}], "basis": "GDPR 17"}},
+            type="erasure",
+        )
         for index, data in enumerate(self.leaves):
             record = leaf_format.parse(data).record
             if (record.id, record.ver) == (id, version):
@@ -384,7 +469,7 @@ class Lab:
         self,
         *,
         scope: Scope | None = None,
-        extra: Mapping[str, bytes] = {},  # noqa: B006 - never changed
+        extra: Mapping[str, bytes] = {},
         bodies: Mapping[int, Mapping[str, Stored]] | None = None,
         checkpoint: bytes | None = None,
         sign: Callable[[bytes], bytes] | None = None,
@@ -393,12 +478,42 @@ class Lab:
     ) -> bytes:
         """Return a bundle of the image."""
         out = io.BytesIO()
+        self.bundle_to(
+            out,
+            scope=scope,
+            extra=extra,
+            bodies=bodies,
+            checkpoint=checkpoint,
+            sign=sign,
+            use=use,
+            leaves=leaves,
+        )
+        return out.getvalue()
+
+    def bundle_to(
+        self,
+        out: Any,
+        *,
+        scope: Scope | None = None,
+        extra: Mapping[str, bytes] = {},
+        bodies: Mapping[int, Mapping[str, Stored]] | None = None,
+        checkpoint: bytes | None = None,
+        sign: Callable[[bytes], bytes] | None = None,
+        use: str = "",
+        leaves: list[bytes] | None = None,
+    ) -> None:
+        """Write a bundle of the image to a stream."""
         scope = scope or self.scope()
         request = Request(
-            log=ORIGIN, use=use or self.use, scope=scope, record="IMG-2027-000001",
-            exported_at="2026-11-22T10:00:00.000000Z", exported_by=Exporter(self.quinn.id, "quinn", "Quinn Ito"),
-            checkpoint_note=checkpoint or self.checkpoint(), export_key=self.export_key.vkey.format(),
-        )  # fmt: skip
+            log=ORIGIN,
+            use=use or self.use,
+            scope=scope,
+            record="IMG-2027-000001",
+            exported_at="2026-11-22T10:00:00.000000Z",
+            exported_by=Exporter(self.quinn.id, "quinn", "Quinn Ito"),
+            checkpoint_note=checkpoint or self.checkpoint(),
+            export_key=self.export_key.vkey.format(),
+        )
         chosen = self.copied(scope) if bodies is None else bodies
 
         def open_file(record: ScopeRecord, item: Any) -> Member:
@@ -406,10 +521,14 @@ class Lab:
             return Member(len(data), lambda: io.BytesIO(data))
 
         write_bundle(
-            out, request, leaves=self.leaves if leaves is None else leaves, bodies=sorted(chosen.items()), open_file=open_file,
-            extra={"policy.json": b"{}\n", **extra}, sign_manifest=sign or self.export_key.seal,
-        )  # fmt: skip
-        return out.getvalue()
+            out,
+            request,
+            leaves=self.leaves if leaves is None else leaves,
+            bodies=sorted(chosen.items()),
+            open_file=open_file,
+            extra={"policy.json": b"{}\n", **extra},
+            sign_manifest=sign or self.export_key.seal,
+        )
 
     def verify(
         self, data: bytes, *, keys: str = "", anchors: Path | None = None, max_age: float | None = None
