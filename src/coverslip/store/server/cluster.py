@@ -86,11 +86,19 @@ class Cluster:
         return self.home / "run" / "postgres.out"
 
     def major(self) -> int | None:
-        """Return the major version the home is pinned to by its data; None when there is none."""
+        """Return the major version the home is pinned to by its data; None when there is none.
+
+        Raises EnvironmentFault when this account may not look.
+        """
         try:
             return int((self.data / "PG_VERSION").read_text("ascii"))
         except FileNotFoundError:
             return None
+        except PermissionError as error:
+            raise _fault(
+                f"data directory {self.data}", "one this account may read", "permission denied",
+                "Run as the account that owns the home.",
+            ) from error
 
     def binaries(self) -> Binaries:
         """Return the programs this cluster is run with.
@@ -165,7 +173,7 @@ class Cluster:
         another supervisor has the home, a foreign server runs on it, the major version is not
         installed, no account fits, or the server does not start (with its last lines).
         """
-        if self.status().supervised:
+        if self._already_answers(timeout):
             return
         if self.major() is None:
             raise _fault(f"cluster of {self.home}", "a data directory", "none", "Run 'coverslip init' first.")
@@ -247,7 +255,8 @@ class Cluster:
         return found.st_uid, found.st_gid
 
     def _admin_dsn(self) -> dict[str, Any]:
-        return {**self.dsn(config.SUPERUSER), "dbname": "postgres", "connect_timeout": 10}
+        # Empty options keep a PGOPTIONS of the operator's shell away from starting and stopping.
+        return {**self.dsn(config.SUPERUSER), "dbname": "postgres", "connect_timeout": 10, "options": ""}
 
     def _admin(self) -> psycopg.Connection[tuple[Any, ...]]:
         return psycopg.connect(**self._admin_dsn(), autocommit=True)
@@ -300,6 +309,19 @@ class Cluster:
                 f"Find out who started process {live.postmaster} and stop it.",
             )
         return live
+
+    def _already_answers(self, timeout: float) -> bool:
+        """Whether our own child serves; one that was just killed is waited for until it is gone."""
+        if self._child is None or self._child.poll() is not None:
+            return False
+        if launch.answers(self._admin_dsn()):
+            return True
+        try:
+            self._child.wait(1.0)
+        except subprocess.TimeoutExpired:
+            launch.wait_ready(self._child, self._admin_dsn(), self.data, timeout, self._logs())
+            return True
+        return False
 
     def _start(self, timeout: float) -> None:
         programs = self.binaries()

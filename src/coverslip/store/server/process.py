@@ -47,7 +47,7 @@ class HomeLock:
         """
         if self._handle is not None:
             return
-        handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        handle = self._open()
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -63,6 +63,22 @@ class HomeLock:
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"{os.getpid()}\n".encode("ascii"), 0)
         self._handle = handle
+
+    def _open(self) -> int:
+        try:
+            handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        except PermissionError as error:
+            raise EnvironmentFault(
+                "ENVIRONMENT",
+                what=f"lock {self._path}",
+                expected="a file this account may write",
+                found="permission denied",
+                remedy="Run as the account that owns the home.",
+            ) from error
+        owner = os.stat(self._path.parent)
+        if os.geteuid() == 0 and os.fstat(handle).st_uid != owner.st_uid:
+            os.fchown(handle, owner.st_uid, owner.st_gid)
+        return handle
 
     def release(self) -> None:
         """Give the lock back; doing so without it is harmless. The file stays."""

@@ -84,7 +84,8 @@ def test_the_owner_cannot_log_in_and_has_no_password(cluster: Cluster, superuser
 
 def test_roles_are_plain_limited_and_without_jit(superuser: Superuser) -> None:
     found = superuser.execute(
-        "select rolname, rolconnlimit, rolsuper or rolcreatedb or rolcreaterole or rolreplication or rolbypassrls,"
+        "select rolname, rolconnlimit,"
+        " rolsuper or rolcreatedb or rolcreaterole or rolreplication or rolbypassrls,"
         " 'jit=off' = any(s.setconfig), left(rolpassword, 14) from pg_authid"
         " join pg_db_role_setting s on s.setrole = pg_authid.oid where rolname like 'cs\\_%'"
         " and rolname not in ('cs_superuser', 'cs_owner')"
@@ -128,9 +129,10 @@ def test_public_has_nothing(cluster: Cluster) -> None:
 def test_the_server_is_durable_private_and_in_utc(superuser: Superuser) -> None:
     wanted = {
         "data_checksums": "on", "fsync": "on", "full_page_writes": "on", "synchronous_commit": "on",
-        "wal_level": "replica", "listen_addresses": "", "unix_socket_permissions": "0700", "TimeZone": "UTC",
-        "password_encryption": "scram-sha-256", "jit": "off", "log_statement": "none", "max_connections": "100",
-        "shared_buffers": "64MB", "server_encoding": "UTF8", "logging_collector": "on",
+        "wal_level": "replica", "listen_addresses": "", "unix_socket_permissions": "0700",
+        "TimeZone": "UTC", "password_encryption": "scram-sha-256", "jit": "off",
+        "log_statement": "none", "max_connections": "100", "shared_buffers": "64MB",
+        "server_encoding": "UTF8", "logging_collector": "on",
     }
     found = {name: superuser.execute(f"show {name}").fetchone() for name in wanted}
     assert found == {name: (value,) for name, value in wanted.items()}
