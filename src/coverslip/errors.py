@@ -40,7 +40,10 @@ class ErrorSpec:
 
 
 class CoverslipError(Exception):
-    """Root of all errors; carries code, values and, where one exists, the record's number."""
+    """Root of all errors; carries code, values and, where one exists, the record's number.
+
+    ``recorded`` says whether its refusal entry is written already.
+    """
 
     family: ClassVar[Family | None] = None
 
@@ -50,6 +53,7 @@ class CoverslipError(Exception):
             raise ValueError(f"{code} belongs to family {spec.family}, not {self.family}")
         self.code = code
         self.spec = spec
+        self.recorded = False
         self.record = record
         self.values = {"record": record, **values}
         self.message = message or _fill(spec.template, self.values)
@@ -117,7 +121,7 @@ class EnvironmentFault(CoverslipError):
 
 class _Missing(dict[str, Any]):
     def __missing__(self, key: str) -> str:
-        return f"({key})"
+        return "" if key == "remedy" else f"({key})"
 
 
 def _fill(template: str, values: dict[str, Any]) -> str:

@@ -36,13 +36,12 @@ def install(app: FastAPI, events: Events) -> None:
 
     @app.exception_handler(CoverslipError)
     def _known(request: Request, error: CoverslipError) -> JSONResponse:
-        if not getattr(error, "recorded", False):
-            try:
-                context = getattr(request.state, "context", NOBODY)
-                events.refuse(error, context, getattr(request.state, "action", request.url.path),
-                              getattr(request.state, "subject", None))
-            except EnvironmentFault as fault:
-                return answer(fault)
+        try:
+            context = getattr(request.state, "context", NOBODY)
+            events.refuse(error, context, getattr(request.state, "action", request.url.path),
+                          getattr(request.state, "subject", None))
+        except EnvironmentFault as fault:
+            return answer(fault)
         return answer(error)
 
     @app.exception_handler(RequestValidationError)

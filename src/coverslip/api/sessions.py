@@ -33,7 +33,7 @@ def sign_in(body: SignIn, request: Request, services: ServicesOf) -> dict[str, A
 
 def _already_recorded(error: CoverslipError) -> CoverslipError:
     """Identity records its own refusals; the handler must not write a second entry."""
-    error.recorded = True  # type: ignore[attr-defined]
+    error.recorded = True
     return error
 
 

@@ -186,7 +186,7 @@ def core(home: Home, gatherers: dict[tuple[str, int], Any] | None = None, size: 
         events = Events(store, accounts, clock_state)
         identity = Identity(accounts, events, accounts.now)
         made: dict[tuple[str, int], Gatherer] = {k: f(reading) for k, f in (gatherers or {}).items()}
-        door = Door(catalogue(), store, identity, clock_state, made)
+        door = Door(catalogue(), store, identity, clock_state, events, made)
         yield Core(home, facts, catalogue(), pool, store, accounts, reading, events, identity, door,
                    LocalVault(home.vault))
 

@@ -3,7 +3,8 @@
 Rules kept here:
 
 * Pure: metadata and facts in, results out. Nothing is fetched, nothing is decided beyond the verdict.
-* ``absent`` means the file cannot say; it is recorded and shown, and is never a pass.
+* ``absent`` means the file cannot say; it is recorded and shown, and is never a pass. ``explained``
+  is a failure a person accounted for beforehand; it is given by the caller, never here.
 * A failing check carries the error code the refusal will have. Clause: 21 CFR 11.10(h), rule
   P11-10-h.1 and .2; lossy originals: IMG-8.
 """
@@ -17,7 +18,7 @@ from typing import Final, Literal
 
 from coverslip.imaging.metadata import ImageMetadata, Refusal, counted
 
-Verdict = Literal["pass", "fail", "absent"]
+Verdict = Literal["pass", "fail", "absent", "explained"]
 TOLERANCE: Final = timedelta(minutes=10)
 _STRUCTURE: Final = (
     "structure",

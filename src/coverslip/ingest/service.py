@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import datetime as dt
 import mimetypes
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, Protocol
 from zoneinfo import ZoneInfo
 
@@ -26,8 +26,6 @@ from coverslip.kernel.change import Change, Context, Receipt
 from coverslip.kernel.commit import Door
 from coverslip.kernel.events import Events
 from coverslip.kernel.rows import Row
-from coverslip.vault.local import LocalVault
-
 _BLOCK = 1 << 20
 _FORMATS = {"TIFF": "tiff", "OME-TIFF": "ome_tiff", "ImageJ TIFF": "tiff", "PNG": "png", "JPEG": "jpeg"}
 
@@ -48,6 +46,34 @@ class Records(Protocol):
         ...
 
 
+class Vault(Protocol):
+    """Where bytes are kept; the vault's own documentation says what each raises."""
+
+    def receive(self, source: Any, limit_bytes: int) -> Any:
+        """Take bytes in, undecided and hashed."""
+        ...
+
+    def commit(self, received: Any) -> Any:
+        """Make what was received an object."""
+        ...
+
+    def store(self, source: Any, limit_bytes: int) -> Any:
+        """Receive and commit in one step."""
+        ...
+
+    def quarantine(self, received: Any, about: Mapping[str, Any]) -> Any:
+        """Keep refused bytes apart."""
+        ...
+
+    def sidecar(self, root: str) -> Any:
+        """Return size and hashes of an object."""
+        ...
+
+    def read_range(self, root: str, offset: int, length: int) -> bytes:
+        """Return verified bytes of an object."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class _Arrived:
     """A delivery that lies in the vault's incoming folder, hashed."""
@@ -64,7 +90,7 @@ class Ingest:
     """Takes deliveries. ``service`` gives the context of the installation's own service account."""
 
     def __init__(
-        self, door: Door, vault: LocalVault, records: Records, accounts: Accounts, events: Events, service: Any,
+        self, door: Door, vault: Vault, records: Records, accounts: Accounts, events: Events, service: Any,
         limit_bytes: int,
     ) -> None:
         self._door, self._vault, self._records = door, vault, records
@@ -108,7 +134,7 @@ class Ingest:
             self._require_bytes(told, receiving)
             metadata = inspect(receiving.path, name=told.name)
             checks = ingest_checks(metadata, self._facts(row, receiving.root))
-            checks = [*checks, *self._declared(told, context)]
+            checks = [*_explained(checks, row), *self._declared(told, context)]
             arrived = _Arrived(told, context, row, receiving, metadata, checks)
             return self._register(arrived)
         except CoverslipError:
@@ -245,6 +271,18 @@ class Ingest:
             "sha256": arrived.receiving.digest.sha256.hex(), "why": [c.sentence for c in failed],
             "checks": [_check_row(c) for c in arrived.checks],
         }
+
+
+def _explained(checks: list[CheckResult], session: Row) -> list[CheckResult]:
+    """A time outside the session may be explained by the operator, before delivery; it stays visible."""
+    why = session.fields.get("time_explanation")
+    if not why:
+        return checks
+    return [
+        replace(c, verdict="explained", sentence=f"{c.sentence} Explained: {why}"[:1000], code="")
+        if c.check == "time" and c.verdict == "fail" else c
+        for c in checks
+    ]
 
 
 def _file_value(told: Manifest, stored: Any) -> dict[str, Any]:

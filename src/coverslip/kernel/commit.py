@@ -25,6 +25,7 @@ from coverslip.kernel.clock import ClockState
 from coverslip.kernel.content import number_references, parse_reference
 from coverslip.kernel.decide import Decision, Draft, Ids, Request, decide
 from coverslip.kernel.definition import Catalogue, Definition
+from coverslip.kernel.events import Events
 from coverslip.kernel.facts import Facts, facts_from, plan_act
 from coverslip.kernel.ports import Batch, Read, Scope, Store
 from coverslip.kernel.rows import Row, row_from
@@ -58,25 +59,34 @@ class Door:
     """Takes changes to the ledger. One instance serves all sessions; it keeps nothing between calls."""
 
     def __init__(
-        self, catalogue: Catalogue, store: Store, ceremonies: Ceremonies, clock: Callable[[], ClockState],
+        self, catalogue: Catalogue, store: Store, ceremonies: Ceremonies, clock: Callable[[], ClockState], events: Events,
         gatherers: Mapping[tuple[str, int], Gatherer] | None = None,
     ) -> None:
         self.catalogue = catalogue
         self._store = store
         self._ceremonies = ceremonies
         self._clock = clock
+        self._events = events
         self._gatherers = dict(gatherers or {})
 
     def submit(self, change: Change, context: Context, credential: Credential | None = None) -> Receipt:
-        """Do one change, or raise why not.
+        """Do one change, or raise why not; a refusal is recorded before it is raised.
 
         Raises:
             Refused: authority, sequence, independence, signature, hold, device.
             Invalid: content or reason; every problem is listed.
             Conflict: the record changed after ``expected_version`` was read.
-            EnvironmentFault: nothing was written.
+            EnvironmentFault: nothing was written, the refusal's own entry included.
         """
-        attempt = _Attempt(self, change, context)
+        attempt = None
+        try:
+            attempt = _Attempt(self, change, context)
+            return self._submit(attempt, credential)
+        except CoverslipError as error:
+            self._events.refuse(error, context, change.act, attempt.subject if attempt else None)
+            raise
+
+    def _submit(self, attempt: _Attempt, credential: Credential | None) -> Receipt:
         decision, facts = attempt.decide()
         sections = entries.content_sections(decision.primary)
         meaning = ""
@@ -104,6 +114,16 @@ class Door:
                 self._require_signing(facts, context, decision.signature)
         except CoverslipError as error:
             return None if error.spec.family == "invalid" else error
+        return None
+
+    def explain_create(self, definition: Definition, context: Context) -> CoverslipError | None:
+        """Return why this person may not create records of a type, or ``None``."""
+        facts = facts_from(self._store.facts({"session": context.session}), self._clock().value())
+        try:
+            authority.require_account(facts, context.person)
+            authority.require_role(facts, context.person, definition.type.create.who, "create", definition.type.title)
+        except Refused as error:
+            return error
         return None
 
     def _sign(
@@ -156,6 +176,11 @@ class _Attempt:
         self._found = self._resolve()
         self._ids: Ids | None = None
         self._previous = self._latest_revision()
+
+    @property
+    def subject(self) -> Row | None:
+        """The record acted on, as it was when the attempt began; absent at creation."""
+        return self._row
 
     # --- reading -------------------------------------------------------------------------------
 

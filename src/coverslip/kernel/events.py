@@ -81,10 +81,11 @@ class Events:
         return built
 
     def refuse(self, error: CoverslipError, context: Context, action: str, subject: Row | None = None) -> None:
-        """Record a refusal as its code asks; the caller then raises or answers it."""
+        """Record a refusal as its code asks, once; the caller then raises or answers it."""
         recorded = error.spec.recorded
-        if recorded == "no":
+        if recorded == "no" or error.recorded:
             return
+        error.recorded = True
         detail = {
             "code": error.code, "rule": error.rule, "clause": error.clause, "action": action[:80],
             "record": error.record[:80], "message": error.message[:1000],

@@ -74,6 +74,7 @@ class Genesis:
         self._catalogue, self._store, self._accounts = catalogue, store, accounts
         self._rows: dict[str, Row] = {}
         self._keys: dict[str, tuple[str, keys.Enrolment, Founder]] = {}
+        self._sign_as: dict[str, Callable[[bytes], bytes]] = {}
         self._built: list[entries.Built] = []
 
     def run(
@@ -101,12 +102,13 @@ class Genesis:
         for founder in founders:
             uid = str(uuid7())
             keys.check_secret(founder.secret, founder.username)
-            made = keys.enrol(founder.secret, uid)
+            made, self._sign_as[founder.username] = keys.enrol_and_sign(founder.secret, uid)
             made.wrapped["enrolled_at"] = answer["now"]
             self._keys[founder.username] = (uid, made, founder)
         self._definitions(installation["uuid"])
         for step in steps({name: made for name, (_, made, _) in self._keys.items()}):
             self._write(step)
+        self._sign_as.clear()
         return self._commit()
 
     def _require(self, founders: tuple[Founder, ...]) -> None:
@@ -204,7 +206,7 @@ class Genesis:
         role = next((r for r in founder.roles if draft.signature and r in draft.signature.roles), "founder")
         signed = signature.statement(self._facts, draft, sections, change, self._context, signer, role,
                                      ["user_id", "password"], str(uuid7()))
-        value = keys.sign(made.wrapped, founder.secret, uid, PREFIX + canonical.encode(signed))
+        value = self._sign_as[founder.username](PREFIX + canonical.encode(signed))
         return entries.section("signature", {"scheme": keys.SCHEME, "kid": made.kid, "public": made.public,
                                              "signature": value.hex(), "statement": signed})
 

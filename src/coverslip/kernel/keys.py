@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,6 +72,11 @@ def _derive(secret: str, salt: bytes, cost: dict[str, int]) -> bytes:
 
 def enrol(secret: str, person: str) -> Enrolment:
     """Make a signing key for ``person`` (uuid), wrapped by ``secret``."""
+    return enrol_and_sign(secret, person)[0]
+
+
+def enrol_and_sign(secret: str, person: str) -> tuple[Enrolment, Callable[[bytes], bytes]]:
+    """Make a key, and return beside it the means to sign within the same ceremony (genesis)."""
     key = Ed25519PrivateKey.generate()
     public = key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
     kid, salt, nonce = key_id(public), secrets.token_bytes(16), secrets.token_bytes(12)
@@ -82,7 +88,7 @@ def enrol(secret: str, person: str) -> Enrolment:
         "scheme": SCHEME, "kid": kid, "public": public.hex(), "salt": salt.hex(), "nonce": nonce.hex(),
         "sealed": sealed.hex(), "cost": dict(_COST),
     }
-    return Enrolment(kid, public.hex(), wrapped)
+    return Enrolment(kid, public.hex(), wrapped), key.sign
 
 
 def _bound(person: str, kid: str) -> bytes:

@@ -101,6 +101,8 @@ def exceptions(reading: Reading, row: Row, subject: Row) -> Iterator[Found]:
     for check in row.fields.get("checks") or ():
         if check.get("verdict") == "fail":
             yield Found("critical", row.label, str(check["sentence"]))
+        elif check.get("verdict") == "explained":
+            yield Found("warn", row.label, str(check["sentence"]))
         elif check.get("verdict") == "absent":
             yield Found("info", row.label, str(check["sentence"]))
     for blocker in row.blockers:

@@ -3,7 +3,8 @@
 Rules kept here:
 
 * A claim is an ordinary transition: of two workers one wins, the other is told why and goes on.
-* A refusal of a timer is not retried until something about its record has changed or an hour passed.
+* A timer is first asked for without doing it: what is not yet possible is looked at again later, and
+  leaves no refusals behind.
 * One job at a time per worker; more workers are more processes.
 """
 
@@ -23,7 +24,7 @@ from coverslip.kernel.definition import Definition
 from coverslip.kernel.rows import Row
 
 CADENCE_S = 0.5
-RETRY_S = 3600.0
+RETRY_S = 2.0
 _log = logging.getLogger("coverslip.worker")
 
 
@@ -52,7 +53,7 @@ class Work:
     service: Callable[[], Context]
     today: Callable[[], str]
     jobs: Sequence[Job]
-    _refused: dict[tuple[str, int, str], float] = field(default_factory=dict)
+    _waiting: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def due(self) -> int:
         """Do every timer transition that is due; return how many were done."""
@@ -71,8 +72,11 @@ class Work:
         return done
 
     def _act(self, row: Row, act: str) -> int:
-        key = (row.uid, row.seq, act)
-        if self._refused.get(key, 0.0) > monotonic_s():
+        key = (row.uid, act)
+        if self._waiting.get(key, 0.0) > monotonic_s():
+            return 0
+        self._waiting[key] = monotonic_s() + RETRY_S
+        if self.door.explain(row, self.service(), act) is not None:
             return 0
         try:
             change = Change(act, number=row.number, revision=row.revision, expected_version=row.version)
@@ -80,7 +84,6 @@ class Work:
         except EnvironmentFault:
             raise
         except CoverslipError as error:
-            self._refused[key] = monotonic_s() + RETRY_S
             _log.info("timer %s %s: %s", row.number, act, error)
             return 0
         return 1

@@ -67,6 +67,9 @@ TYPE = w.Type(
             critical=True,
         ),
         "device_clock_offset_ms": w.Field(w.Int(), "Instrument clock offset (ms)", critical=True),
+        "time_explanation": w.Field(
+            w.Rich(2000), "Why image times lie outside the session", critical=True, immutable_at=_AFTER_START
+        ),
         "started_at": w.Field(w.Instant(), "Started", source="computed"),
         "ended_at": w.Field(w.Instant(), "Ended", source="computed"),
         "not_imaged": w.Field(w.Rich(10_000), "Planned positions not imaged, and why"),

@@ -60,7 +60,7 @@ def pixel_size_stated(inp: RuleInput) -> str | None:
 _CHECKS = w.Table(
     {
         "check": w.Column(w.Text(100)),
-        "verdict": w.Column(w.Enum(("pass", "absent", "fail"))),
+        "verdict": w.Column(w.Enum(("pass", "absent", "explained", "fail"))),
         "expected": w.Column(w.Text(500), required=False),
         "found": w.Column(w.Text(500), required=False),
         "sentence": w.Column(w.Text(1000)),
