@@ -13,9 +13,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
-from coverslip.ledger.leaf import AUTHS, CLOCK_SOURCES, MAX_SIZE, TYPES, LeafError, parse, parse_time
+from coverslip.ledger.leaf import AUTHS, CLOCK_SOURCES, MAX_SIZE, TYPES, LeafError, parse
 from coverslip.verifier.report import BundleError
 
 _UUID: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -50,8 +51,8 @@ _FAST: Final = re.compile(
         rf'"record":\{{"id":"(?P<id>{_UUID})","kind":"(?P<kind>{_CODE})",'
         rf'(?:"prev":"(?P<prev>{_HASH})",)?"ver":(?P<ver>[1-9][0-9]{{0,14}})\}},'
         rf'"sw":"[a-z0-9_]+/[a-z0-9_.+-]{{1,64}}","type":"(?P<type>{"|".join(sorted(TYPES))})","v":1\}}'
-    ).encode(),
-    re.DOTALL,
+    ),
+    re.ASCII,
 )
 
 
@@ -70,22 +71,25 @@ class Line:
 
 def line(data: bytes) -> Line:
     """Read what the chain needs of a leaf, refusing whatever is no leaf. Raises LeafError."""
-    found = _FAST.fullmatch(data)
+    text = data.decode("ascii", "replace")
+    found = _FAST.fullmatch(text)
     if found is None or len(data) > MAX_SIZE:
         leaf = parse(data)
         record = leaf.record
         return Line(leaf.log, leaf.type, record.kind, record.id, record.ver, record.prev or "", leaf.at)
-    at, has_def, log, id, kind, prev, ver, type_ = (
-        part.decode() if part else ""
-        for part in found.group("at", "def", "log", "id", "kind", "prev", "ver", "type")
+    at, definition, log, id, kind, prev, ver, type_ = found.group(
+        "at", "def", "log", "id", "kind", "prev", "ver", "type"
     )
     version = int(ver)
-    if (version == 1) != (not prev):
+    if (version == 1) != (prev is None):
         raise LeafError("record.prev is there from version 2 on, and only then")
-    if has_def and kind in ("session", "installation"):
+    if definition and kind in ("session", "installation"):
         raise LeafError("only a record version names a definition")
-    parse_time(at)
-    return Line(log, type_, kind, id, version, prev, at)
+    try:
+        datetime.fromisoformat(at)
+    except ValueError as error:
+        raise LeafError(f"time {at!r}: {error}") from None
+    return Line(log, type_, kind, id, version, prev or "", at)
 
 
 def split(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -155,8 +155,9 @@ class Walk:
 def check_references(opened: Opened, walked: Walked, report: Report) -> None:
     """Find pinned versions and the checkpoints signers were shown in the log, by a second, shorter walk."""
     judge = walked.judge
-    pins = {pin.hash: False for pin in judge.pins}
+    pins = {pin.hash for pin in judge.pins}
     sizes = {claim.size for claim in judge.claims}
+    last = max(sizes, default=0)
     roots = {0: EMPTY_ROOT.hex()}
     found: dict[str, tuple[str, int]] = {}
     frontier = Frontier()
@@ -170,6 +171,8 @@ def check_references(opened: Opened, walked: Walked, report: Report) -> None:
         if digest.hex() in pins:
             line = leaves.line(data)
             found[digest.hex()] = (line.id, line.ver)
+        if frontier.size >= last and len(found) == len(pins):
+            break
     for pin in judge.pins:
         if found.get(pin.hash) != (pin.id, pin.version):
             report.add(

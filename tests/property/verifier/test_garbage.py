@@ -149,5 +149,5 @@ def test_the_quick_reader_of_leaves_accepts_exactly_what_the_strict_one_does(dat
 
 
 def test_the_quick_reader_is_used_for_most_leaves() -> None:
-    quick = [leaf for leaf in _lab().leaves if leaves._FAST.fullmatch(leaf)]
+    quick = [leaf for leaf in _lab().leaves if leaves._FAST.fullmatch(leaf.decode())]
     assert len(quick) >= len(_lab().leaves) // 2

@@ -54,7 +54,10 @@ def test_every_published_signature_is_judged_as_published(
 
 
 def test_one_check_takes_a_few_milliseconds_at_most() -> None:
-    for name, check in (("ed25519_test.json", ed25519.verify), ("ecdsa_secp256r1_sha256_test.json", p256.verify)):
+    for name, check in (
+        ("ed25519_test.json", ed25519.verify),
+        ("ecdsa_secp256r1_sha256_test.json", p256.verify),
+    ):
         public, test = next((p, t) for p, t in _cases(name) if t["result"] == "valid")
         message, signature = bytes.fromhex(test["msg"]), bytes.fromhex(test["sig"])
         check(public, message, signature)
