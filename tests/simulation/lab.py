@@ -54,7 +54,9 @@ class Server:
         self._run(
             "initdb", "-D", self.home / "data", "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8"
         )
-        options = f"-k {self.home} -c listen_addresses= -c max_connections=60 -c shared_buffers=32MB -c fsync=off"
+        options = (
+            f"-k {self.home} -c listen_addresses= -c max_connections=60 -c shared_buffers=32MB -c fsync=off"
+        )
         self._run("pg_ctl", "-D", self.home / "data", "-w", "-l", self.home / "log", "-o", options, "start")
 
     def _run(self, program: str, *args: object) -> None:

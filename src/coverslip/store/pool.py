@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from psycopg_pool import ConnectionPool, PoolTimeout
+from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from coverslip.errors import EnvironmentFault
 
@@ -55,5 +55,5 @@ class Pool:
         try:
             with self._pool.connection() as conn:
                 yield conn
-        except PoolTimeout as error:
+        except (PoolTimeout, PoolClosed) as error:
             raise EnvironmentFault("UNAVAILABLE", what="The database") from error

@@ -36,6 +36,7 @@ class SignerServer:
         """Listen. Raises ENVIRONMENT when another server has the socket."""
         if self._path.exists():
             if _answers(self._path):
+                self._server.server_close()
                 raise EnvironmentFault(
                     "ENVIRONMENT", what=str(self._path), expected="no signer", found="one running"
                 )

@@ -119,7 +119,7 @@ def test_nobody_can_choose_a_leaf_hash_or_an_id(filled: Lab) -> None:
         "drop table ledger.anchor",
         "drop trigger append_only on ledger.entry",
         "drop function ops.facts(jsonb)",
-        "create or replace function ledger.refuse_change() returns trigger language plpgsql as 'begin return new; end'",
+        "create or replace function ledger.refuse_change() returns trigger language plpgsql as 'begin return new; end'",  # noqa: E501
         "create table projection.mine(a int)",
         "create schema mine",
         "create index on ledger.entry(kind)",
@@ -192,9 +192,9 @@ def test_personal_sections_go_only_with_an_erasure_entry_of_the_same_transaction
 def test_an_erasure_that_names_another_record_erases_nothing_and_leaves_no_entry(lab: Lab) -> None:
     head = lab.write("user", "USR-0001")
     lab.write("user", "USR-0002")
-    with Pool(lab.dsn("cs_eraser"), name="eraser", size=1, prepare=prepare) as pool:
-        with pytest.raises(EnvironmentFault):
-            PostgresStore(pool, lab.key).erase(erasure(lab, head.uid), [2])
+    pool = Pool(lab.dsn("cs_eraser"), name="eraser", size=1, prepare=prepare)
+    with pool, pytest.raises(EnvironmentFault):
+        PostgresStore(pool, lab.key).erase(erasure(lab, head.uid), [2])
     assert lab.one("select count(*) from ledger.body where erasable is not null") == 2
     assert lab.one("select count(*) from ledger.entry") == 2
 

@@ -30,7 +30,8 @@ def log(lab: Lab, tmp_path: Path) -> Lab:
         sequencer.step()
     at, command = datetime.now(UTC), uuid7()
     images = [
-        lab.entry("image", f"IMG-{number:04}", reason=None, command=command, at=at)[0] for number in range(251)
+        lab.entry("image", f"IMG-{number:04}", reason=None, command=command, at=at)[0]
+        for number in range(251)
     ]
     lab.commit(Batch(command, lab.actor, at, tuple(images)))
     sequencer.step()
@@ -56,7 +57,7 @@ def test_an_untouched_ledger_holds_and_says_what_was_counted(log: Lab) -> None:
 
 def test_a_row_edited_is_named_by_record_and_version(log: Lab) -> None:
     log.tamper(
-        "update ledger.entry set leaf = replace(leaf::text, encode('edit', 'hex'), encode('exit', 'hex'))::bytea where id = 5"
+        "update ledger.entry set leaf = replace(leaf::text, encode('edit', 'hex'), encode('exit', 'hex'))::bytea where id = 5"  # noqa: E501
     )
     report = log.verify()
     named = [one for one in report.findings if one.kind == "entry"]
@@ -98,7 +99,7 @@ def test_a_body_moved_to_another_entry_is_named(log: Lab) -> None:
 
 def test_a_field_edited_in_the_newest_body_is_named_as_that_field(log: Lab) -> None:
     log.tamper(
-        "update ledger.body set fixed = replace(fixed::text, encode('v3', 'hex'), encode('v9', 'hex'))::bytea where entry_id = 6"
+        "update ledger.body set fixed = replace(fixed::text, encode('v3', 'hex'), encode('v9', 'hex'))::bytea where entry_id = 6"  # noqa: E501
     )
     (found,) = log.verify().findings
     assert (found.kind, found.record, found.version, found.field) == (
@@ -140,7 +141,7 @@ def test_a_personal_section_removed_without_an_erasure_entry_is_named(log: Lab) 
 
 def test_two_entries_swapped_are_found(log: Lab) -> None:
     log.tamper(
-        "update ledger.leaf set entry_id = -1 where idx = 4", "update ledger.leaf set entry_id = 5 where idx = 3",
+        "update ledger.leaf set entry_id = -1 where idx = 4", "update ledger.leaf set entry_id = 5 where idx = 3",  # noqa: E501
         "update ledger.leaf set entry_id = 4 where idx = 4",
     )  # fmt: skip
     report = log.verify()
@@ -153,7 +154,7 @@ def cut_off(lab: Lab, size: int) -> None:
         hashes = [
             bytes(h)
             for (h,) in conn.execute(
-                "select e.leaf_hash from ledger.leaf l join ledger.entry e on e.id = l.entry_id order by l.idx"
+                "select e.leaf_hash from ledger.leaf l join ledger.entry e on e.id = l.entry_id order by l.idx"  # noqa: E501
             )
         ]
     frontier = Frontier()
@@ -197,8 +198,8 @@ def test_start_up_refuses_a_database_that_lost_entries_and_names_both_sizes(log:
 def rewrite(lab: Lab) -> None:
     """Change an entry and make tiles, tree, heads and checkpoint rows agree with the change."""
     lab.tamper(
-        "update ledger.entry set leaf = replace(leaf::text, encode('edit', 'hex'), encode('exit', 'hex'))::bytea where id = 6",
-        "update projection.record r set leaf_hash = e.leaf_hash from ledger.entry e where e.id = 6 and r.uid = e.record_id",
+        "update ledger.entry set leaf = replace(leaf::text, encode('edit', 'hex'), encode('exit', 'hex'))::bytea where id = 6",  # noqa: E501
+        "update projection.record r set leaf_hash = e.leaf_hash from ledger.entry e where e.id = 6 and r.uid = e.record_id",  # noqa: E501
     )
     with lab.connect() as conn:
         rows = conn.execute(
@@ -277,7 +278,7 @@ def test_each_stored_structure_is_compared(log: Lab, change: str, kind: str) -> 
 def test_a_duplicate_entry_under_a_new_stream_never_enters_the_tree(log: Lab) -> None:
     log.tamper(
         "insert into ledger.entry(log_id, record_id, version, kind, actor, command_id, leaf, admit, at)"
-        " select 1, gen_random_uuid(), 1, kind, actor, command_id, leaf, sha256('guess'), now() - interval '2 min'"
+        " select 1, gen_random_uuid(), 1, kind, actor, command_id, leaf, sha256('guess'), now() - interval '2 min'"  # noqa: E501
         " from ledger.entry where id = 6"
     )
     step = log.sequencer.step()

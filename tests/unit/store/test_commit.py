@@ -19,8 +19,9 @@ def test_a_commit_writes_entry_body_and_projection_together(lab: Lab) -> None:
     head = lab.write("study", "STU-0001", fields={"name": "first"}, title="First")
     with lab.connect() as conn:
         row = conn.execute(
-            "select e.record_id, e.version, e.leaf_hash, r.leaf_hash, r.state, r.title, r.entry_id = e.id,"
-            " octet_length(b.fixed_salts), convert_from(b.erasable, 'UTF8') from ledger.entry e join ledger.body b on b.entry_id = e.id"
+            "select e.record_id, e.version, e.leaf_hash, r.leaf_hash,"
+            " r.state, r.title, r.entry_id = e.id,"
+            " octet_length(b.fixed_salts), convert_from(b.erasable, 'UTF8') from ledger.entry e join ledger.body b on b.entry_id = e.id"  # noqa: E501
             " join projection.record r on r.uid = e.record_id"
         ).fetchall()
     assert row == [(head.uid, 1, head.leaf_hash, head.leaf_hash, "draft", "First", True, 32, "because")]
