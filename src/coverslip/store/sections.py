@@ -29,8 +29,10 @@ def sections_of(parsed: Leaf, body: Mapping[str, Any]) -> dict[str, tuple[bytes,
         content, salts = bytes(content), bytes(salts)
         if len(content) != sum(b.length for b in wanted) or len(salts) != SALT_SIZE * len(wanted):
             raise EvidenceBroken(
-                "EVIDENCE", what=f"the {column} body of entry {parsed.entry}",
-                expected=f"{sum(b.length for b in wanted)} bytes in {len(wanted)} sections", found=f"{len(content)} bytes",
+                "EVIDENCE",
+                what=f"the {column} body of entry {parsed.entry}",
+                expected=f"{sum(b.length for b in wanted)} bytes in {len(wanted)} sections",
+                found=f"{len(content)} bytes",
             )
         at = 0
         for position, ref in enumerate(wanted):
