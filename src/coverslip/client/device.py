@@ -67,20 +67,9 @@ class DeviceKey:
     def load(cls, path: Path) -> DeviceKey:
         """Read a key; raises ``MisuseError`` when others can read the file too, or it holds no key."""
         try:
-            mode = path.stat().st_mode
-            text = path.read_text("ascii").strip()
-            seed = bytes.fromhex(text)
-        except OSError as error:
-            raise misuse(str(path), "a key file", error.strerror or "an error") from error
+            seed = bytes.fromhex(read_private(path, "a key file"))
         except ValueError:
             seed = b""
-        if stat.S_IMODE(mode) & 0o077:
-            raise misuse(
-                str(path),
-                "a key file of mode 0600",
-                f"mode {stat.S_IMODE(mode):04o}",
-                f"Run: chmod 600 {path}; make a new key if others may have read it.",
-            )
         if len(seed) != 32:
             raise misuse(
                 str(path), "64 hex digits", "something else", "Make a key with 'coverslip device keygen'."
@@ -97,6 +86,24 @@ class DeviceKey:
         """Return the signature of a message, hex."""
         signed: bytes = self._key.sign(message)
         return signed.hex()
+
+
+def read_private(path: Path, what: str) -> str:
+    """Return the text of a file only its owner can read, without the space around it.
+
+    Raises ``MisuseError`` when it is missing, no text, or open to others.
+    """
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        text = path.read_text("utf-8").strip()
+    except OSError as error:
+        raise misuse(str(path), what, error.strerror or "an error") from error
+    except UnicodeDecodeError as error:
+        raise misuse(str(path), what, "bytes that are no text") from error
+    if mode & 0o077:
+        remedy = f"Run: chmod 600 {path}; make a new secret if others may have read it."
+        raise misuse(str(path), f"{what} of mode 0600", f"mode {mode:04o}", remedy)
+    return text
 
 
 def statement(device: str, log: str) -> bytes:

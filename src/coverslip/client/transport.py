@@ -29,6 +29,7 @@ from coverslip.client.errors import ApiError, fault, from_problem, misuse, unrea
 SERVER_VARIABLE = "COVERSLIP_SERVER"
 HOME_VARIABLE = "COVERSLIP_HOME"
 SOCKET = Path("run") / "api.sock"
+ADDRESS_FILE = Path("run") / "api.address"
 PREFIX = "/api/v1"
 LONG_S = 3600.0
 """Reading limit for a file on its way, and for an answer that is computed first (export, upload)."""
@@ -85,7 +86,16 @@ def find_address(
     if text:
         return parse_address(text)
     folder = home or (Path(given[HOME_VARIABLE]).expanduser() if given.get(HOME_VARIABLE) else None)
-    return Address("http://localhost", str(folder.absolute() / SOCKET)) if folder else None
+    return _socket_of(folder.absolute()) if folder else None
+
+
+def _socket_of(home: Path) -> Address:
+    """Return a home's socket; a home with a long path names one elsewhere in ``run/api.address``."""
+    try:
+        text = (home / ADDRESS_FILE).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    return parse_address(text) if text else Address("http://localhost", str(home / SOCKET))
 
 
 class Transport:

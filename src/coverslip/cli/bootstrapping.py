@@ -1,0 +1,74 @@
+"""What operator commands share: the home, and the server's parts, imported only when one of them runs.
+
+People's commands work with the base install; an operator command says which extra it needs.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from coverslip.cli import show
+from coverslip.cli.failing import HOLDS, UNDETERMINED, findings
+from coverslip.client.errors import fault, misuse
+from coverslip.errors import EnvironmentFault
+from coverslip.settings import read_settings
+
+HomeDir = Annotated[
+    Path | None, typer.Option("--home", envvar="COVERSLIP_HOME", help="Folder of the installation.")
+]
+
+
+def bootstrap() -> Any:
+    """Return the composition root. Raises ``ENVIRONMENT`` when the server's packages are not installed."""
+    try:
+        return importlib.import_module("coverslip.bootstrap")
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] == "coverslip":
+            raise
+        raise fault(
+            "This command",
+            "the server's packages",
+            f"no package '{error.name}'",
+            "Install them: pip install 'coverslip[server,imaging]'",
+        ) from error
+
+
+def the_home(home: Path | None) -> Path:
+    """Return the installation's folder. Raises ``MisuseError`` when none is named."""
+    try:
+        return read_settings(home=home).home.root
+    except EnvironmentFault as error:
+        raise misuse(
+            "--home", "the installation's folder, or COVERSLIP_HOME", "neither", error.remedy
+        ) from error
+
+
+def conclude(what: str, result: tuple[list[dict[str, Any]], dict[str, int]], as_json: bool) -> None:
+    """Print what was checked, how much of it, and every finding; leave with the exit code."""
+    found, counts = result
+    code = findings(found)
+    if code == HOLDS and not any(counts.values()):
+        code = UNDETERMINED
+    verdict = {HOLDS: "holds", UNDETERMINED: "nothing was checked"}.get(code, "findings")
+    if as_json:
+        show.as_json({"verdict": verdict, "findings": found, "counts": counts})
+    else:
+        for finding in found:
+            show.say(_sentence(finding))
+        checked = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
+        show.say(f"{what}: {verdict}; {len(found)} findings; checked {checked or 'nothing'}")
+    raise typer.Exit(code)
+
+
+def _sentence(finding: dict[str, Any]) -> str:
+    where = " ".join(
+        f"{name} {finding[name]}"
+        for name in ("entry", "record", "version", "field")
+        if finding.get(name) not in (None, "")
+    )
+    text = finding.get("message") or f"expected {finding.get('expected')}, found {finding.get('found')}"
+    return f"FINDING {finding.get('what', '')}: {text}" + (f" [{where}]" if where else "")

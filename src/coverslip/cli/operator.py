@@ -1,0 +1,174 @@
+"""Operators' commands: they touch the installation itself and run on its machine."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from coverslip.cli import founding, show
+from coverslip.cli.bootstrapping import HomeDir, bootstrap, conclude, the_home
+from coverslip.cli.caller import AsJson
+from coverslip.cli.failing import FINDING, HOLDS, UNDETERMINED
+from coverslip.cli.progress import steps
+
+ledger = typer.Typer(
+    no_args_is_help=True, help="The ledger: status, verify, replay, checkpoint, anchor, proof."
+)
+vault = typer.Typer(no_args_is_help=True, help="Stored files: check them all, locate those of a record.")
+
+
+def serve(
+    home: HomeDir = None,
+    only: Annotated[str | None, typer.Option(help="'database' starts the database alone.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on beside the private socket.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on.")] = None,
+) -> None:
+    """Run the installation until stopped. Prints 'ready: unix:PATH' once it takes requests."""
+    bootstrap().serve(the_home(home), only=only, host=host, port=port)
+
+
+def doctor(home: HomeDir = None, as_json: AsJson = False) -> None:
+    """Check what the installation stands on, with a remedy for each thing amiss.
+
+    Exit 1 when something is wrong, 3 when something could not be determined.
+    """
+    found = bootstrap().doctor(the_home(home))
+    if as_json:
+        show.as_json({"checks": found})
+    else:
+        words = {True: "ok     ", False: "WRONG  ", None: "unknown"}
+        for check in found:
+            show.say(f"{words[check['ok']]}  {check['check']}: {check['found']}")
+            if check["ok"] is not True and check.get("remedy"):
+                show.say(f"         {check['remedy']}")
+    verdicts = [check["ok"] for check in found]
+    raise typer.Exit(
+        FINDING if False in verdicts else UNDETERMINED if None in verdicts or not verdicts else HOLDS
+    )
+
+
+def migrate(home: HomeDir = None, as_json: AsJson = False) -> None:
+    """Bring the database to this program's version. Forward only; each step is recorded."""
+    done = bootstrap().migrate(the_home(home))
+    if as_json:
+        show.as_json({"applied": done})
+        return
+    for name in done:
+        show.say(f"applied {name}")
+    show.say(f"{len(done)} migrations applied")
+
+
+def demo(
+    home: Annotated[
+        Path | None, typer.Option("--home", envvar="COVERSLIP_HOME", help="Where to put the demonstration.")
+    ] = None,
+) -> None:
+    """Run the main job end to end on real images: from capture to a verified evidence bundle."""
+    bootstrap()
+    raise typer.Exit(importlib.import_module("coverslip.cli.demo.story").run(home))
+
+
+def verify(
+    bundle: Annotated[Path, typer.Argument(help="The evidence bundle.")],
+    keys: Annotated[Path, typer.Option(help="Keys you trust, obtained apart from the bundle.")],
+    anchors: Annotated[Path | None, typer.Option(help="Folder of checkpoints held independently.")] = None,
+    max_anchor_age_hours: Annotated[
+        float | None, typer.Option(help="Oldest anchor accepted at export.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check an evidence bundle offline, by its bytes and your keys alone.
+
+    Exit 0 holds, 1 a finding, 2 wrong usage or untrusted keys, 3 could not be determined.
+    """
+    from coverslip.verifier.cli import main
+
+    given = [str(bundle), "--keys", str(keys)]
+    given += ["--anchors", str(anchors)] if anchors else []
+    given += ["--max-anchor-age-hours", str(max_anchor_age_hours)] if max_anchor_age_hours is not None else []
+    raise typer.Exit(main([*given, "--json"] if as_json else given))
+
+
+@ledger.command()
+def status(home: HomeDir = None, as_json: AsJson = False) -> None:
+    """Show size and root of the tree, the last checkpoint, and what waits."""
+    found = bootstrap().ledger_status(the_home(home))
+    show.as_json(found) if as_json else show.pairs(found.items())
+
+
+@ledger.command("verify")
+def verify_ledger(
+    home: HomeDir = None,
+    anchors: Annotated[Path | None, typer.Option(help="Folder of checkpoints held elsewhere.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check every entry, commitment, signature and checkpoint. Exit 1 with each finding."""
+    conclude("ledger verify", bootstrap().ledger_verify(the_home(home), anchors), as_json)
+
+
+@ledger.command()
+def replay(home: HomeDir = None, as_json: AsJson = False) -> None:
+    """Rebuild the current state from the ledger and compare it with what is shown."""
+    conclude("ledger replay", bootstrap().ledger_replay(the_home(home)), as_json)
+
+
+@ledger.command()
+def checkpoint(home: HomeDir = None) -> None:
+    """Sign the tree as it is and print the checkpoint."""
+    show.say(bootstrap().checkpoint(the_home(home)).rstrip("\n"))
+
+
+@ledger.command()
+def anchor(
+    target: Annotated[
+        Path, typer.Argument(help="File or folder outside this installation, best on another host.")
+    ],
+    home: HomeDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put the last checkpoint where this installation cannot change it."""
+    found = bootstrap().anchor(the_home(home), target)
+    show.as_json(found) if as_json else show.pairs(found.items())
+
+
+@ledger.command()
+def proof(
+    index: Annotated[int, typer.Argument(min=0, help="Index of the entry.")], home: HomeDir = None
+) -> None:
+    """Print the proof that an entry is in the tree of the last checkpoint."""
+    show.say(bootstrap().entry_proof(the_home(home), index).rstrip("\n"))
+
+
+@vault.command()
+def check(home: HomeDir = None, as_json: AsJson = False) -> None:
+    """Read every stored file and compare it with its hash. Exit 1 with each finding."""
+    with steps("reading stored files") as progress:
+        result = bootstrap().vault_check(the_home(home), progress)
+    conclude("vault check", result, as_json)
+
+
+@vault.command()
+def locate(
+    number: Annotated[str, typer.Argument(help="The record's number.")],
+    home: HomeDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say where the files of a record lie."""
+    found = bootstrap().vault_locate(the_home(home), number)
+    if as_json:
+        show.as_json(found)
+        return
+    columns = tuple(found[0]) if found else ()
+    show.table(columns, [[item.get(name, "") for name in columns] for item in found], "No files.")
+
+
+def add(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command()(founding.init)
+    for command in (serve, doctor, migrate, demo, verify):
+        app.command()(command)
+    app.add_typer(ledger, name="ledger")
+    app.add_typer(vault, name="vault")

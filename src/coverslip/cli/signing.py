@@ -1,0 +1,80 @@
+"""The signing ceremony: read what will be signed, then enter both components.
+
+Rules kept here: what is signed is exactly what was shown, on the version that was shown; the meaning is
+told in words before the password is asked; both components are entered for every signing (11.200(a)).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from coverslip.cli.asking import Components
+from coverslip.cli.caller import Caller
+from coverslip.cli.show import say, warn
+from coverslip.client import Coverslip, Receipt, Signature, View
+
+
+def perform(
+    caller: Caller, number: str, act: str, fields: Mapping[str, Any], reason: str, components: Components
+) -> Receipt:
+    """Do an act on a record; where it needs a signature and is open to this person, hold the ceremony.
+
+    An act that is not open is sent all the same: the server's refusal says why and is recorded.
+    """
+    records = caller.client().records
+    record = records.show(number)
+    offered = next((a for a in record["acts"] if a["act"] == act), None)
+    if offered is None or not offered["meaning"] or not offered["allowed"]:
+        if act == "edit":
+            return records.edit(number, fields, reason=reason, expected_version=record["version"])
+        return records.act(number, act, fields=fields, reason=reason, expected_version=record["version"])
+    view = records.view(number)
+    present(caller, view, offered["meaning"], offered["meaning_text"], fields)
+    username, password = components.ask()
+    signature = Signature(username, password, view.shown)
+    if act == "edit":
+        return records.edit(number, fields, reason=reason, expected_version=view.version, signature=signature)
+    return records.act(
+        number, act, fields=fields, reason=reason, expected_version=view.version, signature=signature
+    )
+
+
+def create(
+    caller: Caller,
+    kind: str,
+    fields: Mapping[str, Any],
+    reason: str,
+    components: Components,
+    number: str = "",
+) -> Receipt:
+    """Make a record; where its creation is declared as signed, hold the ceremony over a preview."""
+    client = caller.client()
+    declared = _creation_signature(client, kind)
+    if not declared:
+        return client.records.create(kind, fields, reason=reason, number=number)
+    view = client.records.preview(kind, fields, number=number)
+    present(caller, view, declared["meaning"], declared["text"], {})
+    username, password = components.ask()
+    signature = Signature(username, password, view.shown)
+    return client.records.create(kind, fields, reason=reason, number=number, signature=signature)
+
+
+def _creation_signature(client: Coverslip, kind: str) -> dict[str, Any]:
+    """Return the signature a type's definition asks for at creation, empty when none."""
+    definition = json.loads(client.definition(kind)["canonical"])
+    found: dict[str, Any] = definition["type"]["create"].get("signature") or {}
+    return found
+
+
+def present(caller: Caller, view: View, meaning: str, text: str, fields: Mapping[str, Any]) -> None:
+    """Show the record, what is added to it, and the meaning in words. Beside JSON it goes to stderr."""
+    tell = warn if caller.json else say
+    tell(view.text.rstrip("\n"))
+    tell("")
+    for name, value in sorted(fields.items()):
+        tell(f"you add  {name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
+    tell(f"You sign as '{meaning}': {text}")
+    sys.stdout.flush()
