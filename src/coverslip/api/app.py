@@ -26,7 +26,11 @@ STREAMED = ("/files",)
 def create_app(services: Services) -> FastAPI:
     """Return the ASGI application over the services given."""
     app = FastAPI(
-        title="Coverslip", version="1", openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None,
+        title="Coverslip",
+        version="1",
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
         description="System of record for regulated microscopy. Errors are problem details with a stable code.",
     )
     app.state.services = services
@@ -45,14 +49,19 @@ def create_app(services: Services) -> FastAPI:
     @app.get("/healthz", include_in_schema=True)
     def health() -> dict[str, Any]:
         status = services.reading.status()
-        return {"status": "ok", "size": status["size"], "pending": status["pending"],
-                "checkpoint": status.get("checkpoint", {}).get("size", 0)}
+        return {
+            "status": "ok",
+            "size": status["size"],
+            "pending": status["pending"],
+            "checkpoint": status.get("checkpoint", {}).get("size", 0),
+        }
 
     @app.get("/metrics", response_class=PlainTextResponse)
     def metrics() -> str:
         status = services.reading.status()
         lines = {
-            "coverslip_ledger_size": status["size"], "coverslip_ledger_pending": status["pending"],
+            "coverslip_ledger_size": status["size"],
+            "coverslip_ledger_pending": status["pending"],
             "coverslip_checkpoint_size": status.get("checkpoint", {}).get("size", 0),
         }
         return "".join(f"# TYPE {name} gauge\n{name} {value}\n" for name, value in lines.items())
@@ -67,7 +76,9 @@ def _too_large(request: Request) -> Invalid | None:
     length = request.headers.get("content-length", "")
     if not length.isdigit():
         if request.headers.get("transfer-encoding"):
-            return Invalid("TOO_LARGE", what="A body of unknown length", size="unknown", limit=JSON_LIMIT_BYTES)
+            return Invalid(
+                "TOO_LARGE", what="A body of unknown length", size="unknown", limit=JSON_LIMIT_BYTES
+            )
         return None
     if int(length) > JSON_LIMIT_BYTES:
         return Invalid("TOO_LARGE", what="The request body", size=int(length), limit=JSON_LIMIT_BYTES)

@@ -18,7 +18,9 @@ Manifest = Annotated[str, Header(alias="Coverslip-Manifest", max_length=8000)]
 
 
 @router.put("/sessions/{number}/files", status_code=201)
-async def deliver(number: str, request: Request, services: ServicesOf, context: ContextOf, manifest: Manifest) -> dict[str, Any]:
+async def deliver(
+    number: str, request: Request, services: ServicesOf, context: ContextOf, manifest: Manifest
+) -> dict[str, Any]:
     """Take one file of an acquisition session.
 
     The manifest header is hex of canonical JSON ``{name, size, sha256, taken_at?, sequence, signature?}``;
@@ -27,7 +29,9 @@ async def deliver(number: str, request: Request, services: ServicesOf, context: 
     request.state.action = "deliver"
     value = _manifest(manifest)
     async with spooled(request.stream(), services.upload_limit_bytes) as body:
-        return await run_in_threadpool(services.delivery.deliver, number, context, value, cast(BinaryIO, body))
+        return await run_in_threadpool(
+            services.delivery.deliver, number, context, value, cast(BinaryIO, body)
+        )
 
 
 @router.put("/attachments/{name}/files", status_code=201)
@@ -48,13 +52,22 @@ def _manifest(text: str) -> dict[str, Any]:
     except (ValueError, canonical.CanonicalError):
         value = None
     if not isinstance(value, dict):
-        raise Invalid("VAL_FORM", field="Coverslip-Manifest", expected="hex of a canonical JSON object", found="something else")
+        raise Invalid(
+            "VAL_FORM",
+            field="Coverslip-Manifest",
+            expected="hex of a canonical JSON object",
+            found="something else",
+        )
     return value
 
 
 @router.get("/records/{number}/files/{name}")
 def original(
-    number: str, name: Annotated[str, Path(max_length=300)], request: Request, services: ServicesOf, context: ContextOf
+    number: str,
+    name: Annotated[str, Path(max_length=300)],
+    request: Request,
+    services: ServicesOf,
+    context: ContextOf,
 ) -> StreamingResponse:
     """Return a file of a record bit for bit."""
     row = row_for(request, services, number)
@@ -62,7 +75,10 @@ def original(
         for item in value if isinstance(value, list) else [value]:
             if isinstance(item, dict) and item.get("name") == name and "root" in item:
                 size, chunks = services.delivery.open(str(item["root"]))
-                headers = {"Content-Length": str(size), "ETag": f'"{item["root"]}"',
-                           "Content-Disposition": "attachment"}
+                headers = {
+                    "Content-Length": str(size),
+                    "ETag": f'"{item["root"]}"',
+                    "Content-Disposition": "attachment",
+                }
                 return StreamingResponse(chunks, media_type="application/octet-stream", headers=headers)
     raise NotFound("NOT_FOUND", what="file", record=f"{row.number}/{name}")

@@ -17,7 +17,9 @@ _BLOCK = 1024**2
 
 
 @router.post("/records/{number}/export")
-def export(number: str, body: Export, request: Request, services: ServicesOf, context: ContextOf) -> StreamingResponse:
+def export(
+    number: str, body: Export, request: Request, services: ServicesOf, context: ContextOf
+) -> StreamingResponse:
     """Return the evidence bundle of a record and everything it stands on."""
     request.state.action = "export"
     row = row_for(request, services, number)

@@ -38,8 +38,12 @@ def install(app: FastAPI, events: Events) -> None:
     def _known(request: Request, error: CoverslipError) -> JSONResponse:
         try:
             context = getattr(request.state, "context", NOBODY)
-            events.refuse(error, context, getattr(request.state, "action", request.url.path),
-                          getattr(request.state, "subject", None))
+            events.refuse(
+                error,
+                context,
+                getattr(request.state, "action", request.url.path),
+                getattr(request.state, "subject", None),
+            )
         except EnvironmentFault as fault:
             return answer(fault)
         return answer(error)
@@ -48,8 +52,15 @@ def install(app: FastAPI, events: Events) -> None:
     def _malformed(request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0] if error.errors() else {}
         place = ".".join(str(p) for p in first.get("loc", ())[1:]) or "the request"
-        return _known(request, Invalid("VAL_FORM", field=place[:80], expected=str(first.get("msg", "valid"))[:120],
-                                       found="something else"))
+        return _known(
+            request,
+            Invalid(
+                "VAL_FORM",
+                field=place[:80],
+                expected=str(first.get("msg", "valid"))[:120],
+                found="something else",
+            ),
+        )
 
     @app.exception_handler(HTTPException)
     def _http(request: Request, error: HTTPException) -> JSONResponse:
@@ -57,8 +68,12 @@ def install(app: FastAPI, events: Events) -> None:
             return _known(request, Refused("METHOD", action=request.method, record=request.url.path[:80]))
         if error.status_code == 404:
             return answer(NotFound("NOT_FOUND", what="page", record=request.url.path[:80]))
-        return _known(request, Invalid("VAL_FORM", field="the request", expected="a valid request",
-                                       found=str(error.detail)[:80]))
+        return _known(
+            request,
+            Invalid(
+                "VAL_FORM", field="the request", expected="a valid request", found=str(error.detail)[:80]
+            ),
+        )
 
     @app.exception_handler(Exception)
     def _unforeseen(request: Request, error: Exception) -> JSONResponse:

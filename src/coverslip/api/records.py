@@ -29,9 +29,15 @@ Key = Annotated[str, Header(alias="Idempotency-Key", max_length=100)]
 def types(services: ServicesOf, context: ContextOf) -> list[dict[str, Any]]:
     """List the record types with their acts."""
     return [
-        {"name": d.name, "title": d.type.title, "purpose": d.type.purpose, "prefix": d.type.number.prefix,
-         "definition": d.hash, "states": [s.name for s in d.type.states],
-         "acts": ["create", "edit", *d.acts] if d.type.edit else ["create", *d.acts]}
+        {
+            "name": d.name,
+            "title": d.type.title,
+            "purpose": d.type.purpose,
+            "prefix": d.type.number.prefix,
+            "definition": d.hash,
+            "states": [s.name for s in d.type.states],
+            "acts": ["create", "edit", *d.acts] if d.type.edit else ["create", *d.acts],
+        }
         for d in services.catalogue
     ]
 
@@ -47,9 +53,13 @@ def type_definition(name: str, services: ServicesOf, context: ContextOf) -> dict
 
 @router.get("/records")
 def page(
-    services: ServicesOf, context: ContextOf, type: Annotated[str, Query(max_length=80)] = "",
-    state: Annotated[str, Query(max_length=80)] = "", q: Annotated[str, Query(max_length=200)] = "",
-    cursor: Annotated[str, Query(max_length=300)] = "", limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    services: ServicesOf,
+    context: ContextOf,
+    type: Annotated[str, Query(max_length=80)] = "",
+    state: Annotated[str, Query(max_length=80)] = "",
+    q: Annotated[str, Query(max_length=200)] = "",
+    cursor: Annotated[str, Query(max_length=300)] = "",
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> dict[str, Any]:
     """List records, newest change first."""
     if type and services.catalogue.get(type) is None:
@@ -59,11 +69,20 @@ def page(
 
 
 @router.post("/records", status_code=201)
-def create(body: NewRecord, request: Request, services: ServicesOf, context: ContextOf, key: Key = "") -> dict[str, Any]:
+def create(
+    body: NewRecord, request: Request, services: ServicesOf, context: ContextOf, key: Key = ""
+) -> dict[str, Any]:
     """Make a record."""
     request.state.action = "create"
-    change = Change("create", type=body.type, number=body.number, fields=body.fields, reason=body.reason,
-                    shown=body.signature.shown if body.signature else "", idempotency_key=key)
+    change = Change(
+        "create",
+        type=body.type,
+        number=body.number,
+        fields=body.fields,
+        reason=body.reason,
+        shown=body.signature.shown if body.signature else "",
+        idempotency_key=key,
+    )
     receipt = services.door.submit(change, context, _credential(body.signature))
     return _written(services, receipt)
 
@@ -74,7 +93,9 @@ def preview(body: NewRecord, services: ServicesOf, context: ContextOf) -> dict[s
     definition = services.catalogue.get(body.type)
     if definition is None:
         raise NotFound("NOT_FOUND", what="record type", record=body.type)
-    text = "\n".join([f"New {definition.type.title.lower()}", *(f"{n}: {v}" for n, v in sorted(body.fields.items()))])
+    text = "\n".join(
+        [f"New {definition.type.title.lower()}", *(f"{n}: {v}" for n, v in sorted(body.fields.items()))]
+    )
     return {"text": text, "shown": shown_hash(text)}
 
 
@@ -83,8 +104,10 @@ def show(number: str, request: Request, services: ServicesOf, context: ContextOf
     """Return one record with what this person may do and why not."""
     row = row_for(request, services, number)
     definition = services.catalogue[row.type]
-    return record_value(row, definition) | {"acts": _acts(services, row, definition, context),
-                                            "signatures": history.manifests(services.reading.history(row.uid))}
+    return record_value(row, definition) | {
+        "acts": _acts(services, row, definition, context),
+        "signatures": history.manifests(services.reading.history(row.uid)),
+    }
 
 
 @router.get("/records/{number}/view")
@@ -93,8 +116,9 @@ def view(number: str, request: Request, services: ServicesOf, context: ContextOf
     row = row_for(request, services, number)
     text = _view(services, row)
     shown = shown_hash(text)
-    services.events.record(Event("view", "view", {"record": row.number, "version": row.version, "shown": shown}, row),
-                           context)
+    services.events.record(
+        Event("view", "view", {"record": row.number, "version": row.version, "shown": shown}, row), context
+    )
     return {"number": row.number, "version": row.version, "text": text, "shown": shown}
 
 
@@ -112,8 +136,12 @@ def trail(number: str, request: Request, services: ServicesOf, context: ContextO
 
 @router.get("/records/{number}/diff")
 def diff(
-    number: str, request: Request, services: ServicesOf, context: ContextOf,
-    first: Annotated[int, Query(alias="from", ge=1)], second: Annotated[int, Query(alias="to", ge=1)],
+    number: str,
+    request: Request,
+    services: ServicesOf,
+    context: ContextOf,
+    first: Annotated[int, Query(alias="from", ge=1)],
+    second: Annotated[int, Query(alias="to", ge=1)],
 ) -> dict[str, Any]:
     """Return the fields that differ between two entry versions, old beside new."""
     row = row_for(request, services, number)
@@ -121,27 +149,41 @@ def diff(
     for version in (first, second):
         if version not in found:
             raise NotFound("NOT_FOUND", what="version", record=f"{row.number} version {version}")
-    return {"number": row.number, "from": first, "to": second,
-            "changes": [c.value() for c in history.changes(found[first], found[second])]}
+    return {
+        "number": row.number,
+        "from": first,
+        "to": second,
+        "changes": [c.value() for c in history.changes(found[first], found[second])],
+    }
 
 
 @router.get("/records/{number}/links")
 def links(number: str, request: Request, services: ServicesOf, context: ContextOf) -> list[dict[str, Any]]:
     """Return the records that link here."""
     row = row_for(request, services, number)
-    return [{"number": r.label, "type": r.type, "state": r.state, "title": r.title}
-            for r in services.reading.linked(row.uid)]
+    return [
+        {"number": r.label, "type": r.type, "state": r.state, "title": r.title}
+        for r in services.reading.linked(row.uid)
+    ]
 
 
 @router.post("/records/{number}/edit")
-def edit(number: str, body: Act, request: Request, services: ServicesOf, context: ContextOf, key: Key = "") -> dict[str, Any]:
+def edit(
+    number: str, body: Act, request: Request, services: ServicesOf, context: ContextOf, key: Key = ""
+) -> dict[str, Any]:
     """Change content, with a reason, on the version that was read."""
     return _act(number, "edit", body, request, services, context, key)
 
 
 @router.post("/records/{number}/acts/{act}")
 def act(
-    number: str, act: str, body: Act, request: Request, services: ServicesOf, context: ContextOf, key: Key = ""
+    number: str,
+    act: str,
+    body: Act,
+    request: Request,
+    services: ServicesOf,
+    context: ContextOf,
+    key: Key = "",
 ) -> dict[str, Any]:
     """Do a transition."""
     return _act(number, act, body, request, services, context, key)
@@ -158,7 +200,9 @@ def invite(number: str, request: Request, services: ServicesOf, context: Context
         raise refusal
     account = services.accounts.account(row.uid)
     if account is None or account.get("verified"):
-        raise Invalid("VAL_FORM", field="the account", expected="invited and not yet verified", found=row.state)
+        raise Invalid(
+            "VAL_FORM", field="the account", expected="invited and not yet verified", found=row.state
+        )
     code = services.identity.invite(row.uid, context.person)
     services.events.record(Event("credential", "invited", {"record": row.number}, row), context)
     return {"number": row.number, "code": code, "hours": 72}
@@ -170,10 +214,24 @@ def _act(
     request.state.action = name
     row = row_for(request, services, number)
     if body.signature is not None and body.signature.shown != shown_hash(_view(services, row)):
-        raise Invalid("VAL_FORM", record=row.number, field="shown", expected="the hash of the record as it is now",
-                      found="the hash of another view")
-    change = Change(name, row.type, row.number, row.revision, body.fields, body.reason, body.expected_version,
-                    body.signature.shown if body.signature else "", key)
+        raise Invalid(
+            "VAL_FORM",
+            record=row.number,
+            field="shown",
+            expected="the hash of the record as it is now",
+            found="the hash of another view",
+        )
+    change = Change(
+        name,
+        row.type,
+        row.number,
+        row.revision,
+        body.fields,
+        body.reason,
+        body.expected_version,
+        body.signature.shown if body.signature else "",
+        key,
+    )
     return _written(services, services.door.submit(change, context, _credential(body.signature)))
 
 
@@ -191,16 +249,27 @@ def _written(services: Services, receipt: Receipt) -> dict[str, Any]:
 def _acts(services: Services, row: Row, definition: Definition, context: Context) -> list[dict[str, Any]]:
     found = []
     names = ["edit"] if definition.type.edit is not None else []
-    names += [t.name for t in definition.type.transitions
-              if not t.consequence and row.state in expand(definition, t.from_)]
+    names += [
+        t.name
+        for t in definition.type.transitions
+        if not t.consequence and row.state in expand(definition, t.from_)
+    ]
     for name in names:
         declared = definition.acts.get(name)
         refusal = services.door.explain(row, context, name)
-        found.append({
-            "act": name, "label": declared.label if declared else "Edit", "allowed": refusal is None,
-            "meaning": declared.signature.meaning if declared and declared.signature else None,
-            "meaning_text": declared.signature.text if declared and declared.signature else None,
-            "fields": list(declared.fields) if declared else [],
-            **({"why_not": refusal.message, "code": refusal.code, "remedy": refusal.remedy} if refusal else {}),
-        })
+        found.append(
+            {
+                "act": name,
+                "label": declared.label if declared else "Edit",
+                "allowed": refusal is None,
+                "meaning": declared.signature.meaning if declared and declared.signature else None,
+                "meaning_text": declared.signature.text if declared and declared.signature else None,
+                "fields": list(declared.fields) if declared else [],
+                **(
+                    {"why_not": refusal.message, "code": refusal.code, "remedy": refusal.remedy}
+                    if refusal
+                    else {}
+                ),
+            }
+        )
     return found

@@ -45,7 +45,9 @@ class Reading(Protocol):
 class Delivery(Protocol):
     """Taking files in."""
 
-    def deliver(self, session: str, context: Any, manifest: dict[str, Any], stream: BinaryIO) -> dict[str, Any]:
+    def deliver(
+        self, session: str, context: Any, manifest: dict[str, Any], stream: BinaryIO
+    ) -> dict[str, Any]:
         """Take one file of an acquisition session; return the image's number, state and checks."""
         ...
 

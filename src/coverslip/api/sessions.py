@@ -25,7 +25,9 @@ def sign_in(body: SignIn, request: Request, services: ServicesOf) -> dict[str, A
     if wait and not services.accounts.refusal_slot("sign-in", f"{body.username.casefold()[:80]}/{wait}"):
         raise Refused("THROTTLED", seconds=wait)
     try:
-        found = services.identity.sign_in(body.username, body.password, place_of(request, body.workstation, body.zone))
+        found = services.identity.sign_in(
+            body.username, body.password, place_of(request, body.workstation, body.zone)
+        )
     except CoverslipError as error:
         raise _already_recorded(error) from None
     return _signed_in(services, found)
@@ -40,9 +42,14 @@ def _already_recorded(error: CoverslipError) -> CoverslipError:
 def _signed_in(services: Services, found: SignedIn) -> dict[str, Any]:
     account = services.accounts.account(found.session.person) or {}
     return {
-        "token": found.token, "session": found.session.id, "person": found.session.person,
-        "username": found.session.username, "name": account.get("name", ""), "number": account.get("number", ""),
-        "expires_at": found.session.expires_at, "last_successful": found.last.get("succeeded"),
+        "token": found.token,
+        "session": found.session.id,
+        "person": found.session.person,
+        "username": found.session.username,
+        "name": account.get("name", ""),
+        "number": account.get("number", ""),
+        "expires_at": found.session.expires_at,
+        "last_successful": found.last.get("succeeded"),
         "last_failed": found.last.get("failed"),
     }
 
@@ -55,7 +62,11 @@ def device_sign_in(body: DeviceSignIn, request: Request, services: ServicesOf) -
     uid, data = found if found else ("", {"number": body.device})
     try:
         opened = services.identity.device_session(
-            uid, data, bytes.fromhex(body.statement), bytes.fromhex(body.signature), place_of(request, body.device)
+            uid,
+            data,
+            bytes.fromhex(body.statement),
+            bytes.fromhex(body.signature),
+            place_of(request, body.device),
         )
     except CoverslipError as error:
         raise _already_recorded(error) from None
@@ -72,9 +83,14 @@ def sign_out(services: ServicesOf, session: SessionOf) -> None:
 def me(services: ServicesOf, context: ContextOf) -> dict[str, Any]:
     """Say who is signed in, with the installation's name and use."""
     account = services.accounts.account(context.person) or {}
-    return {"person": context.person, "name": account.get("name", ""), "number": account.get("number", ""),
-            "username": account.get("username", ""), "workstation": context.workstation,
-            "installation": services.installation()}
+    return {
+        "person": context.person,
+        "name": account.get("name", ""),
+        "number": account.get("number", ""),
+        "username": account.get("username", ""),
+        "workstation": context.workstation,
+        "installation": services.installation(),
+    }
 
 
 @router.post("/enrolments", status_code=201)
@@ -91,9 +107,15 @@ def enrol(body: Enrolment, request: Request, services: ServicesOf) -> dict[str, 
         if row is None:
             raise Refused("AUTH_REQUIRED")
         shown = shown_hash(render(services.catalogue[row.type], row))
-        key = {"kid": made.kid, "scheme": made.wrapped["scheme"], "public": made.public,
-               "enrolled_at": opened.session.opened_at}
-        change = Change("enrol", number=number, fields={"signing_keys": [key]}, expected_version=row.version, shown=shown)
+        key = {
+            "kid": made.kid,
+            "scheme": made.wrapped["scheme"],
+            "public": made.public,
+            "enrolled_at": opened.session.opened_at,
+        }
+        change = Change(
+            "enrol", number=number, fields={"signing_keys": [key]}, expected_version=row.version, shown=shown
+        )
         receipt = services.door.submit(change, context, Credential(body.username, body.password))
     finally:
         services.identity.sign_out(opened.session, "enrolled")

@@ -84,12 +84,26 @@ def record_value(row: Row, definition: Definition) -> dict[str, Any]:
     """Return a record as the interface shows it."""
     state = definition.state(row.state)
     value: dict[str, Any] = {
-        "number": row.number, "type": row.type, "type_title": definition.type.title, "uid": row.uid,
-        "version": row.version, "state": row.state, "title": row.title, "gxp": row.gxp,
-        "sandbox": bool(row.content.get("sandbox")), "locked": state.locked, "effective": state.effective,
-        "leaf_hash": row.leaf_hash, "definition": row.definition, "fields": row.fields, "people": row.people,
-        "created_at": row.created_at, "created_by": row.created_by, "changed_at": row.changed_at,
-        "changed_by": row.changed_by, "on_hold": [{"number": b.number, "reason": b.reason} for b in row.blockers],
+        "number": row.number,
+        "type": row.type,
+        "type_title": definition.type.title,
+        "uid": row.uid,
+        "version": row.version,
+        "state": row.state,
+        "title": row.title,
+        "gxp": row.gxp,
+        "sandbox": bool(row.content.get("sandbox")),
+        "locked": state.locked,
+        "effective": state.effective,
+        "leaf_hash": row.leaf_hash,
+        "definition": row.definition,
+        "fields": row.fields,
+        "people": row.people,
+        "created_at": row.created_at,
+        "created_by": row.created_by,
+        "changed_at": row.changed_at,
+        "changed_by": row.changed_by,
+        "on_hold": [{"number": b.number, "reason": b.reason} for b in row.blockers],
     }
     return value | ({"revision": row.revision, "label": row.label} if row.revision else {"label": row.number})
 
@@ -97,11 +111,21 @@ def record_value(row: Row, definition: Definition) -> dict[str, Any]:
 def receipt_value(receipt: Receipt) -> dict[str, Any]:
     """Return a receipt as the interface shows it; the acted-on record first."""
     return {
-        "command": receipt.command, "at": receipt.at, "replayed": receipt.replayed,
+        "command": receipt.command,
+        "at": receipt.at,
+        "replayed": receipt.replayed,
         "entries": [
-            {"type": e.type, "number": e.number, **({"revision": e.revision} if e.revision else {}),
-             "version": e.version, "state": e.state, "act": e.act, "entry": e.entry, "leaf_hash": e.leaf_hash,
-             "uid": e.uid}
+            {
+                "type": e.type,
+                "number": e.number,
+                **({"revision": e.revision} if e.revision else {}),
+                "version": e.version,
+                "state": e.state,
+                "act": e.act,
+                "entry": e.entry,
+                "leaf_hash": e.leaf_hash,
+                "uid": e.uid,
+            }
             for e in receipt.entries
         ],
     }

@@ -24,10 +24,17 @@ async def spooled(
             async for chunk in stream:
                 size += len(chunk)
                 if size > limit_bytes:
-                    raise Invalid("TOO_LARGE", what="The file", size=f"more than {limit_bytes}", limit=limit_bytes)
+                    raise Invalid(
+                        "TOO_LARGE", what="The file", size=f"more than {limit_bytes}", limit=limit_bytes
+                    )
                 await run_in_threadpool(body.write, chunk)
         except OSError as error:
-            raise EnvironmentFault("ENVIRONMENT", what="the spool", expected="room for the file",
-                                   found=str(error.strerror), remedy="Free space on the disk.") from error
+            raise EnvironmentFault(
+                "ENVIRONMENT",
+                what="the spool",
+                expected="room for the file",
+                found=str(error.strerror),
+                remedy="Free space on the disk.",
+            ) from error
         body.seek(0)
         yield body

@@ -58,8 +58,13 @@ def _web(home: Home, host: str | None, port: int | None) -> None:
         if port is not None:
             listeners.append(wiring.bind_loopback(host or "127.0.0.1", port))
         config = uvicorn.Config(
-            create_app(found.services()), log_level="warning", access_log=False, server_header=False,
-            h11_max_incomplete_event_size=64 * 1024, timeout_keep_alive=30, limit_concurrency=200,
+            create_app(found.services()),
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            h11_max_incomplete_event_size=64 * 1024,
+            timeout_keep_alive=30,
+            limit_concurrency=200,
         )
         uvicorn.Server(config).run(sockets=listeners)
 

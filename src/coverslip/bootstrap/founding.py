@@ -47,17 +47,30 @@ class Founding:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
-def init(root: Path, founding: Founding, passwords: Mapping[str, str], progress: Progress = lambda _: None) -> int:
+def init(
+    root: Path, founding: Founding, passwords: Mapping[str, str], progress: Progress = lambda _: None
+) -> int:
     """Found an installation in an empty folder; return the number of genesis entries.
 
     Raises ``ENVIRONMENT`` when the folder is taken. A failure removes what was begun, and only that.
     """
     home = Home(root.resolve())
     if home.root.exists() and any(home.root.iterdir()):
-        raise EnvironmentFault("ENVIRONMENT", what=str(home.root), expected="an empty folder", found="files",
-                               remedy="Name another folder; an installation is founded once.")
+        raise EnvironmentFault(
+            "ENVIRONMENT",
+            what=str(home.root),
+            expected="an empty folder",
+            found="files",
+            remedy="Name another folder; an installation is founded once.",
+        )
     founders = tuple(
-        Founder(str(f["username"]), str(f["name"]), str(f["email"]), tuple(f["roles"]), passwords[str(f["username"])])
+        Founder(
+            str(f["username"]),
+            str(f["name"]),
+            str(f["email"]),
+            tuple(f["roles"]),
+            passwords[str(f["username"])],
+        )
         for f in founding.founders
     )
     home.root.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -80,14 +93,22 @@ def _found(home: Home, founding: Founding, founders: tuple[Founder, ...], progre
         cluster.create_roles()
         admin = wiring.conninfo(home, "cs_superuser")
         migrate(admin)
-        open_installation(admin, origin=founding.origin, use=founding.use, uuid=uuid, created_at=dt.datetime.now(dt.UTC))
+        open_installation(
+            admin,
+            origin=founding.origin,
+            use=founding.use,
+            uuid=uuid,
+            created_at=dt.datetime.fromisoformat(utc_now()),
+        )
         progress("making keys")
         signer = _keys(home, founding.origin)
         progress("writing genesis")
         with wiring.core(home, size=2) as core:
             context = Context(NIL, NIL, "password", "genesis", "local", "coverslip init", founding.zone)
             genesis = Genesis(core.catalogue, core.store, core.accounts)
-            count = genesis.run(founders, charter(founders, founding.site), context, wiring.clock_state().value())
+            count = genesis.run(
+                founders, charter(founders, founding.site), context, wiring.clock_state().value()
+            )
         progress("signing the first checkpoint")
         _integrate(home, signer)
         signer.close()
@@ -101,8 +122,13 @@ def _folders(home: Home) -> None:
 
 
 def _write_facts(home: Home, founding: Founding, uuid: str) -> None:
-    value = {"format": wiring.FORMAT, "origin": founding.origin, "use": founding.use, "installation": uuid,
-             "created_at": utc_now()}
+    value = {
+        "format": wiring.FORMAT,
+        "origin": founding.origin,
+        "use": founding.use,
+        "installation": uuid,
+        "created_at": utc_now(),
+    }
     home.manifest.write_text(json.dumps(value, indent=2) + "\n", "utf-8")
 
 
@@ -110,8 +136,11 @@ def _keys(home: Home, origin: str) -> Signer:
     _secret_file(home.secret("admission.key"), secrets.token_hex(32))
     signer = Signer.create(home.signer, origin)
     create_seed(home.export_key)
-    lines = ["# Public keys of this installation. Hand them over apart from any bundle.", signer.vkey(),
-             wiring.export_key(home).verifier_key.format()]
+    lines = [
+        "# Public keys of this installation. Hand them over apart from any bundle.",
+        signer.vkey(),
+        wiring.export_key(home).verifier_key.format(),
+    ]
     home.public_keys.write_text("\n".join(lines) + "\n", "utf-8")
     return signer
 
@@ -137,6 +166,8 @@ def sequencer_of(home: Home, signer: Any) -> Sequencer:
 
     admission = bytes.fromhex(home.secret("admission.key").read_text("ascii").strip())
     return Sequencer(
-        connect=lambda: psycopg.connect(wiring.conninfo(home, "cs_sequencer")), signer=signer, admission_key=admission,
+        connect=lambda: psycopg.connect(wiring.conninfo(home, "cs_sequencer")),
+        signer=signer,
+        admission_key=admission,
         anchors=(FileAnchor(home.anchors),),
     )

@@ -39,8 +39,13 @@ class Lab:
             return known
         found = self.core.accounts.person_by_username(SCHEDULER)
         if found is None:
-            raise EnvironmentFault("ENVIRONMENT", what="the service account", expected=SCHEDULER, found="none",
-                                   remedy="Activate it, or found the installation anew.")
+            raise EnvironmentFault(
+                "ENVIRONMENT",
+                what="the service account",
+                expected=SCHEDULER,
+                found="none",
+                remedy="Activate it, or found the installation anew.",
+            )
         opened = self.core.identity.service_session(found[0], SCHEDULER, "coverslip worker")
         self._service = context_of(opened.session)
         return self._service
@@ -55,8 +60,11 @@ class Lab:
         c = self.core
         key = wiring.export_key(c.home)
         signing = Signing(
-            c.facts.origin, c.facts.use, key.verifier_key.format(),
-            lambda text: note.sign(text.decode(), [key]).to_bytes(), c.home.anchors,
+            c.facts.origin,
+            c.facts.use,
+            key.verifier_key.format(),
+            lambda text: note.sign(text.decode(), [key]).to_bytes(),
+            c.home.anchors,
         )
         return Exports(c.reading, c.vault, c.events, signing, c.accounts.now, c.accounts.account)
 
@@ -71,10 +79,19 @@ class Lab:
         c = self.core
         signer = SignerClient(wiring.signer_socket(c.home))
         return Services(
-            catalogue=c.catalogue, door=c.door, identity=c.identity, accounts=c.accounts, events=c.events,
-            reading=c.reading, delivery=self.ingest(), exporting=self.exports(),
-            receipts=lambda entry, leaf_hash, at: signer.receipt(entry, bytes.fromhex(leaf_hash), at).decode(),
-            installation=c.reading.installation, upload_limit_bytes=UPLOAD_LIMIT_BYTES,
+            catalogue=c.catalogue,
+            door=c.door,
+            identity=c.identity,
+            accounts=c.accounts,
+            events=c.events,
+            reading=c.reading,
+            delivery=self.ingest(),
+            exporting=self.exports(),
+            receipts=lambda entry, leaf_hash, at: signer.receipt(
+                entry, bytes.fromhex(leaf_hash), at
+            ).decode(),
+            installation=c.reading.installation,
+            upload_limit_bytes=UPLOAD_LIMIT_BYTES,
         )
 
 

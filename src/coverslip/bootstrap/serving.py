@@ -35,8 +35,12 @@ _PR_SET_PDEATHSIG = 1
 
 
 def serve(
-    root: Path, only: str | None = None, host: str | None = None, port: int | None = None,
-    say: Callable[[str], None] = print, stop: threading.Event | None = None,
+    root: Path,
+    only: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    say: Callable[[str], None] = print,
+    stop: threading.Event | None = None,
 ) -> None:
     """Run an installation until told to stop (SIGINT, SIGTERM or ``stop``).
 
@@ -78,8 +82,13 @@ def _listener(host: str | None, port: int | None) -> list[str]:
     if port is None:
         return []
     if (host or "127.0.0.1") not in ("127.0.0.1", "::1", "localhost"):
-        raise EnvironmentFault("ENVIRONMENT", what="the listener", expected="a loopback address without a certificate",
-                               found=str(host), remedy="Put a TLS proxy before it, or leave --host out.")
+        raise EnvironmentFault(
+            "ENVIRONMENT",
+            what="the listener",
+            expected="a loopback address without a certificate",
+            found=str(host),
+            remedy="Put a TLS proxy before it, or leave --host out.",
+        )
     return ["--host", host or "127.0.0.1", "--port", str(port)]
 
 
@@ -100,13 +109,23 @@ class _Child:
     def start(self) -> None:
         self._starts = [t for t in self._starts if t > time.monotonic() - 60] + [time.monotonic()]
         if len(self._starts) > RESTARTS:
-            raise EnvironmentFault("ENVIRONMENT", what=f"the {self.name} process", expected="to stay up",
-                                   found=f"{RESTARTS} starts in a minute", remedy=f"Read {self.log}.")
+            raise EnvironmentFault(
+                "ENVIRONMENT",
+                what=f"the {self.name} process",
+                expected="to stay up",
+                found=f"{RESTARTS} starts in a minute",
+                remedy=f"Read {self.log}.",
+            )
         command = [sys.executable, "-I", "-m", "coverslip.bootstrap.child", self.name, str(self._home.root)]
         with open(self.log, "ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 -- our own interpreter and module
-                [*command, *self._arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                preexec_fn=_die_with_parent, cwd="/",
+                [*command, *self._arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=_die_with_parent,
+                cwd="/",
             )
 
     @property
@@ -143,9 +162,12 @@ def _wait_ready(home: Home, children: list[_Child], done: threading.Event) -> No
     while time.monotonic() < deadline and not done.is_set():
         for child in children:
             child.keep()
-        with contextlib.suppress(httpx.HTTPError), httpx.Client(
-            transport=httpx.HTTPTransport(uds=str(socket)), base_url="http://coverslip", timeout=5
-        ) as client:
+        with (
+            contextlib.suppress(httpx.HTTPError),
+            httpx.Client(
+                transport=httpx.HTTPTransport(uds=str(socket)), base_url="http://coverslip", timeout=5
+            ) as client,
+        ):
             if client.get("/healthz").status_code == 200:
                 return
         done.wait(0.1)

@@ -61,7 +61,10 @@ def installation(home: Home) -> Facts:
         return Facts(value["origin"], value["use"], value["installation"], value["created_at"])
     except (OSError, ValueError, KeyError) as error:
         raise EnvironmentFault(
-            "ENVIRONMENT", what=str(home.root), expected="an installation of Coverslip", found=type(error).__name__,
+            "ENVIRONMENT",
+            what=str(home.root),
+            expected="an installation of Coverslip",
+            found=type(error).__name__,
             remedy="Found one with 'coverslip init', or name another home with --home.",
         ) from error
 
@@ -113,8 +116,13 @@ def _socket(home: Home, name: str) -> Path:
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-        raise EnvironmentFault("ENVIRONMENT", what=str(folder), expected="a private folder of this user",
-                               found="another's", remedy="Remove it, or use a shorter home path.")
+        raise EnvironmentFault(
+            "ENVIRONMENT",
+            what=str(folder),
+            expected="a private folder of this user",
+            found="another's",
+            remedy="Remove it, or use a shorter home path.",
+        )
     return folder / name
 
 
@@ -187,8 +195,19 @@ def core(home: Home, gatherers: dict[tuple[str, int], Any] | None = None, size: 
         identity = Identity(accounts, events, accounts.now)
         made: dict[tuple[str, int], Gatherer] = {k: f(reading) for k, f in (gatherers or {}).items()}
         door = Door(catalogue(), store, identity, clock_state, events, made)
-        yield Core(home, facts, catalogue(), pool, store, accounts, reading, events, identity, door,
-                   LocalVault(home.vault))
+        yield Core(
+            home,
+            facts,
+            catalogue(),
+            pool,
+            store,
+            accounts,
+            reading,
+            events,
+            identity,
+            door,
+            LocalVault(home.vault),
+        )
 
 
 def export_key(home: Home) -> NoteKey:

@@ -32,7 +32,7 @@ from coverslip.kernel.events import Event, Events
 from coverslip.kernel.rows import Row
 from coverslip.ledger import leaf
 from coverslip.verifier.build import build
-from coverslip.verifier.sections import FileItem
+from coverslip.verifier.sections import FileItem, label
 
 MAX_DEPTH = 6
 MAX_RECORDS = 20_000
@@ -163,8 +163,8 @@ class Exports:
         found = self._closure(subject)
         prefixes = tuple(p.strip() for p in text_filter.split(",") if p.strip())
         kept = [r for r in found if r.uid == subject.uid or not prefixes or r.number.startswith(prefixes)]
-        withheld = tuple(Withheld(r.label, "left out by the filter") for r in found if r not in kept)
-        records = tuple(ScopeRecord(r.type, r.uid, r.label) for r in kept)
+        withheld = tuple(Withheld(label(r.content), "left out by the filter") for r in found if r not in kept)
+        records = tuple(ScopeRecord(r.type, r.uid, label(r.content)) for r in kept)
         kind = "filtered" if prefixes else "complete"
         return Scope(
             kind, records, len(found), withheld, f"only {', '.join(prefixes)}" if prefixes else ""

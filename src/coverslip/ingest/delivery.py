@@ -33,8 +33,14 @@ class Manifest:
 
     def signed_bytes(self, device: str, session: str) -> bytes:
         """Return what the device signed."""
-        value: dict[str, Any] = {"device": device, "session": session, "name": self.name, "size": self.size,
-                                 "sha256": self.sha256, "sequence": self.sequence}
+        value: dict[str, Any] = {
+            "device": device,
+            "session": session,
+            "name": self.name,
+            "size": self.size,
+            "sha256": self.sha256,
+            "sequence": self.sequence,
+        }
         if self.taken_at:
             value["taken_at"] = self.taken_at
         return PREFIX + canonical.encode(value)
@@ -51,13 +57,17 @@ def read(value: dict[str, Any]) -> Manifest:
     if type(size) is not int or size < 0 or type(sequence) is not int or sequence < 1:
         raise _wrong("size and sequence", "whole numbers")
     texts = {k: value.get(k, "") for k in ("sha256", "taken_at", "signature", "reason")}
-    if not all(isinstance(t, str) for t in texts.values()) or not re.fullmatch("[0-9a-f]{64}", texts["sha256"]):
+    if not all(isinstance(t, str) for t in texts.values()) or not re.fullmatch(
+        "[0-9a-f]{64}", texts["sha256"]
+    ):
         raise _wrong("sha256", "64 hex digits")
     if texts["taken_at"] and not _TIME.fullmatch(texts["taken_at"]):
         raise _wrong("taken_at", "an instant YYYY-MM-DDTHH:MM:SSZ")
     if texts["signature"] and not re.fullmatch("[0-9a-f]{128}", texts["signature"]):
         raise _wrong("signature", "128 hex digits")
-    return Manifest(name, size, texts["sha256"], sequence, texts["taken_at"], texts["signature"], texts["reason"])
+    return Manifest(
+        name, size, texts["sha256"], sequence, texts["taken_at"], texts["signature"], texts["reason"]
+    )
 
 
 def _wrong(field: str, expected: str) -> Invalid:

@@ -26,6 +26,7 @@ from coverslip.kernel.change import Change, Context, Receipt
 from coverslip.kernel.commit import Door
 from coverslip.kernel.events import Events
 from coverslip.kernel.rows import Row
+
 _BLOCK = 1 << 20
 _FORMATS = {"TIFF": "tiff", "OME-TIFF": "ome_tiff", "ImageJ TIFF": "tiff", "PNG": "png", "JPEG": "jpeg"}
 
@@ -90,7 +91,13 @@ class Ingest:
     """Takes deliveries. ``service`` gives the context of the installation's own service account."""
 
     def __init__(
-        self, door: Door, vault: Vault, records: Records, accounts: Accounts, events: Events, service: Any,
+        self,
+        door: Door,
+        vault: Vault,
+        records: Records,
+        accounts: Accounts,
+        events: Events,
+        service: Any,
         limit_bytes: int,
     ) -> None:
         self._door, self._vault, self._records = door, vault, records
@@ -103,8 +110,13 @@ class Ingest:
         if not name.strip() or "/" in name or "\\" in name:
             raise Invalid("VAL_FORM", field="name", expected="a file name without folders", found=name[:60])
         stored = self._vault.store(stream, self._limit)
-        return {"name": name, "size": stored.size, "sha256": stored.sha256, "root": stored.root,
-                "media_type": media_type or "application/octet-stream"}
+        return {
+            "name": name,
+            "size": stored.size,
+            "sha256": stored.sha256,
+            "root": stored.root,
+            "media_type": media_type or "application/octet-stream",
+        }
 
     def open(self, root: str) -> tuple[int, Iterator[bytes]]:
         """Return size and bytes of a stored file, each block checked against its root as it is read."""
@@ -118,7 +130,9 @@ class Ingest:
 
     # --- deliveries ----------------------------------------------------------------------------
 
-    def deliver(self, session: str, context: Context, manifest: dict[str, Any], stream: BinaryIO) -> dict[str, Any]:
+    def deliver(
+        self, session: str, context: Context, manifest: dict[str, Any], stream: BinaryIO
+    ) -> dict[str, Any]:
         """Take one file of a session; return the image's number, state, checks and receipt.
 
         Raises:
@@ -158,19 +172,25 @@ class Ingest:
         data = found or {}
         try:
             if (row.fields.get("instrument") or {}).get("uid") != context.person:
-                raise Refused("DEVICE_UNKNOWN", record=row.number, device=str(data.get("number", "the sender")))
+                raise Refused(
+                    "DEVICE_UNKNOWN", record=row.number, device=str(data.get("number", "the sender"))
+                )
             check_device(told, data, row.number)
         except Refused as error:
             receiving = self._vault.receive(stream, self._limit)
-            self._vault.quarantine(receiving, {"session": row.number, "name": told.name, "code": error.code,
-                                               "reason": error.message})
+            self._vault.quarantine(
+                receiving,
+                {"session": row.number, "name": told.name, "code": error.code, "reason": error.message},
+            )
             raise
 
     def _require_bytes(self, told: Manifest, receiving: Any) -> None:
         digest = receiving.digest
         if digest.size != told.size or digest.sha256.hex() != told.sha256:
             raise Invalid(
-                "VAL_FORM", field="the file", expected=f"{told.size} bytes, sha256 {told.sha256[:12]}…",
+                "VAL_FORM",
+                field="the file",
+                expected=f"{told.size} bytes, sha256 {told.sha256[:12]}…",
                 found=f"{digest.size} bytes, sha256 {digest.sha256.hex()[:12]}…",
             )
 
@@ -179,9 +199,13 @@ class Ingest:
         holder = self._records.root_holder(root)
         started, ended = row.fields.get("started_at", ""), row.fields.get("ended_at", "")
         return SessionFacts(
-            session=row.number, instrument=instrument.number if instrument else "",
-            serial=str(instrument.fields.get("serial", "")) if instrument else "", file_root=root,
-            start=_moment(started), end=_moment(ended), now=dt.datetime.fromisoformat(self._accounts.now()),
+            session=row.number,
+            instrument=instrument.number if instrument else "",
+            serial=str(instrument.fields.get("serial", "")) if instrument else "",
+            file_root=root,
+            start=_moment(started),
+            end=_moment(ended),
+            now=dt.datetime.fromisoformat(self._accounts.now()),
             device_zone=ZoneInfo("UTC"),
             clock_offset_s=int(row.fields.get("device_clock_offset_ms", 0)) // 1000,
             known_roots={root: holder} if holder else {},
@@ -196,7 +220,9 @@ class Ingest:
             sentence = "Imported by hand; a second person verifies it."
             return [CheckResult("source", "absent", sentence)]
         account = self._accounts.account(context.person) or {}
-        return [CheckResult("source", "pass", f"Delivered and signed by {account.get('number', 'the device')}.")]
+        return [
+            CheckResult("source", "pass", f"Delivered and signed by {account.get('number', 'the device')}.")
+        ]
 
     # --- the record ----------------------------------------------------------------------------
 
@@ -222,14 +248,22 @@ class Ingest:
         told, row = arrived.manifest, arrived.session
         manual = arrived.context.auth == "password"
         fields: dict[str, Any] = {
-            "name": told.name, "study": row.fields["study"]["number"], "session": row.number, "kind": "raw",
+            "name": told.name,
+            "study": row.fields["study"]["number"],
+            "session": row.number,
+            "kind": "raw",
         }
         if manual:
             fields |= {"manual_import": True, "import_reason": told.reason}
         return self._door.submit(Change("create", type="image", fields=fields), arrived.context)
 
     def _quarantine(
-        self, arrived: _Arrived, number: str, failed: list[CheckResult], fields: dict[str, Any], service: Context
+        self,
+        arrived: _Arrived,
+        number: str,
+        failed: list[CheckResult],
+        fields: dict[str, Any],
+        service: Context,
     ) -> dict[str, Any]:
         reason = " ".join(c.sentence for c in failed)[:3000]
         kept = self._vault.quarantine(arrived.receiving, {"record": number, "reason": reason})
@@ -237,21 +271,33 @@ class Ingest:
         receipt = self._submit(number, "quarantine", fields, reason, service)
         mismatch = next((c for c in failed if c.code == "DEVICE_MISMATCH"), None)
         if mismatch is not None:
-            error = Refused("DEVICE_MISMATCH", record=number, found=mismatch.found, expected=mismatch.expected,
-                            device=(arrived.session.fields.get("instrument") or {}).get("number", "the device"))
+            error = Refused(
+                "DEVICE_MISMATCH",
+                record=number,
+                found=mismatch.found,
+                expected=mismatch.expected,
+                device=(arrived.session.fields.get("instrument") or {}).get("number", "the device"),
+            )
             self._events.refuse(error, arrived.context, "deliver", self._records.find(number))
         return self._answer(arrived, receipt, failed)
 
-    def _submit(self, number: str, act: str, fields: dict[str, Any], reason: str, service: Context) -> Receipt:
+    def _submit(
+        self, number: str, act: str, fields: dict[str, Any], reason: str, service: Context
+    ) -> Receipt:
         return self._door.submit(Change(act, number=number, fields=fields, reason=reason), service)
 
     def _read_fields(self, arrived: _Arrived) -> dict[str, Any]:
         digest, told = arrived.receiving.digest, arrived.manifest
         account = self._accounts.account(arrived.context.person) or {}
         delivery: dict[str, Any] = {
-            "by": account.get("number", ""), "manner": arrived.context.auth, "sequence": told.sequence,
-            "size": digest.size, "sha256": digest.sha256.hex(), "root": digest.root.hex(),
-            "signature": told.signature, "taken_at": told.taken_at,
+            "by": account.get("number", ""),
+            "manner": arrived.context.auth,
+            "sequence": told.sequence,
+            "size": digest.size,
+            "sha256": digest.sha256.hex(),
+            "root": digest.root.hex(),
+            "signature": told.signature,
+            "taken_at": told.taken_at,
         }
         fields: dict[str, Any] = {
             "checks": [_check_row(c) for c in arrived.checks],
@@ -266,9 +312,14 @@ class Ingest:
     def _answer(self, arrived: _Arrived, receipt: Receipt, failed: list[CheckResult]) -> dict[str, Any]:
         entry = receipt.entries[0]
         return {
-            "number": entry.number, "state": entry.state, "version": entry.version, "entry": entry.entry,
-            "name": arrived.manifest.name, "size": arrived.receiving.digest.size,
-            "sha256": arrived.receiving.digest.sha256.hex(), "why": [c.sentence for c in failed],
+            "number": entry.number,
+            "state": entry.state,
+            "version": entry.version,
+            "entry": entry.entry,
+            "name": arrived.manifest.name,
+            "size": arrived.receiving.digest.size,
+            "sha256": arrived.receiving.digest.sha256.hex(),
+            "why": [c.sentence for c in failed],
             "checks": [_check_row(c) for c in arrived.checks],
         }
 
@@ -280,19 +331,31 @@ def _explained(checks: list[CheckResult], session: Row) -> list[CheckResult]:
         return checks
     return [
         replace(c, verdict="explained", sentence=f"{c.sentence} Explained: {why}"[:1000], code="")
-        if c.check == "time" and c.verdict == "fail" else c
+        if c.check == "time" and c.verdict == "fail"
+        else c
         for c in checks
     ]
 
 
 def _file_value(told: Manifest, stored: Any) -> dict[str, Any]:
     media = mimetypes.guess_type(told.name)[0] or "application/octet-stream"
-    return {"name": told.name, "size": stored.size, "sha256": stored.sha256, "root": stored.root, "media_type": media}
+    return {
+        "name": told.name,
+        "size": stored.size,
+        "sha256": stored.sha256,
+        "root": stored.root,
+        "media_type": media,
+    }
 
 
 def _check_row(check: CheckResult) -> dict[str, str]:
-    row = {"check": check.check, "verdict": check.verdict, "sentence": check.sentence[:1000],
-           "expected": check.expected[:500], "found": check.found[:500]}
+    row = {
+        "check": check.check,
+        "verdict": check.verdict,
+        "sentence": check.sentence[:1000],
+        "expected": check.expected[:500],
+        "found": check.found[:500],
+    }
     return {k: v for k, v in row.items() if v}
 
 
@@ -321,5 +384,3 @@ def _channel(index: int, channel: Any) -> dict[str, Any]:
 
 def _moment(text: str) -> dt.datetime | None:
     return dt.datetime.fromisoformat(text) if text else None
-
-

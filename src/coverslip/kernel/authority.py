@@ -56,7 +56,10 @@ def require_role(facts: Facts, person: str, who: Iterable[str], action: str, rec
     usable = [code for code in wanted if code in held]
     if not usable:
         raise Refused(
-            "AUTH_ROLE", record=record, role=" or ".join(wanted) or "(nobody)", action=action,
+            "AUTH_ROLE",
+            record=record,
+            role=" or ".join(wanted) or "(nobody)",
+            action=action,
             roles=", ".join(sorted(held)) or "none",
         )
     lacking: Row | None = None
@@ -67,8 +70,13 @@ def require_role(facts: Facts, person: str, who: Iterable[str], action: str, rec
         lacking = lacking or document
     assert lacking is not None  # noqa: S101 -- usable is not empty, so a document was found
     raise Refused(
-        "AUTH_TRAIN", record=record, doc=lacking.number, v=lacking.revision or lacking.version, role=usable[0],
-        since=lacking.changed_at[:10], action=action,
+        "AUTH_TRAIN",
+        record=record,
+        doc=lacking.number,
+        v=lacking.revision or lacking.version,
+        role=usable[0],
+        since=lacking.changed_at[:10],
+        action=action,
     )
 
 
@@ -111,7 +119,12 @@ def require_independence(
             done = getattr(declared, "meaning", "") or getattr(declared, "act", "") or name
             when = facts.record.changed_at[:10] if facts.record is not None else facts.today
             raise Refused(
-                "AUTH_SELF", record=record, action=action, person="you", did=f"{_past(done)} ({name})", date=when,
+                "AUTH_SELF",
+                record=record,
+                action=action,
+                person="you",
+                did=f"{_past(done)} ({name})",
+                date=when,
             )
 
 

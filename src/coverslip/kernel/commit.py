@@ -59,7 +59,12 @@ class Door:
     """Takes changes to the ledger. One instance serves all sessions; it keeps nothing between calls."""
 
     def __init__(
-        self, catalogue: Catalogue, store: Store, ceremonies: Ceremonies, clock: Callable[[], ClockState], events: Events,
+        self,
+        catalogue: Catalogue,
+        store: Store,
+        ceremonies: Ceremonies,
+        clock: Callable[[], ClockState],
+        events: Events,
         gatherers: Mapping[tuple[str, int], Gatherer] | None = None,
     ) -> None:
         self.catalogue = catalogue
@@ -101,13 +106,22 @@ class Door:
                 raise _stale(again.primary) from None
             return attempt.write(again, facts, sections, meaning)
 
-    def explain(self, row: Row, context: Context, act: str, fields: Mapping[str, Any] | None = None) -> CoverslipError | None:
+    def explain(
+        self, row: Row, context: Context, act: str, fields: Mapping[str, Any] | None = None
+    ) -> CoverslipError | None:
         """Return why this person may not do ``act`` now, or ``None``; nothing is written or recorded.
 
         Reasons, signatures and fields not yet given are not asked for.
         """
-        change = Change(act, row.type, row.number, row.revision, dict(fields or {}), "asked in advance, nothing done",
-                        row.version)
+        change = Change(
+            act,
+            row.type,
+            row.number,
+            row.revision,
+            dict(fields or {}),
+            "asked in advance, nothing done",
+            row.version,
+        )
         try:
             decision, facts = _Attempt(self, change, context).decide()
             if decision.signature is not None:
@@ -121,13 +135,19 @@ class Door:
         facts = facts_from(self._store.facts({"session": context.session}), self._clock().value())
         try:
             authority.require_account(facts, context.person)
-            authority.require_role(facts, context.person, definition.type.create.who, "create", definition.type.title)
+            authority.require_role(
+                facts, context.person, definition.type.create.who, "create", definition.type.title
+            )
         except Refused as error:
             return error
         return None
 
     def _sign(
-        self, attempt: _Attempt, decision: Decision, facts: Facts, sections: Mapping[str, entries.Section],
+        self,
+        attempt: _Attempt,
+        decision: Decision,
+        facts: Facts,
+        sections: Mapping[str, entries.Section],
         credential: Credential | None,
     ) -> entries.Section:
         wanted = decision.signature
@@ -135,11 +155,21 @@ class Door:
         label = decision.primary.number
         self._require_signing(facts, attempt.context, wanted)
         if credential is None:
-            raise Refused("SIG_REQUIRED", record=label, action=decision.primary.act, meaning=wanted.meaning,
-                          meaning_text=wanted.text)
+            raise Refused(
+                "SIG_REQUIRED",
+                record=label,
+                action=decision.primary.act,
+                meaning=wanted.meaning,
+                meaning_text=wanted.text,
+            )
         if not attempt.change.shown:
-            raise Refused("SIG_REQUIRED", record=label, action=decision.primary.act, meaning=wanted.meaning,
-                          remedy="Open the record, read it, and sign what was shown.")
+            raise Refused(
+                "SIG_REQUIRED",
+                record=label,
+                action=decision.primary.act,
+                meaning=wanted.meaning,
+                remedy="Open the record, read it, and sign what was shown.",
+            )
         signer = self._ceremonies.signer(attempt.context)
         series = any(a.kind == "series" for a in facts.authority)
         period = self._ceremonies.period(attempt.context) if series else ""
@@ -147,8 +177,17 @@ class Door:
             components = signature.check_components(credential, signer, within_period=bool(period))
             period = period or str(uuid7())
             role = decision.role
-            signed = signature.statement(facts, decision.primary, sections, attempt.change, attempt.context, signer,
-                                         role, components, period)
+            signed = signature.statement(
+                facts,
+                decision.primary,
+                sections,
+                attempt.change,
+                attempt.context,
+                signer,
+                role,
+                components,
+                period,
+            )
             made = signature.make(signed, signer, credential)
         except Refused as error:
             self._ceremonies.failed(attempt.context, error)
@@ -217,9 +256,13 @@ class _Attempt:
             return None
         if parse_reference(self.change.number) is None:
             raise NotFound("NOT_FOUND", what="record", record=self.change.number[:60])
-        rows = self._store.facts({"reads": [{"as": "latest", "latest": self.change.number}]})["reads"]["latest"]
+        rows = self._store.facts({"reads": [{"as": "latest", "latest": self.change.number}]})["reads"][
+            "latest"
+        ]
         if not rows or rows[0]["type"] != self.definition.name:
-            raise NotFound("NOT_FOUND", what=self.definition.type.title.lower(), record=self.change.number[:60])
+            raise NotFound(
+                "NOT_FOUND", what=self.definition.type.title.lower(), record=self.change.number[:60]
+            )
         return row_from(rows[0])
 
     def _facts(self) -> Facts:
@@ -228,7 +271,9 @@ class _Attempt:
         if self.definition.type.revisions and number:
             plan.numbers("effective", [number])
         request: dict[str, Any] = {
-            "session": self.context.session, "reads": list(plan.reads.values()), "proposed": self._proposed(),
+            "session": self.context.session,
+            "reads": list(plan.reads.values()),
+            "proposed": self._proposed(),
         }
         if self._row is not None:
             request["record"] = {"type": self._row.type, "uid": self._row.uid}
@@ -252,7 +297,11 @@ class _Attempt:
 
     def _signed(self, facts: Facts) -> bool:
         found = self.definition.acts.get(self.change.act)
-        declared = self.definition.type.create.signature if self.change.act == "create" else found and found.signature
+        declared = (
+            self.definition.type.create.signature
+            if self.change.act == "create"
+            else found and found.signature
+        )
         return declared is not None
 
     # --- deciding ------------------------------------------------------------------------------
@@ -265,8 +314,16 @@ class _Attempt:
             self._check_authority_first(facts)
             self._ids = self._new_ids()
             self._gathered = self._gather(facts)
-        request = Request(self.door.catalogue, self.definition, self.change, self.context, self._ids, self._found,
-                          self._gathered, self._previous)
+        request = Request(
+            self.door.catalogue,
+            self.definition,
+            self.change,
+            self.context,
+            self._ids,
+            self._found,
+            self._gathered,
+            self._previous,
+        )
         return decide(request, deciding), facts
 
     def _check_authority_first(self, facts: Facts) -> None:
@@ -275,8 +332,11 @@ class _Attempt:
 
     def _new_ids(self) -> Ids:
         effects = self._effects()
-        created = {e.type: (str(uuid7()), self._draw(self.door.catalogue[e.type], {})) for e in effects
-                   if isinstance(e, w.Create)}
+        created = {
+            e.type: (str(uuid7()), self._draw(self.door.catalogue[e.type], {}))
+            for e in effects
+            if isinstance(e, w.Create)
+        }
         if self._row is not None:
             return Ids(self._row.uid, self._row.number, created)
         number = self._previous.number if self._previous else self._draw(self.definition, self.change.fields)
@@ -311,34 +371,55 @@ class _Attempt:
         self, decision: Decision, facts: Facts, sections: Mapping[str, entries.Section], meaning: str
     ) -> Receipt:
         """Build all entries of the command and commit them; raises ``Conflict`` when facts moved."""
-        frame = entries.Frame(facts.installation["origin"], self._command, facts.now, facts.clock, self.context)
+        frame = entries.Frame(
+            facts.installation["origin"], self._command, facts.now, facts.clock, self.context
+        )
         primary = entries.build_record(frame, decision.primary, sections, meaning)
         built = [(decision.primary, primary)]
         for draft in decision.consequences:
             built.append((draft, entries.build_record(frame, draft, entries.content_sections(draft))))
         link = decision.primary.as_row(primary.leaf_hash).link()
         for effect, draft in decision.creates:
-            pointing = replace(draft, content={**draft.content, "fields": {**draft.fields, effect.link: link}})
-            built.append((pointing, entries.build_record(frame, pointing, entries.content_sections(pointing))))
+            pointing = replace(
+                draft, content={**draft.content, "fields": {**draft.fields, effect.link: link}}
+            )
+            built.append(
+                (pointing, entries.build_record(frame, pointing, entries.content_sections(pointing)))
+            )
         committed = self._store.commit(self._batch(decision, facts, [b for _, b in built]))
         receipts = tuple(_receipt(d, b) for d, b in built)
         return Receipt(self._command, committed.at, receipts, committed.replayed)
 
     def _batch(self, decision: Decision, facts: Facts, built: list[entries.Built]) -> Batch:
-        until = min((a.valid_to for a in facts.authority if a.valid_to and a.person == self.context.person), default="")
+        until = min(
+            (a.valid_to for a in facts.authority if a.valid_to and a.person == self.context.person),
+            default="",
+        )
         key = self.change.idempotency_key or None
         return Batch(
-            command=UUID(self._command), actor=UUID(self.context.person), at=entries.instant(facts.now),
-            entries=tuple(b.new for b in built), session=UUID(self.context.session), epoch=facts.epoch,
+            command=UUID(self._command),
+            actor=UUID(self.context.person),
+            at=entries.instant(facts.now),
+            entries=tuple(b.new for b in built),
+            session=UUID(self.context.session),
+            epoch=facts.epoch,
             valid_until=entries.instant(until) if until else None,
             reads=tuple(Read(t, UUID(u), s) for t, u, s in decision.reads),
-            scopes=tuple(Scope(k, s) for k, s in decision.scopes), idempotency_key=key,
+            scopes=tuple(Scope(k, s) for k, s in decision.scopes),
+            idempotency_key=key,
             request_hash=self._request_hash() if key else None,
         )
 
     def _request_hash(self) -> bytes:
         change = self.change
-        value = [change.act, change.type, change.number, change.revision, change.reason, _plain(change.fields)]
+        value = [
+            change.act,
+            change.type,
+            change.number,
+            change.revision,
+            change.reason,
+            _plain(change.fields),
+        ]
         return hashlib.sha256(canonical.encode(value)).digest()
 
 
@@ -366,11 +447,24 @@ def _linked(kind: w.Kind, value: Any, found: Mapping[tuple[str, int], Row]) -> A
 
 
 def _receipt(draft: Draft, built: entries.Built) -> EntryReceipt:
-    return EntryReceipt(draft.definition.name, draft.uid, draft.number, draft.revision, draft.version, draft.state,
-                        draft.act, built.entry, built.leaf_hash)
+    return EntryReceipt(
+        draft.definition.name,
+        draft.uid,
+        draft.number,
+        draft.revision,
+        draft.version,
+        draft.state,
+        draft.act,
+        built.entry,
+        built.leaf_hash,
+    )
 
 
 def _stale(draft: Draft) -> Conflict:
     base = draft.base
-    return Conflict("SIG_STALE", record=draft.number, time=base.changed_at if base else "this moment",
-                    v=base.version if base else 1)
+    return Conflict(
+        "SIG_STALE",
+        record=draft.number,
+        time=base.changed_at if base else "this moment",
+        v=base.version if base else 1,
+    )

@@ -84,7 +84,12 @@ class Normaliser:
     """Turns given fields into canonical ones; collects problems instead of stopping at the first."""
 
     def __init__(
-        self, catalogue: Catalogue, definition: Definition, found: Mapping[tuple[str, int], Row], *, today: str,
+        self,
+        catalogue: Catalogue,
+        definition: Definition,
+        found: Mapping[tuple[str, int], Row],
+        *,
+        today: str,
         sandbox: bool,
     ) -> None:
         self._catalogue = catalogue
@@ -102,7 +107,9 @@ class Normaliser:
             return None
         if declared.many:
             if not isinstance(value, list) or len(value) > MAX_ITEMS:
-                self._problem("VAL_FORM", name, expected=f"a list of at most {MAX_ITEMS}", found=_kind_of(value))
+                self._problem(
+                    "VAL_FORM", name, expected=f"a list of at most {MAX_ITEMS}", found=_kind_of(value)
+                )
                 return None
             return [self._value(name, declared.kind, item) for item in value]
         return self._value(name, declared.kind, value)
@@ -125,7 +132,9 @@ class Normaliser:
             limits = f"{kind.min_length}–{kind.max_length} characters"
             return self._problem("VAL_RANGE", name, value=f"{len(text)} characters", limits=limits)
         if kind.pattern and not re.fullmatch(kind.pattern, text):
-            return self._problem("VAL_FORM", name, expected=f"text of the form {kind.pattern}", found=_short(text))
+            return self._problem(
+                "VAL_FORM", name, expected=f"text of the form {kind.pattern}", found=_short(text)
+            )
         return text
 
     def _rich(self, name: str, kind: w.Rich, value: Any) -> Any:
@@ -167,7 +176,9 @@ class Normaliser:
     def _within(self, name: str, number: decimal.Decimal, low: str, high: str, unit: str) -> bool:
         bad = (low and number < decimal.Decimal(low)) or (high and number > decimal.Decimal(high))
         if bad:
-            self._problem("VAL_RANGE", name, value=str(number), limits=f"{low or '…'}–{high or '…'} {unit}".strip())
+            self._problem(
+                "VAL_RANGE", name, value=str(number), limits=f"{low or '…'}–{high or '…'} {unit}".strip()
+            )
         return not bad
 
     def _date(self, name: str, kind: w.Date, value: Any) -> Any:
@@ -182,7 +193,9 @@ class Normaliser:
         return value
 
     def _instant(self, name: str, kind: w.Instant, value: Any) -> Any:
-        if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", value):
+        if not isinstance(value, str) or not re.fullmatch(
+            r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", value
+        ):
             return self._form(name, "an instant YYYY-MM-DDTHH:MM:SSZ", value)
         try:
             dt.datetime.fromisoformat(value)
@@ -202,14 +215,28 @@ class Normaliser:
         row = self._found.get(reference)
         if row is None or (kind.types and row.type not in kind.types):
             wanted = " or ".join(kind.types).replace("_", " ") or "record"
-            return self._problem("VAL_FORM", name, expected=f"an existing {wanted}", found=_short(reference[0]))
+            return self._problem(
+                "VAL_FORM", name, expected=f"an existing {wanted}", found=_short(reference[0])
+            )
         if row.content.get("sandbox") and not self._sandbox:
             allowed = "regulated"
-            return self._problem("LINK_VER", name, target=row.number, v=row.revision or row.version,
-                                 state="a sandbox record", allowed=allowed)
+            return self._problem(
+                "LINK_VER",
+                name,
+                target=row.number,
+                v=row.revision or row.version,
+                state="a sandbox record",
+                allowed=allowed,
+            )
         if kind.allowed and row.state not in kind.allowed:
-            return self._problem("LINK_VER", name, target=row.number, v=row.revision or row.version, state=row.state,
-                                 allowed=" or ".join(kind.allowed))
+            return self._problem(
+                "LINK_VER",
+                name,
+                target=row.number,
+                v=row.revision or row.version,
+                state=row.state,
+                allowed=" or ".join(kind.allowed),
+            )
         link = row.link(pinned=kind.pin == "version")
         if kind.pin == "none" and self._revisioned(row.type):
             del link["uid"]
@@ -223,7 +250,9 @@ class Normaliser:
         keys = {"name", "size", "sha256", "root", "media_type"}
         if not isinstance(value, dict) or set(value) != keys or not isinstance(value["size"], int):
             return self._form(name, "a file of the vault", value)
-        hexes = all(isinstance(value[k], str) and re.fullmatch("[0-9a-f]{64}", value[k]) for k in ("sha256", "root"))
+        hexes = all(
+            isinstance(value[k], str) and re.fullmatch("[0-9a-f]{64}", value[k]) for k in ("sha256", "root")
+        )
         texts = all(isinstance(value[k], str) and 0 < len(value[k]) <= 500 for k in ("name", "media_type"))
         return dict(value) if hexes and texts else self._form(name, "a file of the vault", value)
 
@@ -246,7 +275,9 @@ class Normaliser:
 
     def _row(self, name: str, kind: w.Table, row: dict[str, Any]) -> dict[str, Any]:
         for unknown in sorted(set(map(str, row)) - set(kind.columns))[:5]:
-            self._problem("VAL_FORM", f"{name}.{_short(unknown)}", expected="a declared column", found="an unknown name")
+            self._problem(
+                "VAL_FORM", f"{name}.{_short(unknown)}", expected="a declared column", found="an unknown name"
+            )
         result: dict[str, Any] = {}
         for column, spec in kind.columns.items():
             if row.get(column) is not None:
@@ -272,8 +303,14 @@ def _short(value: Any) -> str:
 
 
 def _kind_of(value: Any) -> str:
-    names = {dict: "an object", list: "a list", bool: "true or false", int: "a whole number", float: "a float",
-             type(None): "nothing"}
+    names = {
+        dict: "an object",
+        list: "a list",
+        bool: "true or false",
+        int: "a whole number",
+        float: "a float",
+        type(None): "nothing",
+    }
     return names.get(type(value), f"'{_short(value)}'" if isinstance(value, str) else "something else")
 
 

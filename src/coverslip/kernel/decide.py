@@ -68,10 +68,24 @@ class Draft:
         """Return the row this draft becomes."""
         seq = (self.base.seq if self.base else 0) + 1
         return Row(
-            self.definition.name, self.uid, self.number, self.revision, self.version, seq, self.state,
-            str(self.content["title"]), str(self.content["gxp"]), leaf_hash, self.definition.hash, self.content,
-            str(self.content["created_at"]), str(self.content["created_by"]), "", "",
-            str(self.content.get("site", "")), self.base.blockers if self.base else (),
+            self.definition.name,
+            self.uid,
+            self.number,
+            self.revision,
+            self.version,
+            seq,
+            self.state,
+            str(self.content["title"]),
+            str(self.content["gxp"]),
+            leaf_hash,
+            self.definition.hash,
+            self.content,
+            str(self.content["created_at"]),
+            str(self.content["created_by"]),
+            "",
+            "",
+            str(self.content.get("site", "")),
+            self.base.blockers if self.base else (),
         )
 
 
@@ -124,7 +138,9 @@ def decide(request: Request, facts: Facts) -> Decision:
     if act == "create":
         return _Deciding(request, facts).create()
     if facts.record is None:
-        raise EnvironmentFault("ENVIRONMENT", what="the facts", expected="a record", found="none", remedy="Try again.")
+        raise EnvironmentFault(
+            "ENVIRONMENT", what="the facts", expected="a record", found="none", remedy="Try again."
+        )
     return _Deciding(request, facts).edit() if act == "edit" else _Deciding(request, facts).transition()
 
 
@@ -154,8 +170,13 @@ class _Deciding:
     def create(self) -> Decision:
         making = self.type.create
         if making.consequence and not making.who:
-            raise Refused("SEQ_STATE", record=self.label, state="made only by another act", action="create",
-                          states="that act")
+            raise Refused(
+                "SEQ_STATE",
+                record=self.label,
+                state="made only by another act",
+                action="create",
+                states="that act",
+            )
         role = self._role(making.who, "create")
         if self.request.previous is not None:
             self._require_new_revision(self.request.previous)
@@ -171,8 +192,13 @@ class _Deciding:
         role = self._who(editing.who, editing.persons, "edit", row)
         fields = self._fields(row.fields, None, row.state)
         if fields == row.fields:
-            raise Invalid("VAL_FORM", record=row.label, field="the change", expected="at least one new value",
-                          found="what is already there")
+            raise Invalid(
+                "VAL_FORM",
+                record=row.label,
+                field="the change",
+                expected="at least one new value",
+                found="what is already there",
+            )
         content = self._content(row, row.state, fields, "edit", True, None)
         return self._finish(content, editing.requires, (), None, role, editing.reason)
 
@@ -180,20 +206,38 @@ class _Deciding:
         row = self._row()
         found = self.definition.acts.get(self.change.act)
         if found is None or found.consequence:
-            raise Refused("SEQ_STATE", record=row.label, state=row.state, action=self.change.act,
-                          states="another act" if found else "no state: the act does not exist")
+            raise Refused(
+                "SEQ_STATE",
+                record=row.label,
+                state=row.state,
+                action=self.change.act,
+                states="another act" if found else "no state: the act does not exist",
+            )
         self._require_version(row)
         role = self._who(found.who, found.persons, found.label.lower(), row)
         self._require_state(found, row)
         if row.blockers and not found.to.startswith(("reject", "abort", "fail", "cancel")):
-            raise Refused("HOLD", record=row.label, hold=row.blockers[0].number, reason=row.blockers[0].reason,
-                          action=found.label.lower())
+            raise Refused(
+                "HOLD",
+                record=row.label,
+                hold=row.blockers[0].number,
+                reason=row.blockers[0].reason,
+                action=found.label.lower(),
+            )
         if not self.sandbox:
             names = (*found.independent_of, *(found.signature.independent_of if found.signature else ()))
-            authority.require_independence(self.definition, names, self.facts, self.person, found.label, row.label)
+            authority.require_independence(
+                self.definition, names, self.facts, self.person, found.label, row.label
+            )
         fields = self._fields(row.fields, found.fields, found.to or row.state)
-        content = self._content(row, found.to or row.state, fields, found.name, found.touches or bool(found.fields),
-                                found.signature)
+        content = self._content(
+            row,
+            found.to or row.state,
+            fields,
+            found.name,
+            found.touches or bool(found.fields),
+            found.signature,
+        )
         return self._finish(content, found.requires, found.effects, found.signature, role, found.reason)
 
     # --- who -----------------------------------------------------------------------------------
@@ -206,7 +250,9 @@ class _Deciding:
     def _role_in_sandbox(self) -> str:
         held = authority.roles_held(self.facts, self.person)
         if not held:
-            raise Refused("AUTH_ROLE", record=self.label, role="any role", action=self.change.act, roles="none")
+            raise Refused(
+                "AUTH_ROLE", record=self.label, role="any role", action=self.change.act, roles="none"
+            )
         return sorted(held)[0]
 
     def _who(self, who: tuple[str, ...], people: tuple[str, ...], action: str, row: Row) -> str:
@@ -214,8 +260,13 @@ class _Deciding:
             if self.person in authority.persons(self.definition, name, self.facts, SELF, row):
                 return name
         if people and not who:
-            raise Refused("AUTH_ROLE", record=row.label, role=" or ".join(people), action=action,
-                          roles=", ".join(sorted(authority.roles_held(self.facts, self.person))) or "none")
+            raise Refused(
+                "AUTH_ROLE",
+                record=row.label,
+                role=" or ".join(people),
+                action=action,
+                roles=", ".join(sorted(authority.roles_held(self.facts, self.person))) or "none",
+            )
         return self._role(who, action)
 
     # --- sequence ------------------------------------------------------------------------------
@@ -227,7 +278,9 @@ class _Deciding:
     def _require_version(self, row: Row) -> None:
         expected = self.change.expected_version
         if expected is None and not self.machine:
-            raise Invalid("VAL_REQ", record=row.label, field="expected_version", state="an existing record is changed")
+            raise Invalid(
+                "VAL_REQ", record=row.label, field="expected_version", state="an existing record is changed"
+            )
         if expected is not None and expected != row.version:
             raise Conflict("SIG_STALE", record=row.label, time=row.changed_at, v=row.version)
 
@@ -237,23 +290,44 @@ class _Deciding:
             return
         if self.definition.state(row.state).terminal and found.fields:
             raise Refused("LOCKED", record=row.number, v=row.revision or row.version, state=row.state)
-        raise Refused("SEQ_STATE", record=row.label, state=row.state, action=found.label.lower(),
-                      states=" or ".join(allowed), allowed=list(allowed))
+        raise Refused(
+            "SEQ_STATE",
+            record=row.label,
+            state=row.state,
+            action=found.label.lower(),
+            states=" or ".join(allowed),
+            allowed=list(allowed),
+        )
 
     def _require_new_revision(self, previous: Row) -> None:
         if not self.type.revisions:
-            raise Refused("SEQ_STATE", record=previous.label, state=previous.state, action="new version",
-                          states="types that have versions")
+            raise Refused(
+                "SEQ_STATE",
+                record=previous.label,
+                state=previous.state,
+                action="new version",
+                states="types that have versions",
+            )
         if not self.definition.state(previous.state).locked:
-            raise Refused("SEQ_STATE", record=previous.label, state=previous.state, action="new version",
-                          states=" or ".join(s.name for s in self.type.states if s.locked))
+            raise Refused(
+                "SEQ_STATE",
+                record=previous.label,
+                state=previous.state,
+                action="new version",
+                states=" or ".join(s.name for s in self.type.states if s.locked),
+            )
 
     # --- content -------------------------------------------------------------------------------
 
     def _fields(self, base: dict[str, Any], permitted: tuple[str, ...] | None, state: str) -> dict[str, Any]:
         """Return the fields after the act; ``permitted`` restricts which may be given (None: by source)."""
-        normalise = Normaliser(self.request.catalogue, self.definition, self.request.found,
-                               today=self.facts.today, sandbox=self.sandbox)
+        normalise = Normaliser(
+            self.request.catalogue,
+            self.definition,
+            self.request.found,
+            today=self.facts.today,
+            sandbox=self.sandbox,
+        )
         fields = dict(base)
         for name, value in self.change.fields.items():
             self._require_settable(name, permitted, normalise)
@@ -272,19 +346,29 @@ class _Deciding:
         if declared is None:
             return
         if permitted is not None and name not in permitted:
-            normalise.problems.append(Problem("VAL_FORM", name, {"expected": "left as it is in this act",
-                                                                 "found": "a value"}))
+            normalise.problems.append(
+                Problem("VAL_FORM", name, {"expected": "left as it is in this act", "found": "a value"})
+            )
         elif declared.source != "typed" and not self.machine:
-            normalise.problems.append(Problem("VAL_FORM", name, {"expected": f"filled by {declared.source}",
-                                                                 "found": "a typed value"}))
+            normalise.problems.append(
+                Problem(
+                    "VAL_FORM", name, {"expected": f"filled by {declared.source}", "found": "a typed value"}
+                )
+            )
 
-    def _require_mutable(self, name: str, base: dict[str, Any], after: dict[str, Any], normalise: Normaliser) -> None:
+    def _require_mutable(
+        self, name: str, base: dict[str, Any], after: dict[str, Any], normalise: Normaliser
+    ) -> None:
         declared = self.type.fields.get(name)
         if declared is None or self.record is None or normalise.problems:
             return
         if self.record.state in declared.immutable_at and base.get(name) != after.get(name):
-            raise Refused("LOCKED", record=self.record.number, v=self.record.revision or self.record.version,
-                          state=f"{self.record.state}, so '{declared.label}' is fixed")
+            raise Refused(
+                "LOCKED",
+                record=self.record.number,
+                v=self.record.revision or self.record.version,
+                state=f"{self.record.state}, so '{declared.label}' is fixed",
+            )
 
     def _defaults(self, fields: dict[str, Any]) -> None:
         if self.record is None:
@@ -297,7 +381,9 @@ class _Deciding:
         return [
             Problem("VAL_REQ", name, {"state": state.replace("_", " "), "label": declared.label})
             for name, declared in self.type.fields.items()
-            if name not in fields and name not in filled and (declared.required or state in declared.required_at)
+            if name not in fields
+            and name not in filled
+            and (declared.required or state in declared.required_at)
         ]
 
     def _effects(self) -> tuple[w.Effect, ...]:
@@ -306,21 +392,35 @@ class _Deciding:
         found = self.definition.acts.get(self.change.act)
         return found.effects if found else ()
 
-    def _content(self, row: Row | None, state: str, fields: dict[str, Any], act: str, touches: bool,
-                 signature: w.Signature | None) -> dict[str, Any]:
+    def _content(
+        self,
+        row: Row | None,
+        state: str,
+        fields: dict[str, Any],
+        act: str,
+        touches: bool,
+        signature: w.Signature | None,
+    ) -> dict[str, Any]:
         if row is not None:
             content = dict(row.content)
         else:
             content = {
-                "type": self.type.name, "number": self.request.ids.number, "gxp": self._gxp(),
-                "created_at": self.facts.now, "created_by": self.person,
+                "type": self.type.name,
+                "number": self.request.ids.number,
+                "gxp": self._gxp(),
+                "created_at": self.facts.now,
+                "created_by": self.person,
             }
             if self.type.revisions:
                 content["revision"] = (self.request.previous.revision if self.request.previous else 0) + 1
             if self.sandbox:
                 content["sandbox"] = True
         people = {k: list(v) for k, v in (row.people if row else {}).items()}
-        names = [act, *(["touched"] if touches else []), *([f"signed_{signature.meaning}"] if signature else [])]
+        names = [
+            act,
+            *(["touched"] if touches else []),
+            *([f"signed_{signature.meaning}"] if signature else []),
+        ]
         for name in names:
             if self.person not in people.setdefault(name, []):
                 people[name].append(self.person)
@@ -343,15 +443,34 @@ class _Deciding:
 
     # --- the rest ------------------------------------------------------------------------------
 
-    def _finish(self, content: dict[str, Any], requires: tuple[w.Guard, ...], effects: tuple[w.Effect, ...],
-                signature: w.Signature | None, role: str, reason: w.Reason | None) -> Decision:
+    def _finish(
+        self,
+        content: dict[str, Any],
+        requires: tuple[w.Guard, ...],
+        effects: tuple[w.Effect, ...],
+        signature: w.Signature | None,
+        role: str,
+        reason: w.Reason | None,
+    ) -> Decision:
         row = self.record
-        text = check_reason(self.change.reason, reason.minimum, self.label) if reason else self.change.reason.strip()
-        draft = Draft(self.definition, row.uid if row else self.request.ids.uid, self.change.act,
-                      row.version + 1 if row else 1, row, content, text,
-                      signature=None if self.sandbox else signature)
-        scene = guards.Scene(self.request.catalogue, self.facts, SELF, row, content["fields"], self.person,
-                             self.change.act)
+        text = (
+            check_reason(self.change.reason, reason.minimum, self.label)
+            if reason
+            else self.change.reason.strip()
+        )
+        draft = Draft(
+            self.definition,
+            row.uid if row else self.request.ids.uid,
+            self.change.act,
+            row.version + 1 if row else 1,
+            row,
+            content,
+            text,
+            signature=None if self.sandbox else signature,
+        )
+        scene = guards.Scene(
+            self.request.catalogue, self.facts, SELF, row, content["fields"], self.person, self.change.act
+        )
         asked = () if self.sandbox else requires
         guards.raise_unmet(guards.unmet(asked, scene), self.label, self.change.act.replace("_", " "))
         outcome = _Effects(self.request, self.facts, self.person)
@@ -364,7 +483,9 @@ class _Deciding:
         drafts = [draft, *outcome.drafts, *(d for _, d in outcome.creates)]
         changed = _scopes(self.request.catalogue, drafts)
         scopes = tuple(sorted({**dict.fromkeys(changed), **counted}.items()))
-        return Decision(draft, tuple(outcome.drafts), tuple(outcome.creates), reads, scopes, role, draft.signature)
+        return Decision(
+            draft, tuple(outcome.drafts), tuple(outcome.creates), reads, scopes, role, draft.signature
+        )
 
 
 def expand(definition: Definition, states: tuple[str, ...]) -> tuple[str, ...]:
@@ -435,8 +556,13 @@ class _Effects:
     def apply(self, draft: Draft, effects: tuple[w.Effect, ...], base: str) -> Draft:
         """Return the draft with its own effects applied; consequences go to ``drafts``."""
         if draft.uid in self._seen:
-            raise EnvironmentFault("ENVIRONMENT", what=f"the effects of {draft.act}", expected="one act per record",
-                                   found=f"two on {draft.number}", remedy="Correct the declaration.")
+            raise EnvironmentFault(
+                "ENVIRONMENT",
+                what=f"the effects of {draft.act}",
+                expected="one act per record",
+                found=f"two on {draft.number}",
+                remedy="Correct the declaration.",
+            )
         self._seen.add(draft.uid)
         for effect in effects:
             draft = self._own(draft, effect, base)
@@ -445,8 +571,9 @@ class _Effects:
         return draft
 
     def _scene(self, draft: Draft, base: str) -> guards.Scene:
-        return guards.Scene(self._request.catalogue, self._facts, base, draft.base, draft.fields, self._person,
-                            draft.act)
+        return guards.Scene(
+            self._request.catalogue, self._facts, base, draft.base, draft.fields, self._person, draft.act
+        )
 
     def _own(self, draft: Draft, effect: w.Effect, base: str) -> Draft:
         if isinstance(effect, w.Set):
@@ -466,15 +593,23 @@ class _Effects:
 
     def _value(self, value: w.Value, draft: Draft, base: str) -> Any:
         sources: dict[str, Callable[[], Any]] = {
-            "literal": lambda: value.literal, "actor": lambda: self._actor_link(), "now": lambda: self._facts.now,
+            "literal": lambda: value.literal,
+            "actor": lambda: self._actor_link(),
+            "now": lambda: self._facts.now,
             "today": lambda: self._facts.today,
             "path": lambda: next(iter(self._scene(draft, base).values(value.path)), None),
         }
         return sources[value.of]()
 
     def _actor_link(self) -> dict[str, str]:
-        row = next((a for a in self._facts.authority if a.person == self._person and a.kind in ("account", "device")))
-        return {"type": str(row.data.get("type", "")), "uid": self._person, "number": str(row.data.get("number", ""))}
+        row = next(
+            (a for a in self._facts.authority if a.person == self._person and a.kind in ("account", "device"))
+        )
+        return {
+            "type": str(row.data.get("type", "")),
+            "uid": self._person,
+            "number": str(row.data.get("number", "")),
+        }
 
     def _other(self, draft: Draft, effect: w.Effect, base: str) -> None:
         if isinstance(effect, w.Do):
@@ -494,16 +629,28 @@ class _Effects:
         if row.state in effect.unless:
             return
         if row.state not in expand(definition, found.from_):
-            raise Refused("SEQ_STATE", record=row.label, state=row.state, action=found.label.lower(),
-                          states=" or ".join(found.from_))
+            raise Refused(
+                "SEQ_STATE",
+                record=row.label,
+                state=row.state,
+                action=found.label.lower(),
+                states=" or ".join(found.from_),
+            )
         if row.blockers:
-            raise Refused("HOLD", record=row.label, hold=row.blockers[0].number, reason=row.blockers[0].reason,
-                          action=found.label.lower())
+            raise Refused(
+                "HOLD",
+                record=row.label,
+                hold=row.blockers[0].number,
+                reason=row.blockers[0].reason,
+                action=found.label.lower(),
+            )
         people = {k: list(v) for k, v in row.people.items()}
         people[found.name] = sorted({*people.get(found.name, ()), self._person})
         content = {**row.content, "state": found.to or row.state, "people": people}
         draft = Draft(definition, row.uid, found.name, row.version + 1, row, content)
-        guards.raise_unmet(guards.unmet(found.requires, self._scene(draft, name)), row.label, found.label.lower())
+        guards.raise_unmet(
+            guards.unmet(found.requires, self._scene(draft, name)), row.label, found.label.lower()
+        )
         self.drafts.append(self.apply(draft, found.effects, name))
 
     def _created(self, draft: Draft, effect: w.Create, base: str) -> Draft:
@@ -516,9 +663,15 @@ class _Effects:
                 fields.setdefault(name, declared.default)
         sandbox = bool(draft.content.get("sandbox"))
         content: dict[str, Any] = {
-            "type": effect.type, "number": number, "gxp": "none" if sandbox else definition.type.gxp,
-            "created_at": self._facts.now, "created_by": self._person, "state": definition.type.create.state,
-            "fields": fields, "people": {"create": [self._person]}, "title": draft.number,
+            "type": effect.type,
+            "number": number,
+            "gxp": "none" if sandbox else definition.type.gxp,
+            "created_at": self._facts.now,
+            "created_by": self._person,
+            "state": definition.type.create.state,
+            "fields": fields,
+            "people": {"create": [self._person]},
+            "title": draft.number,
         }
         if sandbox:
             content["sandbox"] = True

@@ -71,7 +71,9 @@ def define(declared: w.Type) -> Definition:
     body: dict[str, Any] = {"type": msgspec.to_builtins(declared)}
     used = {(r.name, r.version) for r in named_rules(declared)}
     if used:
-        body["rules"] = {f"{name}_v{version}": rules.source_hash(name, version) for name, version in sorted(used)}
+        body["rules"] = {
+            f"{name}_v{version}": rules.source_hash(name, version) for name, version in sorted(used)
+        }
     encoded = canonical.encode(_without_none(body))
     return Definition(
         declared,
@@ -140,8 +142,11 @@ class Catalogue:
                 problems.append(f"{d.name}: number prefix {d.type.number.prefix} is also used by {other}")
         if problems:
             raise EnvironmentFault(
-                "ENVIRONMENT", what="the record types", expected="declarations that pass every load check",
-                found="; ".join(problems), remedy="Correct the declarations named.",
+                "ENVIRONMENT",
+                what="the record types",
+                expected="declarations that pass every load check",
+                found="; ".join(problems),
+                remedy="Correct the declarations named.",
             )
 
     def __getitem__(self, name: str) -> Definition:
@@ -215,7 +220,12 @@ def _check_signatures(t: w.Type) -> Iterator[str]:
         target = states.get(tr.to)
         if tr.signature is None:
             exempt = tr.consequence or tr.who == ("SVC",) or tr.to.startswith(_ENDINGS) or t.gxp == GXP_FREE
-            if target is not None and (target.locked or target.effective) and not exempt and tr.from_ != (tr.to,):
+            if (
+                target is not None
+                and (target.locked or target.effective)
+                and not exempt
+                and tr.from_ != (tr.to,)
+            ):
                 sources = [states[s] for s in tr.from_ if s in states]
                 if not sources or not all(s.locked for s in sources):
                     yield f"{tr.name} enters {tr.to}, which is locked or in force, without a signature"

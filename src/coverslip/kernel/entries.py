@@ -102,15 +102,23 @@ def file_items(draft: Draft) -> list[dict[str, Any]]:
             for candidate in [item, *(item.values() if isinstance(item, dict) else ())]:
                 if isinstance(candidate, dict) and {"root", "sha256", "size", "name"} <= set(candidate):
                     path = candidate["name"]
-                    found[path] = {"path": path, "root": candidate["root"], "sha256": candidate["sha256"],
-                                   "size": candidate["size"]}
+                    found[path] = {
+                        "path": path,
+                        "root": candidate["root"],
+                        "sha256": candidate["sha256"],
+                        "size": candidate["size"],
+                    }
     return [found[path] for path in sorted(found)]
 
 
 def context_value(context: Context) -> dict[str, str]:
     """Return where an act came from, as its ``context`` section says it."""
-    value = {"workstation": context.workstation, "address": context.address, "client": context.client,
-             "zone": context.zone}
+    value = {
+        "workstation": context.workstation,
+        "address": context.address,
+        "client": context.client,
+        "zone": context.zone,
+    }
     return {k: v for k, v in value.items() if v}
 
 
@@ -123,42 +131,78 @@ def build_record(frame: Frame, draft: Draft, sections: Mapping[str, Section], me
     base = draft.base
     head = leaf.Record(draft.definition.name, draft.uid, draft.version, base.leaf_hash if base else None)
     return _build(
-        frame, act=draft.act, record=head, sections=merged, definition=draft.definition.hash, meaning=meaning or None,
-        listed=listed, projection=project(draft.definition, draft.uid, draft.content),
+        frame,
+        act=draft.act,
+        record=head,
+        sections=merged,
+        definition=draft.definition.hash,
+        meaning=meaning or None,
+        listed=listed,
+        projection=project(draft.definition, draft.uid, draft.content),
     )
 
 
 def build_event(
-    frame: Frame, kind: str, stream: str, version: int, prev: str | None, act: str, sections: Mapping[str, Section],
+    frame: Frame,
+    kind: str,
+    stream: str,
+    version: int,
+    prev: str | None,
+    act: str,
+    sections: Mapping[str, Section],
     about: leaf.About | None = None,
 ) -> Built:
     """Build an entry of a session's or the installation's stream."""
-    return _build(frame, act=act, record=leaf.Record(kind, stream, version, prev), sections=sections, about=about)
+    return _build(
+        frame, act=act, record=leaf.Record(kind, stream, version, prev), sections=sections, about=about
+    )
 
 
 def _build(
-    frame: Frame, *, act: str, record: leaf.Record, sections: Mapping[str, Section], definition: str | None = None,
-    meaning: str | None = None, listed: leaf.Files | None = None, projection: Any = None,
+    frame: Frame,
+    *,
+    act: str,
+    record: leaf.Record,
+    sections: Mapping[str, Section],
+    definition: str | None = None,
+    meaning: str | None = None,
+    listed: leaf.Files | None = None,
+    projection: Any = None,
     about: leaf.About | None = None,
 ) -> Built:
     ordered = [sections[name] for name in sorted(sections)]
     made = leaf.Leaf(
-        log=frame.log, entry=str(uuid7()), type=frame.type, act=act, cmd=frame.command, record=record,
-        actor=leaf.Actor(frame.context.person, frame.context.session, frame.context.auth), at=frame.at,
-        clock=leaf.Clock(frame.clock["off_us"], frame.clock["src"], frame.clock["ok"]), sw=SOFTWARE,
-        bodies=tuple(leaf.BodyRef(s.name, s.commitment, len(s.content)) for s in ordered), about=about, files=listed,
-        definition=definition, meaning=meaning,
+        log=frame.log,
+        entry=str(uuid7()),
+        type=frame.type,
+        act=act,
+        cmd=frame.command,
+        record=record,
+        actor=leaf.Actor(frame.context.person, frame.context.session, frame.context.auth),
+        at=frame.at,
+        clock=leaf.Clock(frame.clock["off_us"], frame.clock["src"], frame.clock["ok"]),
+        sw=SOFTWARE,
+        bodies=tuple(leaf.BodyRef(s.name, s.commitment, len(s.content)) for s in ordered),
+        about=about,
+        files=listed,
+        definition=definition,
+        meaning=meaning,
     )
     data = made.to_bytes()
     fixed = [s for s in ordered if s.name not in commitment.ERASABLE]
     erasable = [s for s in ordered if s.name in commitment.ERASABLE]
     new = NewEntry(
-        stream=UUID(record.id), kind=record.kind, version=record.ver,
-        prev=bytes.fromhex(record.prev) if record.prev else None, leaf=data,
-        fixed_salts=b"".join(s.salt for s in fixed), fixed=b"".join(s.content for s in fixed),
+        stream=UUID(record.id),
+        kind=record.kind,
+        version=record.ver,
+        prev=bytes.fromhex(record.prev) if record.prev else None,
+        leaf=data,
+        fixed_salts=b"".join(s.salt for s in fixed),
+        fixed=b"".join(s.content for s in fixed),
         erasable_salts=b"".join(s.salt for s in erasable) if erasable else None,
         erasable=b"".join(s.content for s in erasable) if erasable else None,
-        projection=projection, about=UUID(about.id) if about else None,
+        projection=projection,
+        about=UUID(about.id) if about else None,
     )
     return Built(new, made.entry, leaf.hash(data).hex())
 

@@ -73,22 +73,36 @@ class Events:
             sections["context"] = entries.section("context", place)
         subject = event.about
         about = leaf.About(subject.type, subject.uid, subject.version) if subject else None
-        built = entries.build_event(frame, kind, stream, version, (head or {}).get("leaf_hash") if version > 1 else None,
-                                    event.act, sections, about)
+        built = entries.build_event(
+            frame,
+            kind,
+            stream,
+            version,
+            (head or {}).get("leaf_hash") if version > 1 else None,
+            event.act,
+            sections,
+            about,
+        )
         self._store.commit(
             Batch(UUID(command), UUID(context.person), entries.instant(facts.now), (built.new,))
         )
         return built
 
-    def refuse(self, error: CoverslipError, context: Context, action: str, subject: Row | None = None) -> None:
+    def refuse(
+        self, error: CoverslipError, context: Context, action: str, subject: Row | None = None
+    ) -> None:
         """Record a refusal as its code asks, once; the caller then raises or answers it."""
         recorded = error.spec.recorded
         if recorded == "no" or error.recorded:
             return
         error.recorded = True
         detail = {
-            "code": error.code, "rule": error.rule, "clause": error.clause, "action": action[:80],
-            "record": error.record[:80], "message": error.message[:1000],
+            "code": error.code,
+            "rule": error.rule,
+            "clause": error.clause,
+            "action": action[:80],
+            "record": error.record[:80],
+            "message": error.message[:1000],
         }
         if recorded == "per_minute":
             who = context.person if context.person != NIL else context.address or "unknown"

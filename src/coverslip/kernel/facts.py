@@ -85,17 +85,30 @@ def facts_from(value: dict[str, Any], clock: dict[str, Any]) -> Facts:
     reads = {name: tuple(row_from(r) for r in rows) for name, rows in (value.get("reads") or {}).items()}
     authority = tuple(
         Authority(
-            str(a["person"]), str(a["kind"]), str(a.get("code") or ""), str(a.get("subject") or ""),
-            str(a.get("valid_from") or ""), str(a.get("valid_to") or ""), str(a.get("source") or ""),
+            str(a["person"]),
+            str(a["kind"]),
+            str(a.get("code") or ""),
+            str(a.get("subject") or ""),
+            str(a.get("valid_from") or ""),
+            str(a.get("valid_to") or ""),
+            str(a.get("source") or ""),
             a.get("data") or {},
         )
         for a in value.get("authority") or ()
     )
     record = row_from(value["record"]) if value.get("record") else None
     return Facts(
-        value["now"], value.get("session"), int(value.get("epoch") or 0), authority, record, reads,
-        value.get("installation") or {}, value.get("checkpoint") or {}, clock,
-        tuple(row_from(r) for r in value.get("documents") or ()), value.get("scopes") or {},
+        value["now"],
+        value.get("session"),
+        int(value.get("epoch") or 0),
+        authority,
+        record,
+        reads,
+        value.get("installation") or {},
+        value.get("checkpoint") or {},
+        clock,
+        tuple(row_from(r) for r in value.get("documents") or ()),
+        value.get("scopes") or {},
     )
 
 
@@ -129,7 +142,11 @@ def _parts(definition: Definition, act: str) -> tuple[tuple[w.Guard, ...], tuple
     found = definition.acts.get(act)
     if found is None:
         return (), (), []
-    people = [*found.persons, *found.independent_of, *(found.signature.independent_of if found.signature else ())]
+    people = [
+        *found.persons,
+        *found.independent_of,
+        *(found.signature.independent_of if found.signature else ()),
+    ]
     return found.requires, found.effects, people
 
 

@@ -78,8 +78,11 @@ class Genesis:
         self._built: list[entries.Built] = []
 
     def run(
-        self, founders: tuple[Founder, ...], steps: Callable[[Mapping[str, keys.Enrolment]], tuple[Step, ...]],
-        context: Context, clock: Mapping[str, Any],
+        self,
+        founders: tuple[Founder, ...],
+        steps: Callable[[Mapping[str, keys.Enrolment]], tuple[Step, ...]],
+        context: Context,
+        clock: Mapping[str, Any],
     ) -> int:
         """Write genesis and return how many entries it took.
 
@@ -94,17 +97,24 @@ class Genesis:
         answer = self._store.facts({})
         installation = answer["installation"]
         if int(installation.get("version", 0)) != 0:
-            raise Refused("SEQ_STATE", record=installation["origin"], state="founded", action="genesis",
-                          states="an empty log")
-        self._facts = Facts(answer["now"], None, 0, (), None, {}, installation, {}, dict(clock))
-        self._context = context
-        self._frame = entries.Frame(installation["origin"], str(uuid7()), answer["now"], clock, context, "genesis")
+            raise Refused(
+                "SEQ_STATE",
+                record=installation["origin"],
+                state="founded",
+                action="genesis",
+                states="an empty log",
+            )
         for founder in founders:
             uid = str(uuid7())
             keys.check_secret(founder.secret, founder.username)
             made, self._sign_as[founder.username] = keys.enrol_and_sign(founder.secret, uid)
             made.wrapped["enrolled_at"] = answer["now"]
             self._keys[founder.username] = (uid, made, founder)
+        # Keys take seconds to derive; the time of all entries is taken after that.
+        now = self._store.facts({})["now"]
+        self._facts = Facts(now, None, 0, (), None, {}, installation, {}, dict(clock))
+        self._context = context
+        self._frame = entries.Frame(installation["origin"], str(uuid7()), now, clock, context, "genesis")
         self._definitions(installation["uuid"])
         for step in steps({name: made for name, (_, made, _) in self._keys.items()}):
             self._write(step)
@@ -115,11 +125,19 @@ class Genesis:
         held = {role for f in founders for role in f.roles}
         missing = [role for role in NEEDED if role not in held]
         if len({f.username.casefold() for f in founders}) < 3 or missing:
-            raise Invalid("VAL_REQ", field=f"three founders, among them {', '.join(NEEDED)}", state="an installation opens")
+            raise Invalid(
+                "VAL_REQ",
+                field=f"three founders, among them {', '.join(NEEDED)}",
+                state="an installation opens",
+            )
         for founder in founders:
             if "ADM" in founder.roles and set(founder.roles) & {"OPR", "ANL", "REV", "QA"}:
-                raise Invalid("VAL_VOCAB", field=f"roles of {founder.username}", value="ADM with another",
-                              choices="ADM or a role that works with records, not both")
+                raise Invalid(
+                    "VAL_VOCAB",
+                    field=f"roles of {founder.username}",
+                    value="ADM with another",
+                    choices="ADM or a role that works with records, not both",
+                )
 
     def _definitions(self, installation: str) -> None:
         """Put every type definition on the ledger, as versions of the installation's stream."""
@@ -127,8 +145,15 @@ class Genesis:
         for version, definition in enumerate(self._catalogue, start=1):
             made = entries.section("definition", canonical.decode(definition.canonical))
             detail = entries.section("detail", {"type": definition.name, "hash": definition.hash})
-            built = entries.build_event(self._frame, "installation", installation, version, previous, "define",
-                                        {"definition": made, "detail": detail})
+            built = entries.build_event(
+                self._frame,
+                "installation",
+                installation,
+                version,
+                previous,
+                "define",
+                {"definition": made, "detail": detail},
+            )
             previous = built.leaf_hash
             self._built.append(built)
 
@@ -142,7 +167,9 @@ class Genesis:
         fields = {**(base.fields if base else _defaults(definition.type)), **self._normalise(step, given)}
         content = self._content(step, base, fields, founder_uid)
         uid = base.uid if base else self._keys[step.key][0] if step.key in self._keys else str(uuid7())
-        draft = Draft(definition, uid, step.act, base.version + 1 if base else 1, base, content, signature=step.signs)
+        draft = Draft(
+            definition, uid, step.act, base.version + 1 if base else 1, base, content, signature=step.signs
+        )
         sections = entries.content_sections(draft)
         if step.signs is not None:
             sections["signature"] = self._sign(draft, sections, founder_uid, made, founder)
@@ -157,7 +184,9 @@ class Genesis:
             row = self._rows.get(value["$"])
             if row is None:
                 uid, _, founder = self._keys[value["$"]]
-                raise Invalid("VAL_FORM", field=founder.username, expected="written before it is linked", found=uid)
+                raise Invalid(
+                    "VAL_FORM", field=founder.username, expected="written before it is linked", found=uid
+                )
             return {"number": row.number, **({"revision": row.revision} if row.revision else {})}
         if isinstance(value, list):
             return [self._resolve(v) for v in value]
@@ -168,7 +197,9 @@ class Genesis:
     def _normalise(self, step: Step, given: dict[str, Any]) -> dict[str, Any]:
         found = {(r.number, r.revision): r for r in self._rows.values()}
         found |= {(r.number, 0): r for r in self._rows.values()}
-        normalise = Normaliser(self._catalogue, self._catalogue[step.type], found, today=self._facts.today, sandbox=False)
+        normalise = Normaliser(
+            self._catalogue, self._catalogue[step.type], found, today=self._facts.today, sandbox=False
+        )
         fields = {name: normalise.field(name, value) for name, value in given.items()}
         raise_problems(normalise.problems, step.number or step.type)
         return fields
@@ -178,15 +209,29 @@ class Genesis:
         if base is not None:
             content = dict(base.content)
         else:
-            content = {"type": step.type, "number": step.number or self._number(declared, fields), "gxp": declared.gxp,
-                       "created_at": self._frame.at, "created_by": person}
+            content = {
+                "type": step.type,
+                "number": step.number or self._number(declared, fields),
+                "gxp": declared.gxp,
+                "created_at": self._frame.at,
+                "created_by": person,
+            }
             if declared.revisions:
                 content["revision"] = 1
         people = {k: list(v) for k, v in (base.people if base else {}).items()}
-        names = [step.act, *(["touched"] if base is None else []), *([f"signed_{step.signs.meaning}"] if step.signs else [])]
+        names = [
+            step.act,
+            *(["touched"] if base is None else []),
+            *([f"signed_{step.signs.meaning}"] if step.signs else []),
+        ]
         for name in names:
             people.setdefault(name, []).append(person)
-        content |= {"state": step.state, "fields": fields, "people": people, "title": title_of(declared, fields)}
+        content |= {
+            "state": step.state,
+            "fields": fields,
+            "people": people,
+            "title": title_of(declared, fields),
+        }
         return content
 
     def _number(self, declared: w.Type, fields: dict[str, Any]) -> str:
@@ -198,20 +243,42 @@ class Genesis:
         return f"{number.prefix}-{year}{int(answer['number']):0{number.width}d}"
 
     def _sign(
-        self, draft: Draft, sections: dict[str, entries.Section], uid: str, made: keys.Enrolment, founder: Founder
+        self,
+        draft: Draft,
+        sections: dict[str, entries.Section],
+        uid: str,
+        made: keys.Enrolment,
+        founder: Founder,
     ) -> entries.Section:
         shown = shown_hash(render(draft.definition, draft.as_row()))
         signer = Signer(uid, founder.username, founder.name, made.wrapped)
         change = Change(draft.act, shown=shown)
         role = next((r for r in founder.roles if draft.signature and r in draft.signature.roles), "founder")
-        signed = signature.statement(self._facts, draft, sections, change, self._context, signer, role,
-                                     ["user_id", "password"], str(uuid7()))
+        signed = signature.statement(
+            self._facts,
+            draft,
+            sections,
+            change,
+            self._context,
+            signer,
+            role,
+            ["user_id", "password"],
+            str(uuid7()),
+        )
         value = self._sign_as[founder.username](PREFIX + canonical.encode(signed))
-        return entries.section("signature", {"scheme": keys.SCHEME, "kid": made.kid, "public": made.public,
-                                             "signature": value.hex(), "statement": signed})
+        return entries.section(
+            "signature",
+            {
+                "scheme": keys.SCHEME,
+                "kid": made.kid,
+                "public": made.public,
+                "signature": value.hex(),
+                "statement": signed,
+            },
+        )
 
     def _commit(self) -> int:
-        at = entries.instant(self._store.facts({})["now"])
+        at = entries.instant(self._frame.at)
         built = tuple(b.new for b in self._built)
         self._store.commit(Batch(UUID(self._frame.command), UUID(NIL), at, built))
         for uid, made, _ in self._keys.values():
@@ -221,4 +288,3 @@ class Genesis:
 
 def _defaults(declared: w.Type) -> dict[str, Any]:
     return {name: f.default for name, f in declared.fields.items() if f.default is not None}
-

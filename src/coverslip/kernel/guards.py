@@ -19,7 +19,12 @@ from coverslip.kernel.facts import Facts
 from coverslip.kernel.rows import Row
 
 _COMPARE = {
-    "eq": operator.eq, "ne": operator.ne, "lt": operator.lt, "le": operator.le, "gt": operator.gt, "ge": operator.ge,
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "lt": operator.lt,
+    "le": operator.le,
+    "gt": operator.gt,
+    "ge": operator.ge,
 }
 
 
@@ -80,10 +85,17 @@ def raise_unmet(found: list[Unmet], record: str, action: str) -> None:
     """Raise the refusal for guards that do not hold; a code of its own wins over ``SEQ_PRE``."""
     special = next((u for u in found if u.code != "SEQ_PRE"), None)
     if special is not None:
-        raise Refused(special.code, record=special.values.pop("record", record), action=action, **special.values)
+        raise Refused(
+            special.code, record=special.values.pop("record", record), action=action, **special.values
+        )
     if found:
-        raise Refused("SEQ_PRE", record=record, action=action, conditions="; ".join(u.sentence for u in found),
-                      unmet=[u.sentence for u in found])
+        raise Refused(
+            "SEQ_PRE",
+            record=record,
+            action=action,
+            conditions="; ".join(u.sentence for u in found),
+            unmet=[u.sentence for u in found],
+        )
 
 
 def _said(message: str, default: str, **values: Any) -> list[Unmet]:
@@ -101,9 +113,15 @@ def _in_state(guard: w.InState, scene: Scene) -> list[Unmet]:
         return _said(guard.message, "{what} is given", what=" ".join(guard.path))
     bad = [r for r in rows if r.state not in guard.states]
     return [
-        u for r in bad
-        for u in _said(guard.message, "{number} is {states} (it is {state})", number=r.label, state=r.state,
-                       states=" or ".join(guard.states))
+        u
+        for r in bad
+        for u in _said(
+            guard.message,
+            "{number} is {states} (it is {state})",
+            number=r.label,
+            state=r.state,
+            states=" or ".join(guard.states),
+        )
     ]
 
 
@@ -112,24 +130,35 @@ def _current(guard: w.Current, scene: Scene) -> list[Unmet]:
     if not rows:
         return _said(guard.message, "{what} is given", what=" ".join(guard.path))
     bad = [r for r in rows if r.state not in scene.catalogue[r.type].effective_states]
-    return [u for r in bad for u in _said(guard.message, "{number} is in force (it is {state})", number=r.label,
-                                          state=r.state)]
+    return [
+        u
+        for r in bad
+        for u in _said(guard.message, "{number} is in force (it is {state})", number=r.label, state=r.state)
+    ]
 
 
 def _trained(guard: w.Trained, scene: Scene) -> list[Unmet]:
     trained = {a.subject for a in scene.facts.authority if a.kind == "trained" and a.person == scene.actor}
     return [
-        Unmet(f"you are trained on {r.label}", "AUTH_TRAIN",
-              {"doc": r.number, "v": r.revision or r.version, "role": "this act", "since": r.changed_at[:10]})
-        for r in scene.rows(guard.path) if r.uid not in trained
+        Unmet(
+            f"you are trained on {r.label}",
+            "AUTH_TRAIN",
+            {"doc": r.number, "v": r.revision or r.version, "role": "this act", "since": r.changed_at[:10]},
+        )
+        for r in scene.rows(guard.path)
+        if r.uid not in trained
     ]
 
 
 def _not_on_hold(guard: w.NotOnHold, scene: Scene) -> list[Unmet]:
     return [
-        Unmet(f"{r.label} is not on hold", "HOLD",
-              {"record": r.label, "hold": r.blockers[0].number, "reason": r.blockers[0].reason})
-        for r in scene.rows(guard.path) if r.blockers
+        Unmet(
+            f"{r.label} is not on hold",
+            "HOLD",
+            {"record": r.label, "hold": r.blockers[0].number, "reason": r.blockers[0].reason},
+        )
+        for r in scene.rows(guard.path)
+        if r.blockers
     ]
 
 
@@ -140,51 +169,80 @@ def _compare(guard: w.Compare, scene: Scene) -> list[Unmet]:
     else:
         others = scene.values(guard.other) if guard.other else [guard.value]
         test = _COMPARE[guard.op]
-        holds = bool(values) and bool(others) and all(
-            type(v) is type(o) and test(v, o) for v in values for o in others
+        holds = (
+            bool(values)
+            and bool(others)
+            and all(type(v) is type(o) and test(v, o) for v in values for o in others)
         )
     if holds:
         return []
     wanted = guard.value if not guard.other else " ".join(guard.other)
-    return _said(guard.message, "{what} is {op} {wanted}", what=" ".join(guard.path), op=guard.op, wanted=wanted,
-                 value=values[0] if values else "nothing")
+    return _said(
+        guard.message,
+        "{what} is {op} {wanted}",
+        what=" ".join(guard.path),
+        op=guard.op,
+        wanted=wanted,
+        value=values[0] if values else "nothing",
+    )
 
 
 def _in_date(guard: w.InDate, scene: Scene) -> list[Unmet]:
     values = [str(v) for v in scene.values(guard.path)]
     if values and all(v[:10] >= scene.facts.today for v in values):
         return []
-    return _said(guard.message, "{what} is in date (it is {date})", what=" ".join(guard.path),
-                 date=values[0][:10] if values else "missing")
+    return _said(
+        guard.message,
+        "{what} is in date (it is {date})",
+        what=" ".join(guard.path),
+        date=values[0][:10] if values else "missing",
+    )
 
 
 def _count(guard: w.Count, scene: Scene) -> list[Unmet]:
     rows = [
-        r for r in scene.children(guard.path, guard.type, guard.field)
+        r
+        for r in scene.children(guard.path, guard.type, guard.field)
         if (not guard.states or r.state in guard.states) and (scene.row is None or r.uid != scene.row.uid)
     ]
     limits = [v for v in scene.values(guard.limit)] if guard.limit else [guard.n]
     if limits and all(isinstance(n, int) and _COMPARE[guard.op](len(rows), n) for n in limits):
         return []
     target = next((r.label for r in scene.rows(guard.path)), "this record")
-    return _said(guard.message, "{target} has {op} {limit} {type} (it has {n})", target=target, op=guard.op,
-                 limit=limits[0] if limits else "?", type=guard.type.replace("_", " "), n=len(rows))
+    return _said(
+        guard.message,
+        "{target} has {op} {limit} {type} (it has {n})",
+        target=target,
+        op=guard.op,
+        limit=limits[0] if limits else "?",
+        type=guard.type.replace("_", " "),
+        n=len(rows),
+    )
 
 
 def _no_open(guard: w.NoOpen, scene: Scene) -> list[Unmet]:
     definition = scene.catalogue[guard.type]
     rows = [
-        r for r in scene.children(guard.path, guard.type, guard.field)
+        r
+        for r in scene.children(guard.path, guard.type, guard.field)
         if not definition.state(r.state).terminal and r.state not in guard.closed
     ]
-    return [u for r in rows for u in _said(guard.message, "{number} is closed (it is {state})", number=r.label,
-                                           state=r.state)]
+    return [
+        u
+        for r in rows
+        for u in _said(guard.message, "{number} is closed (it is {state})", number=r.label, state=r.state)
+    ]
 
 
 def _signed(guard: w.Signed, scene: Scene) -> list[Unmet]:
     bad = [r for r in scene.rows(guard.path) if not r.people.get(f"signed_{guard.meaning}")]
-    return [u for r in bad for u in _said(guard.message, "{number} is signed as {meaning}", number=r.label,
-                                          meaning=guard.meaning)]
+    return [
+        u
+        for r in bad
+        for u in _said(
+            guard.message, "{number} is signed as {meaning}", number=r.label, meaning=guard.meaning
+        )
+    ]
 
 
 def _when(guard: w.When, scene: Scene) -> list[Unmet]:
@@ -205,6 +263,15 @@ def _rule(guard: w.Rule, scene: Scene) -> list[Unmet]:
 
 
 _ASK: dict[type, Any] = {
-    w.InState: _in_state, w.Current: _current, w.Trained: _trained, w.NotOnHold: _not_on_hold, w.Compare: _compare,
-    w.InDate: _in_date, w.Count: _count, w.NoOpen: _no_open, w.Signed: _signed, w.When: _when, w.Rule: _rule,
+    w.InState: _in_state,
+    w.Current: _current,
+    w.Trained: _trained,
+    w.NotOnHold: _not_on_hold,
+    w.Compare: _compare,
+    w.InDate: _in_date,
+    w.Count: _count,
+    w.NoOpen: _no_open,
+    w.Signed: _signed,
+    w.When: _when,
+    w.Rule: _rule,
 }

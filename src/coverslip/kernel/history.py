@@ -30,8 +30,11 @@ class FieldChange:
 
 
 def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict) and not ({"number", "type"} <= set(value) or set(value) == {"value", "unit"}
-                                        or {"sha256", "name"} <= set(value)):
+    if isinstance(value, dict) and not (
+        {"number", "type"} <= set(value)
+        or set(value) == {"value", "unit"}
+        or {"sha256", "name"} <= set(value)
+    ):
         for key, item in sorted(value.items()):
             yield from _flat(item, f"{name}.{key}" if name else key)
     elif isinstance(value, list) and any(isinstance(i, dict | list) for i in value):
@@ -72,15 +75,27 @@ def trail(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
         version = entry["version"]
         compared = changes(found.get(version - 1, {}), found[version]) if own and version in found else []
         context = entry["sections"].get("context") or {}
-        rows.append({
-            "index": entry["index"], "entry": entry["entry"], "at": entry["at"],
-            "at_text": people_time(entry["at"], context.get("zone", "UTC")), "type": entry["type"], "act": entry["act"],
-            "version": version if own else None, "actor": entry["actor"], "actor_name": entry["actor_name"],
-            "auth": entry["auth"], "reason": entry["sections"].get("reason", ""), "meaning": entry.get("meaning") or "",
-            "workstation": context.get("workstation", ""), "address": context.get("address", ""),
-            "detail": entry["sections"].get("detail") or {}, "changes": [c.value() for c in compared],
-            "leaf_hash": entry["leaf_hash"],
-        })
+        rows.append(
+            {
+                "index": entry["index"],
+                "entry": entry["entry"],
+                "at": entry["at"],
+                "at_text": people_time(entry["at"], context.get("zone", "UTC")),
+                "type": entry["type"],
+                "act": entry["act"],
+                "version": version if own else None,
+                "actor": entry["actor"],
+                "actor_name": entry["actor_name"],
+                "auth": entry["auth"],
+                "reason": entry["sections"].get("reason", ""),
+                "meaning": entry.get("meaning") or "",
+                "workstation": context.get("workstation", ""),
+                "address": context.get("address", ""),
+                "detail": entry["sections"].get("detail") or {},
+                "changes": [c.value() for c in compared],
+                "leaf_hash": entry["leaf_hash"],
+            }
+        )
     return rows
 
 
@@ -94,11 +109,21 @@ def manifests(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
         statement = signed["statement"]
         when = people_time(entry["at"], statement["zone"])
         signer = statement["signer"]
-        found.append({
-            "name": signer["name"], "username": signer["username"], "role": signer["role"], "at": entry["at"],
-            "at_text": when, "meaning": statement["meaning"], "meaning_text": statement["meaning_text"],
-            "version": entry["version"], "act": statement["act"], "components": statement["components"],
-            "reason": entry["sections"].get("reason", ""), "kid": signed["kid"],
-            "text": f"{signer['name']} ({signer['role']}), {when}, {statement['meaning']}: {statement['meaning_text']}",
-        })
+        found.append(
+            {
+                "name": signer["name"],
+                "username": signer["username"],
+                "role": signer["role"],
+                "at": entry["at"],
+                "at_text": when,
+                "meaning": statement["meaning"],
+                "meaning_text": statement["meaning_text"],
+                "version": entry["version"],
+                "act": statement["act"],
+                "components": statement["components"],
+                "reason": entry["sections"].get("reason", ""),
+                "kid": signed["kid"],
+                "text": f"{signer['name']} ({signer['role']}), {when}, {statement['meaning']}: {statement['meaning_text']}",
+            }
+        )
     return found

@@ -113,7 +113,10 @@ class Identity:
         if found is not None:
             self._accounts.note_sign_in(found[0], succeeded=False)
         self._events.record(
-            Event("refusal", "sign_in_failed", {"code": error.code, "rule": "P11-300-d.1", "failures": count}), context
+            Event(
+                "refusal", "sign_in_failed", {"code": error.code, "rule": "P11-300-d.1", "failures": count}
+            ),
+            context,
         )
 
     def delay_s(self, username: str) -> int:
@@ -127,12 +130,28 @@ class Identity:
         token = secrets.token_urlsafe(32)
         now = self._now()
         session = Session(
-            str(uuid7()), context.person, username, kind, context.workstation, context.address, context.client,
-            context.zone, now, now, _later(now, hours=SESSION_HOURS),
+            str(uuid7()),
+            context.person,
+            username,
+            kind,
+            context.workstation,
+            context.address,
+            context.client,
+            context.zone,
+            now,
+            now,
+            _later(now, hours=SESSION_HOURS),
         )
         self._accounts.open_session(session, token_hash(token))
-        opened = Context(session.id, context.person, kind, context.workstation, context.address, context.client,
-                         context.zone)
+        opened = Context(
+            session.id,
+            context.person,
+            kind,
+            context.workstation,
+            context.address,
+            context.client,
+            context.zone,
+        )
         self._events.record(Event("session", "sign_in", {"kind": kind, "username": username}), opened)
         return SignedIn(token, session, last)
 
@@ -156,7 +175,9 @@ class Identity:
         self._accounts.add_enrolment(person, token_hash(code), created_by, ENROLMENT_HOURS)
         return code
 
-    def begin_enrolment(self, code: str, username: str, secret: str, place: Place) -> tuple[SignedIn, keys.Enrolment]:
+    def begin_enrolment(
+        self, code: str, username: str, secret: str, place: Place
+    ) -> tuple[SignedIn, keys.Enrolment]:
         """Use up a code: make the person's key and open the session in which they enrol it.
 
         The caller submits the enrolment to the door and ends the session; a refused one calls
@@ -175,7 +196,9 @@ class Identity:
 
     # --- devices and services ------------------------------------------------------------------
 
-    def device_session(self, device: str, data: dict[str, Any], statement: bytes, signed: bytes, place: Place) -> SignedIn:
+    def device_session(
+        self, device: str, data: dict[str, Any], statement: bytes, signed: bytes, place: Place
+    ) -> SignedIn:
         """Open a session for a device that signed ``{"device","log","at","nonce"}`` with its registered key.
 
         ``data`` is what the device's record confers (its public key, hex). Raises ``DEVICE_UNKNOWN``.
@@ -196,14 +219,18 @@ class Identity:
 
     def _fresh(self, value: dict[str, Any]) -> bool:
         at, nonce = str(value.get("at", "")), str(value.get("nonce", ""))
-        if not re.fullmatch(r"[0-9a-f]{32}", nonce) or not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", at):
+        if not re.fullmatch(r"[0-9a-f]{32}", nonce) or not re.fullmatch(
+            r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", at
+        ):
             return False
         skew = abs((datetime.fromisoformat(at) - datetime.fromisoformat(self._now())).total_seconds())
         return skew <= DEVICE_SKEW_S and self._accounts.add_failure("device_nonce", nonce) == 1
 
     def service_session(self, person: str, username: str, client: str) -> SignedIn:
         """Open a session for the installation's own service account; only processes of the home can."""
-        return self._open(Context("", person, "service", "server", "", client, "UTC"), username, "service", {})
+        return self._open(
+            Context("", person, "service", "server", "", client, "UTC"), username, "service", {}
+        )
 
     # --- ceremonies ----------------------------------------------------------------------------
 
@@ -227,7 +254,11 @@ class Identity:
         idle = now - datetime.fromisoformat(session.data["last"])
         whole = now - datetime.fromisoformat(session.data["began"])
         moved = session.data.get("address") != context.address
-        if moved or idle > timedelta(minutes=PERIOD_IDLE_MINUTES) or whole > timedelta(minutes=PERIOD_MAX_MINUTES):
+        if (
+            moved
+            or idle > timedelta(minutes=PERIOD_IDLE_MINUTES)
+            or whole > timedelta(minutes=PERIOD_MAX_MINUTES)
+        ):
             return ""
         return session.period
 
@@ -239,7 +270,9 @@ class Identity:
         began = now
         if session is not None and session.period == period and session.data:
             began = session.data["began"]
-        self._accounts.set_period(context.session, period, {"began": began, "last": now, "address": context.address})
+        self._accounts.set_period(
+            context.session, period, {"began": began, "last": now, "address": context.address}
+        )
 
     def failed(self, context: Context, error: CoverslipError) -> None:
         """Count a failed signing secret; ten lock signing until a second person has looked."""
@@ -262,13 +295,27 @@ def verify_device(data: dict[str, Any], signed: bytes, message: bytes) -> None:
 
 def context_of(session: Session) -> Context:
     """Return the context in which a session's acts happen."""
-    return Context(session.id, session.person, session.kind, session.workstation, session.address, session.client,
-                   session.zone)
+    return Context(
+        session.id,
+        session.person,
+        session.kind,
+        session.workstation,
+        session.address,
+        session.client,
+        session.zone,
+    )
 
 
 def _at(context: Context, place: Place) -> Context:
-    return Context(context.session, context.person, context.auth, place.workstation, place.address, place.client,
-                   place.zone)
+    return Context(
+        context.session,
+        context.person,
+        context.auth,
+        place.workstation,
+        place.address,
+        place.client,
+        place.zone,
+    )
 
 
 def _later(instant: str, *, hours: int) -> str:

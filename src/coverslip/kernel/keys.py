@@ -58,15 +58,24 @@ def check_secret(secret: str, username: str) -> None:
     elif username and username.casefold() in lowered:
         problem = "a password containing the user name"
     if problem:
-        raise Invalid("VAL_FORM", field="password", expected=f"{MIN_SECRET} or more characters, not a common password",
-                      found=problem)
+        raise Invalid(
+            "VAL_FORM",
+            field="password",
+            expected=f"{MIN_SECRET} or more characters, not a common password",
+            found=problem,
+        )
 
 
 def _derive(secret: str, salt: bytes, cost: dict[str, int]) -> bytes:
     with _DERIVING:
         return hash_secret_raw(
-            secret.encode(), salt, time_cost=cost["time_cost"], memory_cost=cost["memory_kib"],
-            parallelism=cost["parallelism"], hash_len=32, type=Type.ID,
+            secret.encode(),
+            salt,
+            time_cost=cost["time_cost"],
+            memory_cost=cost["memory_kib"],
+            parallelism=cost["parallelism"],
+            hash_len=32,
+            type=Type.ID,
         )
 
 
@@ -85,8 +94,13 @@ def enrol_and_sign(secret: str, person: str) -> tuple[Enrolment, Callable[[bytes
     )
     sealed = AESGCM(_derive(secret, salt, _COST)).encrypt(nonce, seed, _bound(person, kid))
     wrapped = {
-        "scheme": SCHEME, "kid": kid, "public": public.hex(), "salt": salt.hex(), "nonce": nonce.hex(),
-        "sealed": sealed.hex(), "cost": dict(_COST),
+        "scheme": SCHEME,
+        "kid": kid,
+        "public": public.hex(),
+        "salt": salt.hex(),
+        "nonce": nonce.hex(),
+        "sealed": sealed.hex(),
+        "cost": dict(_COST),
     }
     return Enrolment(kid, public.hex(), wrapped), key.sign
 

@@ -34,7 +34,9 @@ def project(definition: Definition, uid: str, content: dict[str, Any]) -> Projec
         revision=content.get("revision", 0),
         site=UUID(site["uid"]) if isinstance(site, dict) and "uid" in site else None,
         links=list(_links(definition, fields)),
-        authority=[row for word in definition.type.provides for row in _authority(word, definition, uid, content)],
+        authority=[
+            row for word in definition.type.provides for row in _authority(word, definition, uid, content)
+        ],
         blocks=list(_blocks(definition, content)),
         unique=list(_unique(definition, fields)),
     )
@@ -76,7 +78,9 @@ def skeleton(text: str) -> str:
     return plain.translate(_LOOK_ALIKES).replace("i", "l").replace("rn", "m").replace("vv", "w")
 
 
-def _authority(word: w.Provision, definition: Definition, uid: str, content: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _authority(
+    word: w.Provision, definition: Definition, uid: str, content: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
     enrolling = word.enrolling if isinstance(word, w.Account) else ()
     if content["state"] in (*word.states, *enrolling):
         yield from _GIVE[type(word)](word, definition, uid, content)
@@ -84,15 +88,24 @@ def _authority(word: w.Provision, definition: Definition, uid: str, content: dic
 
 def _account(word: w.Account, d: Definition, uid: str, content: dict[str, Any]) -> Iterator[dict[str, Any]]:
     fields = content["fields"]
-    data = {"type": d.name, "number": content["number"], "name": fields[word.name],
-            "verified": content["state"] in word.states, "kids": [k["kid"] for k in fields.get(word.keys, ())]}
+    data = {
+        "type": d.name,
+        "number": content["number"],
+        "name": fields[word.name],
+        "verified": content["state"] in word.states,
+        "kids": [k["kid"] for k in fields.get(word.keys, ())],
+    }
     yield {"person": uid, "kind": "account", "code": fields[word.username], "data": data}
 
 
 def _role(word: w.GrantsRole, d: Definition, uid: str, content: dict[str, Any]) -> Iterator[dict[str, Any]]:
     fields = content["fields"]
-    row = {"person": fields[word.person]["uid"], "kind": "role", "code": fields[word.role]["number"].split("-", 1)[1],
-           "data": {"grant": content["number"]}}
+    row = {
+        "person": fields[word.person]["uid"],
+        "kind": "role",
+        "code": fields[word.role]["number"].split("-", 1)[1],
+        "data": {"grant": content["number"]},
+    }
     yield row | _span(fields.get(word.start), fields.get(word.end))
 
 
@@ -109,26 +122,47 @@ def _span(start: str | None, end: str | None) -> dict[str, str]:
 def _trains(word: w.Trains, d: Definition, uid: str, content: dict[str, Any]) -> Iterator[dict[str, Any]]:
     fields = content["fields"]
     document = fields[word.document]
-    row = {"person": fields[word.person]["uid"], "kind": "trained", "code": document["number"],
-           "subject": document["uid"], "data": {"record": content["number"]}}
+    row = {
+        "person": fields[word.person]["uid"],
+        "kind": "trained",
+        "code": document["number"],
+        "subject": document["uid"],
+        "data": {"record": content["number"]},
+    }
     yield row | _span(None, fields.get(word.end) if word.end else None)
 
 
-def _esign(word: w.EnablesSigning, d: Definition, uid: str, content: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _esign(
+    word: w.EnablesSigning, d: Definition, uid: str, content: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
     fields = content["fields"]
-    yield {"person": fields[word.person]["uid"], "kind": "esign", "code": fields[word.policy]["number"],
-           "subject": fields[word.policy]["uid"], "data": {"record": content["number"]}}
+    yield {
+        "person": fields[word.person]["uid"],
+        "kind": "esign",
+        "code": fields[word.policy]["number"],
+        "subject": fields[word.policy]["uid"],
+        "data": {"record": content["number"]},
+    }
 
 
-def _certifies(word: w.Certifies, d: Definition, uid: str, content: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _certifies(
+    word: w.Certifies, d: Definition, uid: str, content: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
     yield {"person": NIL, "kind": "certified", "code": content["number"], "data": {}}
 
 
-def _device(word: w.IdentifiesDevice, d: Definition, uid: str, content: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _device(
+    word: w.IdentifiesDevice, d: Definition, uid: str, content: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
     fields = content["fields"]
     if fields.get(word.key):
-        data = {"type": d.name, "number": content["number"], "key": fields[word.key], "serial": fields[word.serial],
-                "name": content["title"]}
+        data = {
+            "type": d.name,
+            "number": content["number"],
+            "key": fields[word.key],
+            "serial": fields[word.serial],
+            "name": content["title"],
+        }
         yield {"person": uid, "kind": "device", "code": content["number"], "data": data}
 
 
@@ -137,28 +171,50 @@ def _role_documents(
 ) -> Iterator[dict[str, Any]]:
     numbers = [link["number"] for link in content["fields"].get(word.documents, ())]
     if numbers:
-        yield {"person": NIL, "kind": "role_document", "code": content["number"].split("-", 1)[1],
-               "data": {"documents": numbers}}
+        yield {
+            "person": NIL,
+            "kind": "role_document",
+            "code": content["number"].split("-", 1)[1],
+            "data": {"documents": numbers},
+        }
 
 
-def _needs(word: w.NeedsCertification, d: Definition, uid: str, content: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _needs(
+    word: w.NeedsCertification, d: Definition, uid: str, content: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
     if any(row.get(word.column) == word.value for row in content["fields"].get(word.table, ())):
         yield {"person": NIL, "kind": "needs_certification", "code": content["number"], "data": {}}
 
 
-def _policy(word: w.GovernsSignatures, d: Definition, uid: str, content: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _policy(
+    word: w.GovernsSignatures, d: Definition, uid: str, content: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
     if content["fields"].get(word.field) is True:
-        yield {"person": NIL, "kind": "policy", "code": content["number"], "subject": uid,
-               "data": {"revision": content.get("revision", 1)}}
+        yield {
+            "person": NIL,
+            "kind": "policy",
+            "code": content["number"],
+            "subject": uid,
+            "data": {"revision": content.get("revision", 1)},
+        }
 
 
-def _series(word: w.SigningSeries, d: Definition, uid: str, content: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _series(
+    word: w.SigningSeries, d: Definition, uid: str, content: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
     if content["fields"].get(word.field) == word.value:
         yield {"person": NIL, "kind": "series", "code": content["number"], "data": {}}
 
 
 _GIVE: dict[type, Any] = {
-    w.Account: _account, w.GrantsRole: _role, w.Trains: _trains, w.EnablesSigning: _esign, w.Certifies: _certifies,
-    w.IdentifiesDevice: _device, w.RequiresTraining: _role_documents, w.NeedsCertification: _needs,
-    w.GovernsSignatures: _policy, w.SigningSeries: _series,
+    w.Account: _account,
+    w.GrantsRole: _role,
+    w.Trains: _trains,
+    w.EnablesSigning: _esign,
+    w.Certifies: _certifies,
+    w.IdentifiesDevice: _device,
+    w.RequiresTraining: _role_documents,
+    w.NeedsCertification: _needs,
+    w.GovernsSignatures: _policy,
+    w.SigningSeries: _series,
 }

@@ -92,7 +92,8 @@ class Authority:
 def row_from(value: dict[str, Json]) -> Row:
     """Build a row from the JSON shape the store returns."""
     blockers = tuple(
-        Blocker(str(b["number"]), str(b.get("reason", "")), str(b.get("uid", ""))) for b in value.get("blockers") or ()
+        Blocker(str(b["number"]), str(b.get("reason", "")), str(b.get("uid", "")))
+        for b in value.get("blockers") or ()
     )
     known = {k: value.get(k) for k in Row.__dataclass_fields__ if k not in ("blockers", "definition")}
     texts = ("site", "created_at", "created_by", "changed_at", "changed_by")

@@ -64,7 +64,10 @@ def find(name: str, version: int) -> RuleFunction:
         return _RULES[(name, version)]
     except KeyError:
         raise EnvironmentFault(
-            "ENVIRONMENT", what=f"named rule {name}@{version}", expected="a registered function", found="none",
+            "ENVIRONMENT",
+            what=f"named rule {name}@{version}",
+            expected="a registered function",
+            found="none",
             remedy="Install the release that carries this rule.",
         ) from None
 

@@ -22,6 +22,7 @@ from coverslip.kernel.decide import Draft
 from coverslip.kernel.entries import Section, file_items, section
 from coverslip.kernel.facts import Facts
 from coverslip.ledger import canonical, files
+from coverslip.ledger.tree import EMPTY_ROOT
 
 PREFIX = b"coverslip-signature-v1\n"
 
@@ -37,8 +38,15 @@ class Signer:
 
 
 def statement(
-    facts: Facts, draft: Draft, sections: Mapping[str, Section], change: Change, context: Context, signer: Signer,
-    role: str, components: list[str], period: str,
+    facts: Facts,
+    draft: Draft,
+    sections: Mapping[str, Section],
+    change: Change,
+    context: Context,
+    signer: Signer,
+    role: str,
+    components: list[str],
+    period: str,
 ) -> dict[str, Any]:
     """Return the statement to be signed, ready for canonical encoding."""
     assert draft.signature is not None  # noqa: S101 -- asked for only where a signature is declared
@@ -52,21 +60,32 @@ def statement(
         "shown": change.shown,
         "meaning": draft.signature.meaning,
         "meaning_text": draft.signature.text,
-        "signer": {"person": signer.person, "username": signer.username, "name": signer.name, "role": role or "self"},
+        "signer": {
+            "person": signer.person,
+            "username": signer.username,
+            "name": signer.name,
+            "role": role or "self",
+        },
         "prepared_at": facts.now,
         "zone": context.zone,
         "workstation": context.workstation or "unnamed",
         "components": components,
         "period": period,
+        "checkpoint": _checkpoint(facts),
     }
     if draft.base is not None:
         value["base"] = {"ver": draft.base.version, "leaf": draft.base.leaf_hash}
-    if facts.checkpoint:
-        value["checkpoint"] = {"size": facts.checkpoint["size"], "root": facts.checkpoint["root"]}
     items = file_items(draft)
     if items:
         value["files"] = {"root": files.list_root(items).hex(), "count": len(items)}
     return value
+
+
+def _checkpoint(facts: Facts) -> dict[str, Any]:
+    """The last signed tree state; before the first one, the empty tree."""
+    if not facts.checkpoint:
+        return {"size": 0, "root": EMPTY_ROOT.hex()}
+    return {"size": facts.checkpoint["size"], "root": facts.checkpoint["root"]}
 
 
 def make(signed: dict[str, Any], signer: Signer, credential: Credential) -> Section:
@@ -80,8 +99,13 @@ def make(signed: dict[str, Any], signer: Signer, credential: Credential) -> Sect
     value = keys.sign(wrapped, credential.secret, signer.person, message)
     return section(
         "signature",
-        {"scheme": wrapped["scheme"], "kid": wrapped["kid"], "public": wrapped["public"], "signature": value.hex(),
-         "statement": signed},
+        {
+            "scheme": wrapped["scheme"],
+            "kid": wrapped["kid"],
+            "public": wrapped["public"],
+            "signature": value.hex(),
+            "statement": signed,
+        },
     )
 
 

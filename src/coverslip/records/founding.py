@@ -1,6 +1,6 @@
 """Founding: what genesis writes, in the words of the shipped types (DOMAIN 3.11).
 
-Rules kept here: founders enrol keys of their own and verify each other in a circle; POLicy 1 is
+Rules kept here: founders enrol keys of their own and verify each other in a circle; policy 1 is
 authored by AUT and approved by QA; everybody signs its acknowledgement. Roles, grants, the site and
 the scheduler's account come with the same command and are listed apart as genesis.
 """
@@ -58,7 +58,9 @@ def charter(
     def steps(keys: Mapping[str, Enrolment]) -> tuple[Step, ...]:
         found: list[Step] = []
         for f in founders:
-            found += _person(f, names, keys[f.username], holder["ADM"])
+            found += _enrolled(f, names, keys[f.username], holder["ADM"])
+        for f in founders:
+            found.append(_verified(f, names, keys[f.username]))
         found.append(Step("site", "site", "create", "planned", holder["ADM"], dict(site)))
         found += [_role(code, holder["QA"]) for code in ROLES]
         for f in founders:
@@ -75,9 +77,8 @@ def _other(name: str, names: list[str]) -> str:
     return names[(names.index(name) + 1) % len(names)]
 
 
-def _person(founder: Founder, names: list[str], key: Enrolment, admin: str) -> list[Step]:
-    verifier = _other(founder.username, names)
-    creator = admin if founder.username != admin else verifier
+def _enrolled(founder: Founder, names: list[str], key: Enrolment, admin: str) -> list[Step]:
+    creator = admin if founder.username != admin else _other(founder.username, names)
     enrolled = {"kid": key.kid, "scheme": key.wrapped["scheme"], "public": key.public}
     fields = {
         "username": founder.username,
@@ -96,24 +97,25 @@ def _person(founder: Founder, names: list[str], key: Enrolment, admin: str) -> l
             {"signing_keys": [enrolled | {"enrolled_at": key.wrapped["enrolled_at"]}]},
             _signature(user.TYPE, "enrol"),
         ),
-        Step(
-            founder.username,
-            "user",
-            "activate",
-            "active",
-            verifier,
-            {
-                "identity_check": [
-                    {
-                        "document_kind": "founder, known in person",
-                        "manner": "in person at genesis",
-                        "on": key.wrapped["enrolled_at"][:10],
-                    }
-                ]
-            },
-            _signature(user.TYPE, "activate"),
-        ),
     ]
+
+
+def _verified(founder: Founder, names: list[str], key: Enrolment) -> Step:
+    """Everybody has proven their key by now, so that each can verify the next."""
+    check = {
+        "document_kind": "founder, known in person",
+        "manner": "in person at genesis",
+        "on": key.wrapped["enrolled_at"][:10],
+    }
+    return Step(
+        founder.username,
+        "user",
+        "activate",
+        "active",
+        _other(founder.username, names),
+        {"identity_check": [check]},
+        _signature(user.TYPE, "activate"),
+    )
 
 
 def _role(code: str, by: str) -> Step:

@@ -53,8 +53,12 @@ class Found:
     def item(self) -> dict[str, str]:
         """Return the item a review case keeps; its key stays the same while it says the same."""
         key = hashlib.sha256(f"{self.record}\n{self.text}".encode()).hexdigest()[:12]
-        return {"key": key, "severity": self.severity, "record": self.record,
-                "sentence": f"{self.record}: {self.text}"[:1000]}
+        return {
+            "key": key,
+            "severity": self.severity,
+            "record": self.record,
+            "sentence": f"{self.record}: {self.text}"[:1000],
+        }
 
 
 def gatherer(reading: Reading) -> Callable[[Row], dict[str, Any]]:
@@ -66,8 +70,12 @@ def gatherer(reading: Reading) -> Callable[[Row], dict[str, Any]]:
         found = {i["key"]: i for row in rows for i in (e.item() for e in exceptions(reading, row, subject))}
         order = {"critical": 0, "warn": 1, "info": 2}
         items = sorted(found.values(), key=lambda i: (order[i["severity"]], i["record"], i["key"]))
-        return {"items": items[:MAX_EXCEPTIONS], "found": len(items), "tree_size": size,
-                "scope": sorted(row.label for row in rows)}
+        return {
+            "items": items[:MAX_EXCEPTIONS],
+            "found": len(items),
+            "tree_size": size,
+            "scope": sorted(row.label for row in rows),
+        }
 
     return gather
 
@@ -110,18 +118,29 @@ def exceptions(reading: Reading, row: Row, subject: Row) -> Iterator[Found]:
     for item in row.fields.get("exclusions") or ():
         yield Found("warn", row.label, f"Excluded: {item.get('reason', 'no reason given')}")
     for item in row.fields.get("flagged") or ():
-        yield Found("warn", row.label, f"Flagged: {item.get('image', {}).get('number', '')}, {item.get('reason', '')}")
+        yield Found(
+            "warn", row.label, f"Flagged: {item.get('image', {}).get('number', '')}, {item.get('reason', '')}"
+        )
     if row.type == subject.type and not own:
-        yield Found("warn", row.label, f"Another {row.type.replace('_', ' ')} on the same input, {row.state}.")
+        yield Found(
+            "warn", row.label, f"Another {row.type.replace('_', ' ')} on the same input, {row.state}."
+        )
 
 
 def _of_entry(entry: dict[str, Any], row: Row, own: bool) -> Iterator[Found]:
     if entry["type"] == "refusal":
         detail = entry["detail"]
         who = entry["actor_name"] or "somebody"
-        yield Found("warn", row.label, f"Refused: {detail.get('code', '')} {detail.get('action', '')} by {who},"
-                                       f" {entry['at_text']}: {detail.get('message', '')}")
+        yield Found(
+            "warn",
+            row.label,
+            f"Refused: {detail.get('code', '')} {detail.get('action', '')} by {who},"
+            f" {entry['at_text']}: {detail.get('message', '')}",
+        )
     elif own and entry["act"] == "edit":
         changed = "; ".join(f"{c['field']}: '{c['old']}' → '{c['new']}'" for c in entry["changes"][:5])
-        yield Found("warn", row.label, f"Changed by {entry['actor_name']}, {entry['at_text']}: {changed}."
-                                       f" Reason: {entry['reason']}")
+        yield Found(
+            "warn",
+            row.label,
+            f"Changed by {entry['actor_name']}, {entry['at_text']}: {changed}. Reason: {entry['reason']}",
+        )

@@ -28,10 +28,10 @@ _ENTRIES = (
 
 _FINGERPRINT = """
 select line from (
-  select 'trigger ' || c.relname || ' ' || t.tgname || ' ' || t.tgenabled || ' ' || md5(pg_get_triggerdef(t.oid)) as line
+  select 'trigger ' || c.relname || ' ' || t.tgname || ' ' || t.tgenabled::text || ' ' || md5(pg_get_triggerdef(t.oid)) as line
     from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_namespace n on n.oid = c.relnamespace
     where n.nspname in ('ledger', 'projection', 'ops') and not t.tgisinternal
-  union all select 'event trigger ' || evtname || ' ' || evtevent || ' ' || evtenabled from pg_event_trigger
+  union all select 'event trigger ' || evtname || ' ' || evtevent || ' ' || evtenabled::text from pg_event_trigger
   union all select 'function ' || n.nspname || '.' || p.proname || ' ' || md5(pg_get_functiondef(p.oid))
     from pg_proc p join pg_namespace n on n.oid = p.pronamespace
     where (n.nspname in ('ledger', 'projection', 'ops') or p.proname like 'coverslip%%') and p.prokind = 'f'
@@ -142,6 +142,29 @@ class PostgresReading:
             {"v": root},
         )
         return str(rows[0]["number"]) if rows else ""
+
+    def named_roots(self) -> dict[str, list[str]]:
+        """Return every vault root that a current record names, with the records' numbers."""
+        rows = self._all(
+            "select number, jsonb_path_query(content -> 'fields', 'lax $.**{1 to 3} ? (exists (@.sha256) &&"
+            " exists (@.media_type)).root') #>> '{}' as root from projection.record",
+            {},
+        )
+        found: dict[str, list[str]] = {}
+        for row in rows:
+            holders = found.setdefault(str(row["root"]), [])
+            if row["number"] not in holders:
+                holders.append(str(row["number"]))
+        return found
+
+    def leaf_hashes(self, size: int) -> list[bytes]:
+        """Return the leaf hashes of the first ``size`` entries, by tree index."""
+        rows = self._all(
+            "select e.leaf_hash from ledger.leaf l join ledger.entry e on e.id = l.entry_id and e.log_id = l.log_id"
+            " where l.log_id = 1 and l.idx < %(s)s order by l.idx",
+            {"s": size},
+        )
+        return [bytes(row["leaf_hash"]) for row in rows]
 
     def status(self) -> dict[str, Any]:
         """Return size and root of the tree, the last checkpoint, and entries not yet integrated."""

@@ -1,0 +1,274 @@
+"""Checking: what an operator asks of an installation's evidence, without going through the server.
+
+Rules kept here: every check reads with the least role that can; "could not check" is an error, never
+an empty list of findings.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from coverslip.bootstrap import wiring
+from coverslip.bootstrap.founding import sequencer_of
+from coverslip.errors import CoverslipError, EnvironmentFault, NotFound
+from coverslip.kernel.ports import Projection
+from coverslip.kernel.projecting import project
+from coverslip.ledger.tree import inclusion_proof
+from coverslip.settings import Home
+from coverslip.store import startup
+from coverslip.store.anchors import FileAnchor, read_file_anchor
+from coverslip.store.findings import Report
+from coverslip.store.replay import replay
+from coverslip.store.signer import Signer, read_journal
+from coverslip.store.verify import verify_ledger
+
+Outcome = tuple[list[dict[str, Any]], dict[str, int]]
+
+
+def _outcome(report: Report) -> Outcome:
+    findings = [f.value() | {"sentence": f.sentence()} for f in report.findings]
+    return findings, dict(report.counts)
+
+
+def ledger_status(root: Path) -> dict[str, Any]:
+    """Return sizes, the last checkpoint, what waits, and how the signer's memory compares."""
+    home = Home(root)
+    with wiring.database(home), wiring.core(home, size=1) as core:
+        status = core.reading.status()
+    journal = read_journal(home.signer / "journal")
+    status["signed"] = journal[-1].size if journal else 0
+    status["installation"] = wiring.installation(home).origin
+    status["use"] = wiring.installation(home).use
+    return status
+
+
+def ledger_verify(root: Path, anchors: Path | None = None) -> Outcome:
+    """Verify every entry, body, tree state and checkpoint against journal, anchors and public keys.
+
+    ``anchors`` is a file, or a folder of files, that was kept elsewhere; the home's own file anchor is
+    not independent and is used only when none is given.
+    """
+    home = Home(root)
+    notes = [n for path in _anchor_files(anchors or home.anchors) for n in read_file_anchor(path)]
+    keys = [
+        line for line in home.public_keys.read_text("utf-8").splitlines() if line and not line.startswith("#")
+    ]
+    with wiring.database(home), wiring.connection(home, "cs_verifier") as conn:
+        return _outcome(verify_ledger(conn, read_journal(home.signer / "journal"), notes, keys))
+
+
+def _anchor_files(path: Path) -> list[Path]:
+    if path.is_dir():
+        return sorted(p for p in path.iterdir() if p.is_file())
+    return [path] if path.exists() else []
+
+
+def ledger_replay(root: Path) -> Outcome:
+    """Rebuild every projection from the ledger and compare it with what is stored."""
+    home = Home(root)
+    known = {d.hash: d for d in wiring.catalogue()}
+
+    def projector(kind: str, definition: str, uid: str, content: dict[str, Any]) -> Projection:
+        found = known.get(definition)
+        if found is None or found.name != kind:
+            raise EnvironmentFault(
+                "ENVIRONMENT",
+                what=f"the definition {definition[:12]} of {kind}",
+                expected="one of this release",
+                found="another",
+                remedy="Replay with the release that wrote it.",
+            )
+        return project(found, uid, content)
+
+    with wiring.database(home), wiring.connection(home, "cs_verifier") as conn:
+        return _outcome(replay(conn, projector))
+
+
+def vault_check(root: Path, progress: Callable[[int, int], None] | None = None) -> Outcome:
+    """Hash every object again, and look for every object that records name."""
+    home = Home(root)
+    with wiring.database(home), wiring.core(home, size=1) as core:
+        named = core.reading.named_roots()
+        report = core.vault.check()
+    findings = []
+    for found in report.findings:
+        holder = ", ".join(named.get(found.name, ())) or "no record"
+        message = (
+            f"expected {found.expected}, found {found.found}{' at ' + found.where if found.where else ''}"
+        )
+        findings.append(
+            {
+                "kind": found.kind,
+                "object": found.name,
+                "record": holder,
+                "message": message,
+                "sentence": f"{found.kind}: {holder}, object {found.name[:16]}…: {message}",
+            }
+        )
+    seen = {f["object"] for f in findings}
+    for missing in sorted(r for r in named if r not in seen and not core.vault.has(r)):
+        holder = ", ".join(named[missing])
+        findings.append(
+            {
+                "kind": "missing",
+                "object": missing,
+                "record": holder,
+                "message": "the object is not there",
+                "sentence": f"missing: {holder}, object {missing[:16]}…: it is not there",
+            }
+        )
+    return findings, {"objects": report.objects, "bytes": report.size, "named": len(named)}
+
+
+def vault_locate(root: Path, number: str) -> list[dict[str, Any]]:
+    """Return where the files of a record lie."""
+    home = Home(root)
+    with wiring.database(home), wiring.core(home, size=1) as core:
+        row = core.reading.find(number)
+        if row is None:
+            raise NotFound("NOT_FOUND", what="record", record=number)
+        files = [
+            i
+            for v in row.fields.values()
+            for i in (v if isinstance(v, list) else [v])
+            if isinstance(i, dict) and "root" in i and "sha256" in i
+        ]
+        return [
+            {
+                "name": f["name"],
+                "size": f["size"],
+                "sha256": f["sha256"],
+                "root": f["root"],
+                "path": str(core.vault.path(f["root"])),
+            }
+            for f in files
+        ]
+
+
+def checkpoint(root: Path) -> str:
+    """Return the newest signed checkpoint; with no server running, integrate and sign what waits first."""
+    home = Home(root)
+    with wiring.database(home):
+        if not wiring.signer_socket(home).exists():
+            signer = Signer(home.signer, wiring.installation(home).origin)
+            sequencer = sequencer_of(home, signer)
+            while sequencer.step().integrated:
+                pass
+            sequencer.close()
+            signer.close()
+        with wiring.core(home, size=1) as core:
+            found = core.reading.checkpoint()
+    if found is None:
+        raise NotFound("NOT_FOUND", what="checkpoint", record="of this log")
+    return str(found["note"])
+
+
+def anchor(root: Path, target: Path) -> dict[str, Any]:
+    """Append the newest checkpoint to a file kept elsewhere."""
+    note = checkpoint(root)
+    FileAnchor(target).put(note.encode())
+    return {
+        "target": str(target),
+        "size": int(note.splitlines()[1]),
+        "independent": "only if kept on another host",
+    }
+
+
+def entry_proof(root: Path, index: int) -> str:
+    """Return the inclusion proof of a tree index in the newest checkpoint, as C2SP tlog-proof text."""
+    import base64
+
+    home = Home(root)
+    note = checkpoint(root)
+    size = int(note.splitlines()[1])
+    with wiring.database(home), wiring.core(home, size=1) as core:
+        hashes = core.reading.leaf_hashes(size)
+    if not 0 <= index < size:
+        raise NotFound("NOT_FOUND", what="entry", record=f"at index {index} of {size}")
+    lines = [base64.b64encode(h).decode() for h in inclusion_proof(hashes, index)]
+    return "\n".join(["c2sp.org/tlog-proof@v1", f"index {index}", *lines, "", note])
+
+
+def doctor(root: Path) -> list[dict[str, Any]]:
+    """Look at an installation from outside; ``ok`` is ``None`` where something could not be checked."""
+    home = Home(root)
+    found = [_secrets(home), _disk(home), _shared_user(home), _clock(), _anchor_age(home)]
+    try:
+        with wiring.database(home), wiring.connection(home, "cs_verifier") as conn:
+            journal = read_journal(home.signer / "journal")
+            startup.compare(conn, journal[-1] if journal else None)
+            found += [
+                _line(
+                    "ledger and signer agree",
+                    True,
+                    f"{journal[-1].size if journal else 0} entries signed",
+                    "",
+                ),
+                _roles(conn),
+            ]
+    except CoverslipError as error:
+        found.append(
+            _line(
+                "ledger and signer agree",
+                False if error.spec.family == "evidence" else None,
+                error.message,
+                error.remedy,
+            )
+        )
+    return found
+
+
+def _line(check: str, ok: bool | None, found: str, remedy: str) -> dict[str, Any]:
+    return {"check": check, "ok": ok, "found": found, "remedy": "" if ok else remedy}
+
+
+def _secrets(home: Home) -> dict[str, Any]:
+    paths = [*home.secrets.iterdir(), home.signer / "signing.key", home.export_key]
+    bad = [str(p.relative_to(home.root)) for p in paths if stat.S_IMODE(p.stat().st_mode) & 0o077]
+    return _line("secrets are private", not bad, ", ".join(bad) or "mode 0600", "chmod 0600 the files named.")
+
+
+def _disk(home: Home) -> dict[str, Any]:
+    free = shutil.disk_usage(home.root).free
+    return _line("room on the disk", free > 5 * 1024**3, f"{free // 1024**3} GiB free", "Free or add space.")
+
+
+def _shared_user(home: Home) -> dict[str, Any]:
+    return _line(
+        "roles run as separate OS users",
+        False,
+        f"all as uid {os.getuid()}",
+        "In production give database, signer, sequencer, worker and web users or hosts of their own.",
+    )
+
+
+def _clock() -> dict[str, Any]:
+    return _line(
+        "clock is compared with a source",
+        None,
+        "no time source is configured",
+        "Signing is refused on a production installation until one is.",
+    )
+
+
+def _anchor_age(home: Home) -> dict[str, Any]:
+    here = home.anchors.exists()
+    return _line(
+        "checkpoints are anchored elsewhere",
+        False,
+        "only in the home itself" if here else "nowhere",
+        "Copy anchors to another host: 'coverslip ledger anchor --to FILE'.",
+    )
+
+
+def _roles(conn: Any) -> dict[str, Any]:
+    rows = conn.execute(
+        "select rolname from pg_roles where rolname !~ '^(pg_|cs_)' order by rolname"
+    ).fetchall()
+    names = ", ".join(r[0] for r in rows)
+    return _line("no other database roles", not rows, names or "only Coverslip's", "Drop the roles named.")
