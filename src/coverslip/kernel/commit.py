@@ -23,8 +23,9 @@ from coverslip.kernel import words as w
 from coverslip.kernel.change import Change, Context, Credential, EntryReceipt, Receipt
 from coverslip.kernel.clock import ClockState
 from coverslip.kernel.content import number_references, parse_reference
-from coverslip.kernel.decide import Decision, Draft, Ids, Request, decide
+from coverslip.kernel.decide import Decision, decide
 from coverslip.kernel.definition import Catalogue, Definition
+from coverslip.kernel.drafts import Draft, Ids, Request
 from coverslip.kernel.events import Events
 from coverslip.kernel.facts import Facts, facts_from, plan_act
 from coverslip.kernel.ports import Batch, Read, Scope, Store

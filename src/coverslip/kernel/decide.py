@@ -12,81 +12,24 @@ Rules kept here:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from coverslip.errors import Conflict, EnvironmentFault, Invalid, Refused
 from coverslip.kernel import authority, guards
 from coverslip.kernel import words as w
-from coverslip.kernel.change import Change, Context
 from coverslip.kernel.content import Normaliser, Problem, raise_problems
-from coverslip.kernel.definition import Catalogue, Definition
+from coverslip.kernel.definition import Catalogue
+from coverslip.kernel.drafts import Draft as Draft
+from coverslip.kernel.drafts import Ids as Ids
+from coverslip.kernel.drafts import Request as Request
+from coverslip.kernel.drafts import expand, title_of
+from coverslip.kernel.effects import Effects
 from coverslip.kernel.facts import SELF, Facts
 from coverslip.kernel.rows import Row
 
 _REASONLESS = ("asdf", "test", "none", "n/a", "na", "reason", "because", "update", "change", "xxx")
 MACHINES = ("device", "service")
-
-
-@dataclass(frozen=True)
-class Draft:
-    """One version that would be written: the full content, and what goes beside it."""
-
-    definition: Definition
-    uid: str
-    act: str
-    version: int
-    base: Row | None
-    content: dict[str, Any]
-    reason: str = ""
-    snapshot: dict[str, Any] | None = None
-    signature: w.Signature | None = None
-
-    @property
-    def number(self) -> str:
-        """The record's number."""
-        return str(self.content["number"])
-
-    @property
-    def revision(self) -> int:
-        """Revision, 0 where the type has none."""
-        return int(self.content.get("revision", 0))
-
-    @property
-    def state(self) -> str:
-        """State after the act."""
-        return str(self.content["state"])
-
-    @property
-    def fields(self) -> dict[str, Any]:
-        """Fields after the act."""
-        found: dict[str, Any] = self.content["fields"]
-        return found
-
-    def as_row(self, leaf_hash: str = "") -> Row:
-        """Return the row this draft becomes."""
-        seq = (self.base.seq if self.base else 0) + 1
-        return Row(
-            self.definition.name,
-            self.uid,
-            self.number,
-            self.revision,
-            self.version,
-            seq,
-            self.state,
-            str(self.content["title"]),
-            str(self.content["gxp"]),
-            leaf_hash,
-            self.definition.hash,
-            self.content,
-            str(self.content["created_at"]),
-            str(self.content["created_by"]),
-            "",
-            "",
-            str(self.content.get("site", "")),
-            self.base.blockers if self.base else (),
-        )
 
 
 @dataclass(frozen=True)
@@ -105,30 +48,6 @@ class Decision:
     scopes: tuple[tuple[int, int | None], ...]
     role: str
     signature: w.Signature | None
-
-
-@dataclass(frozen=True)
-class Ids:
-    """New ids and numbers a decision may use: the record's own and those of records it creates."""
-
-    uid: str
-    number: str
-    created: Mapping[str, tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class Request:
-    """Everything a decision is made from, besides facts."""
-
-    catalogue: Catalogue
-    definition: Definition
-    change: Change
-    context: Context
-    ids: Ids
-    found: Mapping[tuple[str, int], Row]
-    gathered: Mapping[str, Any]
-    previous: Row | None = None
-    """The latest revision, where a new one is wanted."""
 
 
 def decide(request: Request, facts: Facts) -> Decision:
@@ -473,11 +392,11 @@ class _Deciding:
         )
         asked = () if self.sandbox else requires
         guards.raise_unmet(guards.unmet(asked, scene), self.label, self.change.act.replace("_", " "))
-        outcome = _Effects(self.request, self.facts, self.person)
+        outcome = Effects(self.request, self.facts, self.person)
         draft = outcome.apply(draft, effects, SELF)
         return self._decision(draft, outcome, role)
 
-    def _decision(self, draft: Draft, outcome: _Effects, role: str) -> Decision:
+    def _decision(self, draft: Draft, outcome: Effects, role: str) -> Decision:
         written = {draft.uid} | {d.uid for d in outcome.drafts}
         reads, counted = _looked_at(self.facts, written)
         drafts = [draft, *outcome.drafts, *(d for _, d in outcome.creates)]
@@ -486,21 +405,6 @@ class _Deciding:
         return Decision(
             draft, tuple(outcome.drafts), tuple(outcome.creates), reads, scopes, role, draft.signature
         )
-
-
-def expand(definition: Definition, states: tuple[str, ...]) -> tuple[str, ...]:
-    """Return states with ``*live`` replaced by every state that is not terminal."""
-    if "*live" not in states:
-        return states
-    return tuple(s.name for s in definition.type.states if not s.terminal)
-
-
-def title_of(declared: w.Type, fields: dict[str, Any]) -> str:
-    """Return what people read beside the number, from the declared title field."""
-    value = fields.get(declared.title_field, "")
-    if isinstance(value, dict):
-        return str(value.get("number") or value.get("name") or "")
-    return str(value)[:200]
 
 
 def _looked_at(facts: Facts, written: set[str]) -> tuple[tuple[tuple[str, str, int], ...], dict[int, int]]:
@@ -542,143 +446,3 @@ def _link_uids(fields: dict[str, Any], name: str) -> set[str]:
     items = value if isinstance(value, list) else [value]
     links = [i.get(column) if column and isinstance(i, dict) else i for i in items]
     return {str(link["uid"]) for link in links if isinstance(link, dict) and "uid" in link}
-
-
-class _Effects:
-    """Applies effects; collects the drafts of consequences in the order they will be written."""
-
-    def __init__(self, request: Request, facts: Facts, person: str) -> None:
-        self._request, self._facts, self._person = request, facts, person
-        self.drafts: list[Draft] = []
-        self.creates: list[tuple[w.Create, Draft]] = []
-        self._seen: set[str] = set()
-
-    def apply(self, draft: Draft, effects: tuple[w.Effect, ...], base: str) -> Draft:
-        """Return the draft with its own effects applied; consequences go to ``drafts``."""
-        if draft.uid in self._seen:
-            raise EnvironmentFault(
-                "ENVIRONMENT",
-                what=f"the effects of {draft.act}",
-                expected="one act per record",
-                found=f"two on {draft.number}",
-                remedy="Correct the declaration.",
-            )
-        self._seen.add(draft.uid)
-        for effect in effects:
-            draft = self._own(draft, effect, base)
-        for effect in effects:
-            self._other(draft, effect, base)
-        return draft
-
-    def _scene(self, draft: Draft, base: str) -> guards.Scene:
-        return guards.Scene(
-            self._request.catalogue, self._facts, base, draft.base, draft.fields, self._person, draft.act
-        )
-
-    def _own(self, draft: Draft, effect: w.Effect, base: str) -> Draft:
-        if isinstance(effect, w.Set):
-            value = self._value(effect.value, draft, base)
-            return draft if value is None else _with_field(draft, effect.field, value)
-        if isinstance(effect, w.Compute):
-            value = guards.ask_rule(effect.rule, self._scene(draft, base))
-            return draft if value is None else _with_field(draft, effect.field, value)
-        if isinstance(effect, w.Gather):
-            return _with_field(draft, effect.field, self._request.gathered[effect.field])
-        if isinstance(effect, w.Snapshot):
-            rows = self._scene(draft, base).rows(effect.path)
-            if rows:
-                copy = {"link": rows[0].link(), "content": rows[0].content}
-                return replace(draft, snapshot={**(draft.snapshot or {}), effect.name: copy})
-        return draft
-
-    def _value(self, value: w.Value, draft: Draft, base: str) -> Any:
-        sources: dict[str, Callable[[], Any]] = {
-            "literal": lambda: value.literal,
-            "actor": lambda: self._actor_link(),
-            "now": lambda: self._facts.now,
-            "today": lambda: self._facts.today,
-            "path": lambda: next(iter(self._scene(draft, base).values(value.path)), None),
-        }
-        return sources[value.of]()
-
-    def _actor_link(self) -> dict[str, str]:
-        row = next(
-            (a for a in self._facts.authority if a.person == self._person and a.kind in ("account", "device"))
-        )
-        return {
-            "type": str(row.data.get("type", "")),
-            "uid": self._person,
-            "number": str(row.data.get("number", "")),
-        }
-
-    def _other(self, draft: Draft, effect: w.Effect, base: str) -> None:
-        if isinstance(effect, w.Do):
-            name = "/".join((base, *effect.path))
-            for row in self._facts.rows(name):
-                self._do(row, effect, name)
-        elif isinstance(effect, w.Supersede) and draft.revision > 1:
-            for row in self._facts.rows("effective"):
-                if row.uid != draft.uid and row.state in draft.definition.effective_states:
-                    self._do(row, w.Do((), effect.act), "effective")
-        elif isinstance(effect, w.Create):
-            self.creates.append((effect, self._created(draft, effect, base)))
-
-    def _do(self, row: Row, effect: w.Do, name: str) -> None:
-        definition = self._request.catalogue[row.type]
-        found = definition.acts[effect.act]
-        if row.state in effect.unless:
-            return
-        if row.state not in expand(definition, found.from_):
-            raise Refused(
-                "SEQ_STATE",
-                record=row.label,
-                state=row.state,
-                action=found.label.lower(),
-                states=" or ".join(found.from_),
-            )
-        if row.blockers:
-            raise Refused(
-                "HOLD",
-                record=row.label,
-                hold=row.blockers[0].number,
-                reason=row.blockers[0].reason,
-                action=found.label.lower(),
-            )
-        people = {k: list(v) for k, v in row.people.items()}
-        people[found.name] = sorted({*people.get(found.name, ()), self._person})
-        content = {**row.content, "state": found.to or row.state, "people": people}
-        draft = Draft(definition, row.uid, found.name, row.version + 1, row, content)
-        guards.raise_unmet(
-            guards.unmet(found.requires, self._scene(draft, name)), row.label, found.label.lower()
-        )
-        self.drafts.append(self.apply(draft, found.effects, name))
-
-    def _created(self, draft: Draft, effect: w.Create, base: str) -> Draft:
-        definition = self._request.catalogue[effect.type]
-        uid, number = self._request.ids.created[effect.type]
-        given = {n: self._value(v, draft, base) for n, v in effect.values.items()}
-        fields = {n: v for n, v in given.items() if v is not None}
-        for name, declared in definition.type.fields.items():
-            if declared.default is not None:
-                fields.setdefault(name, declared.default)
-        sandbox = bool(draft.content.get("sandbox"))
-        content: dict[str, Any] = {
-            "type": effect.type,
-            "number": number,
-            "gxp": "none" if sandbox else definition.type.gxp,
-            "created_at": self._facts.now,
-            "created_by": self._person,
-            "state": definition.type.create.state,
-            "fields": fields,
-            "people": {"create": [self._person]},
-            "title": draft.number,
-        }
-        if sandbox:
-            content["sandbox"] = True
-        return Draft(definition, uid, "create", 1, None, content)
-
-
-def _with_field(draft: Draft, name: str, value: Any) -> Draft:
-    fields = {**draft.fields, name: value}
-    content = {**draft.content, "fields": fields, "title": title_of(draft.definition.type, fields)}
-    return replace(draft, content=content)

@@ -17,8 +17,8 @@ from typing import Any
 from uuid import UUID
 
 from coverslip.kernel.change import Context
-from coverslip.kernel.decide import Draft
 from coverslip.kernel.definition import Definition
+from coverslip.kernel.drafts import Draft
 from coverslip.kernel.ports import NewEntry
 from coverslip.kernel.projecting import project
 from coverslip.ledger import canonical, commitment, files, leaf

@@ -22,8 +22,8 @@ from coverslip.kernel import words as w
 from coverslip.kernel.accounts import Accounts
 from coverslip.kernel.change import Change, Context
 from coverslip.kernel.content import Normaliser, raise_problems
-from coverslip.kernel.decide import Draft, title_of
 from coverslip.kernel.definition import Catalogue
+from coverslip.kernel.drafts import Draft, title_of
 from coverslip.kernel.facts import Facts
 from coverslip.kernel.ports import Batch, Store
 from coverslip.kernel.rows import NIL, Row

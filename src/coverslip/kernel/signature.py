@@ -18,7 +18,7 @@ from typing import Any
 from coverslip.errors import Refused
 from coverslip.kernel import keys
 from coverslip.kernel.change import Change, Context, Credential
-from coverslip.kernel.decide import Draft
+from coverslip.kernel.drafts import Draft
 from coverslip.kernel.entries import Section, file_items, section
 from coverslip.kernel.facts import Facts
 from coverslip.ledger import canonical, files
