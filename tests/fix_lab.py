@@ -1,0 +1,842 @@
+"""Fixtures that run a whole installation in process: real PostgreSQL, real vault, the one door.
+
+An installation is founded once per worker and peopled once; its database is kept as a template, and
+each module that asks for ``lab`` gets a copy of it. Only the cost of deriving keys is lowered, in the
+fixtures and nowhere else.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from psycopg import sql
+
+from coverslip.bootstrap import founding, wiring
+from coverslip.errors import CoverslipError
+from coverslip.ingest import Ingest
+from coverslip.kernel import keys
+from coverslip.kernel.change import Change, Context, Credential, Receipt
+from coverslip.kernel.clock import ClockState
+from coverslip.kernel.commit import Door
+from coverslip.kernel.events import Events
+from coverslip.kernel.genesis import Founder, Genesis
+from coverslip.kernel.identity import Identity, Place, SignedIn, context_of
+from coverslip.kernel.projecting import project
+from coverslip.kernel.rows import NIL, Row
+from coverslip.ledger import canonical
+from coverslip.records.founding import SCHEDULER, charter
+from coverslip.review.exceptions import gatherer
+from coverslip.settings import Home
+from coverslip.store.accounts_sql import PostgresAccounts
+from coverslip.store.ledger_sql import PostgresStore, writer_pool
+from coverslip.store.migrate import migrate, open_installation
+from coverslip.store.reading import PostgresReading
+from coverslip.store.replay import replay
+from coverslip.store.server import Cluster
+from coverslip.store.signer import Signer
+from coverslip.vault.local import LocalVault
+from coverslip.worker.loop import Work
+
+ORIGIN = "lab.example/site1"
+LOGINS = ("cs_writer", "cs_sequencer", "cs_reader", "cs_verifier", "cs_eraser")
+CHEAP = {"memory_kib": 64, "time_cost": 1, "parallelism": 1}
+TODAY = dt.datetime.now(dt.UTC).date()
+LATER = (TODAY + dt.timedelta(days=200)).isoformat()
+SHOWN = "5" * 64
+"""Stands for the hash of a view; that it is the right one is the interface's to ask, not the door's."""
+SITE = {
+    "name": "Test site",
+    "code": "TS",
+    "address": "1 Slide Street",
+    "tz": "America/New_York",
+    "regulated_as": [{"authority": "fda", "predicate": "drug"}],
+    "system_class": "closed",
+    "time_source": "none",
+}
+FOUNDERS = (
+    ("ada", "Ada Admin", ("ADM",)),
+    ("quinn", "Quinn Quality", ("QA",)),
+    ("aurel", "Aurel Author", ("AUT", "SEC", "TRN")),
+)
+STAFF = (
+    ("alan", "Alan Analyst", ("ANL", "OPR")),
+    ("olga", "Olga Operator", ("ANL", "OPR")),
+    ("rita", "Rita Reviewer", ("REV",)),
+    ("rex", "Rex Both", ("REV", "ANL", "OPR", "AUT")),
+    ("vera", "Vera Quality", ("QA",)),
+    ("sam", "Sam Director", ("SDR",)),
+    ("mia", "Mia Metrology", ("MET",)),
+    ("nora", "Nora Nobody", ()),
+)
+
+
+def secret_of(username: str) -> str:
+    """Return the password of a person of the laboratory."""
+    return f"walnut harbour {len(username)} lantern"
+
+
+class Person:
+    """Somebody at the door, in a session of their own."""
+
+    def __init__(self, lab: Lab, username: str, opened: SignedIn) -> None:
+        self.lab, self.username, self.opened = lab, username, opened
+        self.context: Context = context_of(opened.session)
+        self.token = opened.token
+        self.secret = secret_of(username)
+
+    @property
+    def uid(self) -> str:
+        return self.context.person
+
+    @property
+    def credential(self) -> Credential:
+        return Credential(self.username, self.secret)
+
+    def submit(self, change: Change, credential: Credential | None = None) -> Receipt:
+        return self.lab.door.submit(change, self.context, credential)
+
+    def create(
+        self,
+        kind: str,
+        /,
+        *,
+        sign: bool = False,
+        next_of: str = "",
+        why: str = "",
+        key: str = "",
+        **fields: Any,
+    ) -> str:
+        """Create a record, or the next revision of one, and return its number."""
+        change = Change("create", kind, next_of, 0, fields, why, None, SHOWN if sign else "", key)
+        return self.submit(change, self.credential if sign else None).entries[0].number
+
+    def do(
+        self,
+        number: str,
+        act: str,
+        /,
+        *,
+        sign: bool = False,
+        why: str = "",
+        version: int | None = None,
+        revision: int = 0,
+        key: str = "",
+        credential: Credential | None = None,
+        shown: str = SHOWN,
+        **fields: Any,
+    ) -> Receipt:
+        """Do an act on the version now there, or on ``version``."""
+        row = self.lab.row(number, revision)
+        change = Change(
+            act,
+            row.type,
+            number,
+            revision or row.revision,
+            fields,
+            why,
+            row.version if version is None else version,
+            shown if sign else "",
+            key,
+        )
+        return self.submit(change, credential or (self.credential if sign else None))
+
+
+@dataclass
+class Lab:
+    """An opened installation. ``state["clock"]`` may be replaced; ``n`` has the numbers of shared records."""
+
+    home: Home
+    cluster: Cluster
+    store: PostgresStore
+    accounts: PostgresAccounts
+    reading: PostgresReading
+    events: Events
+    identity: Identity
+    door: Door
+    vault: LocalVault
+    signer: Signer
+    n: dict[str, str]
+    device_key: Ed25519PrivateKey
+    state: dict[str, ClockState]
+    _people: dict[str, Person] = field(default_factory=dict)
+
+    # --- people --------------------------------------------------------------------------------
+
+    def sign_in(self, username: str, workstation: str = "") -> Person:
+        """Open a new session."""
+        place = Place(workstation or f"ws-{username}", "127.0.0.1", "tests", "America/New_York")
+        return Person(self, username, self.identity.sign_in(username, secret_of(username), place))
+
+    def __getattr__(self, username: str) -> Person:
+        if username.startswith("_") or username not in {name for name, *_ in (*FOUNDERS, *STAFF)}:
+            raise AttributeError(username)
+        if username not in self._people:
+            self._people[username] = self.sign_in(username)
+        return self._people[username]
+
+    def service(self) -> Context:
+        """Return the context of the installation's own account."""
+        if "scheduler" not in self._people:
+            found = self.accounts.person_by_username(SCHEDULER)
+            assert found is not None
+            opened = self.identity.service_session(found[0], SCHEDULER, "tests")
+            self._people["scheduler"] = Person(self, SCHEDULER, opened)
+        return self._people["scheduler"].context
+
+    def machine(self, number: str, act: str, reason: str = "", **fields: Any) -> Receipt:
+        """Let the service account do an act."""
+        return self.door.submit(Change(act, number=number, fields=fields, reason=reason), self.service())
+
+    def device(self) -> Context:
+        """Return a session of the instrument."""
+        found = self.accounts.device(self.n["instrument"])
+        assert found is not None
+        statement = canonical.encode(
+            {
+                "device": self.n["instrument"],
+                "log": ORIGIN,
+                "at": self.accounts.now(),
+                "nonce": os.urandom(16).hex(),
+            }
+        )
+        opened = self.identity.device_session(
+            found[0],
+            found[1],
+            statement,
+            self.device_key.sign(statement),
+            Place("ins", "127.0.0.1", "tests", "UTC"),
+        )
+        return context_of(opened.session)
+
+    def invite(self, username: str, name: str, roles: tuple[str, ...]) -> str:
+        """Make a new person through everything a person goes through; return their number."""
+        number = self.ada.create(
+            "user", username=username, printed_name=name, kind="person", email=f"{username}@lab.example"
+        )
+        self.enrol(number, username)
+        check = [{"document_kind": "passport", "manner": "in person", "on": TODAY.isoformat()}]
+        self.aurel.do(number, "activate", sign=True, identity_check=check)
+        for role in roles:
+            self.grant(number, role)
+        return number
+
+    def enrol(self, number: str, username: str) -> None:
+        """Use an enrolment code as its owner."""
+        code = self.identity.invite(self.row(number).uid, self.ada.uid)
+        opened, made = self.identity.begin_enrolment(
+            code, username, secret_of(username), Place("w", "127.0.0.1", "t", "UTC")
+        )
+        row = self.row(number)
+        key = {
+            "kid": made.kid,
+            "scheme": made.wrapped["scheme"],
+            "public": made.public,
+            "enrolled_at": opened.session.opened_at,
+        }
+        change = Change(
+            "enrol", number=number, fields={"signing_keys": [key]}, expected_version=row.version, shown=SHOWN
+        )
+        self.door.submit(change, context_of(opened.session), Credential(username, secret_of(username)))
+        self.identity.sign_out(opened.session)
+
+    def grant(self, person: str, role: str, **more: Any) -> str:
+        """Grant a role; return the grant's number."""
+        number = self.ada.create(
+            "role_grant", person=person, role=f"ROLE-{role}", justification="Needed here.", **more
+        )
+        self.quinn.do(number, "approve", sign=True)
+        return number
+
+    def acknowledge(self, username: str, person: str) -> None:
+        """Let a person acknowledge the signature policy."""
+        who: Person = getattr(self, username)
+        who.create(
+            "esign_acknowledgement",
+            sign=True,
+            person=person,
+            policy="POL-0001",
+            statement="I have read this policy.",
+        )
+
+    def number_of(self, username: str) -> str:
+        """Return the number of a person."""
+        found = self.accounts.person_by_username(username)
+        assert found is not None
+        return str(found[1]["number"])
+
+    # --- looking -------------------------------------------------------------------------------
+
+    def row(self, number: str, revision: int = 0) -> Row:
+        """Return a record as it is now."""
+        row = self.reading.find(number, revision)
+        assert row is not None, f"{number} is not there"
+        return row
+
+    def history(self, number: str, revision: int = 0) -> list[dict[str, Any]]:
+        """Return the entries of a record and those about it."""
+        return self.reading.history(self.row(number, revision).uid)
+
+    def refusals(self, number: str = "") -> list[dict[str, Any]]:
+        """Return the details of refusal entries, about one record or of the whole log."""
+        if number:
+            return [e["sections"]["detail"] for e in self.history(number) if e["type"] == "refusal"]
+        return [
+            canonical.decode(bytes(r[1]))
+            for r in self.ask(
+                "select e.id, b.fixed from ledger.entry e join ledger.body b on b.entry_id = e.id"
+                " where convert_from(e.leaf, 'UTF8')::jsonb ->> 'type' = 'refusal' order by e.id"
+            )
+        ]
+
+    def ask(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Return rows of a query as the verifier role or better sees them."""
+        with psycopg.connect(**self.cluster.dsn("cs_superuser"), autocommit=True) as conn:
+            return conn.execute(query, values).fetchall()
+
+    def entries(self) -> int:
+        """Return how many entries the ledger has."""
+        return int(self.ask("select count(*) from ledger.entry")[0][0])
+
+    def work(self) -> Work:
+        """Return a worker without jobs."""
+        return Work(self.door, self.reading, self.service, lambda: self.accounts.now()[:10], ())
+
+    def ingest(self) -> Ingest:
+        """Return the service that takes deliveries."""
+        return Ingest(self.door, self.vault, self.reading, self.accounts, self.events, self.service, 1 << 30)
+
+    def attach(self, name: str = "scan.pdf", data: bytes = b"%PDF-1.4 scan") -> dict[str, Any]:
+        """Keep a file and return the value that names it."""
+        import io
+
+        return self.ingest().attach(name, "application/pdf", io.BytesIO(data), len(data))
+
+    def replay(self) -> list[str]:
+        """Rebuild every projection from the ledger; return what differs from what is stored."""
+        known = {d.hash: d for d in self.door.catalogue}
+        with psycopg.connect(**self.cluster.dsn("cs_verifier"), autocommit=True) as conn:
+            report = replay(
+                conn, lambda kind, definition, uid, content: project(known[definition], uid, content)
+            )
+        return [finding.sentence() for finding in report.findings]
+
+    # --- shared records ------------------------------------------------------------------------
+
+    def new_sop(self, title: str = "Counting nuclei", **more: Any) -> str:
+        """Return a new SOP in draft, ready to be submitted."""
+        return self.aurel.create(
+            "document_sop",
+            title=title,
+            criticality="gxp_critical",
+            body="1. Image. 2. Count.",
+            change_summary="First version.",
+            training_depth="read_understood",
+            audience=[],
+            **({"effective_date": TODAY.isoformat()} | more),
+        )
+
+    def approve_sop(self, number: str, revision: int = 0) -> None:
+        """Bring a draft to ``approved``."""
+        self.aurel.do(number, "submit", sign=True, revision=revision)
+        self.rita.do(number, "review", sign=True, revision=revision)
+        self.quinn.do(number, "approve", sign=True, revision=revision)
+
+    def train(self, username: str, document: str, **more: Any) -> str:
+        """Train a person on a document version; return the record's number."""
+        number = self.aurel.create(
+            "training_record",
+            person=self.number_of(username),
+            document=document,
+            depth="read_understood",
+            due=TODAY.isoformat(),
+            **more,
+        )
+        getattr(self, username).do(number, "complete", sign=True)
+        return number
+
+    def new_study(self, kind: str = "release_assay", /, **more: Any) -> str:
+        """Return a study in draft."""
+        fields = {
+            "title": "Nuclei in control wells",
+            "kind": kind,
+            "director": self.number_of("sam"),
+            "objectives": "Count nuclei.",
+        } | more
+        if kind != "sandbox":
+            fields.setdefault("protocol", f"{self.n['sop']} v1")
+        return self.sam.create("study", **fields)
+
+    def start_study(self, number: str) -> None:
+        """Bring a study to ``in_progress``."""
+        self.sam.do(number, "accept_responsibility", sign=True)
+        self.quinn.do(number, "approve", sign=True)
+        self.sam.do(number, "start")
+
+    def new_session(self, **more: Any) -> str:
+        """Return an acquisition session, prepared."""
+        fields = {
+            "title": "Plate 1",
+            "study": self.n["study"],
+            "operator": self.number_of("alan"),
+            "instrument": self.n["instrument"],
+            "method": f"{self.n['sop']} v1",
+        } | more
+        return self.alan.create("acquisition_session", **fields)
+
+    def start_session(self, number: str) -> None:
+        """Start an acquisition session."""
+        self.alan.do(
+            number,
+            "start",
+            settings={"objective": "20x"},
+            checks=[{"check": "lamp", "result": "pass"}],
+            device_clock_offset_ms=40,
+        )
+
+    def new_image(self, session: str = "", study: str = "") -> str:
+        """Return an available image, registered by the service."""
+        name = f"{uuid4().hex}.tif"
+        data = os.urandom(64)
+        kept = self.attach(name, data)
+        fields = {
+            "name": name,
+            "study": study or self.n["study"],
+            "session": session or self.n["session"],
+            "kind": "raw",
+        }
+        made = self.door.submit(Change("create", "image", fields=fields), self.service()).entries[0].number
+        read = {
+            "files": [kept],
+            "root": kept["root"],
+            "format": "tiff",
+            "uncalibrated": True,
+            "dims": {"x": 8, "y": 8, "z": 1, "c": 1, "t": 1, "levels": 1},
+            "checks": [{"check": "parses", "verdict": "pass", "sentence": "The file reads."}],
+        }
+        self.machine(made, "accept", **read)
+        return made
+
+    def new_set(self) -> str:
+        """Return a frozen image set of one new image."""
+        number = self.alan.create(
+            "image_set", title="Control wells", study=self.n["study"], members=[self.new_image()]
+        )
+        self.alan.do(number, "freeze", sign=True)
+        return number
+
+    def new_run(self, person: Person | None = None, **more: Any) -> str:
+        """Return a queued run on a set of its own."""
+        fields = {"title": "Planned count", "study": self.n["study"], "method": self.n["method"]} | more
+        fields.setdefault("image_set", self.new_set())
+        return (person or self.alan).create("analysis_run", **fields)
+
+    def new_review(self) -> tuple[str, str]:
+        """Return a run submitted by Alan and its review case, queued."""
+        run = self.new_run()
+        self.machine(run, "start")
+        digest = hashlib.sha256(b"code").hexdigest()
+        row = {
+            "position": "A01",
+            "quantity_name": "count",
+            "unit": "1",
+            "value": "12",
+            "digits": 0,
+            "status": "no_limit",
+        }
+        fields = {
+            "title": "Results",
+            "run": run,
+            "method": f"{self.n['method']} v1",
+            "algorithm": f"{self.n['algorithm']} v1",
+            "parameters": f"{self.n['parameters']} v1",
+            "csv": self.attach("r.csv", run.encode()),
+            "row_hashes_root": digest,
+            "rows": [row],
+        }
+        results = (
+            self.door.submit(Change("create", "result_set", fields=fields), self.service()).entries[0].number
+        )
+        log = self.attach("log.txt", run.encode())
+        self.machine(run, "finish", env_digest=digest, log=log, results=results)
+        made = self.alan.do(run, "submit", sign=True)
+        return run, next(e.number for e in made.entries if e.type == "review_case")
+
+    def review(self, case: str, who: str = "rita") -> None:
+        """Do the whole technical review of a case."""
+        person: Person = getattr(self, who)
+        person.do(case, "start")
+        items = self.row(case).fields["exceptions"]["items"]
+        answers = [{"exception": i["key"], "answer": "Seen and understood."} for i in items]
+        checklist = [{"question": "Are all images there?", "answer": "yes"}]
+        person.do(case, "answer", checklist=checklist, answers=answers, conclusion="It is right.")
+        person.do(case, "technical", sign=True)
+
+    def new_release(self) -> tuple[str, str]:
+        """Return an accepted run and the release decision proposed for it by Quinn."""
+        run, case = self.new_review()
+        self.review(case)
+        self.vera.do(case, "qa_decide", sign=True)
+        return run, self.quinn.create(
+            "release_decision", subject=run, review_case=case, basis="Reviewed and accepted."
+        )
+
+
+# --- making ------------------------------------------------------------------------------------
+
+
+class Grounds:
+    """One cluster with its template databases. One database is open at a time."""
+
+    def __init__(self, root: Path) -> None:
+        self.home = Home(root)
+        self.device_key = Ed25519PrivateKey.generate()
+        self.numbers: dict[str, str] = {}
+        people = tuple(
+            {"username": u, "name": n, "email": f"{u}@lab.example", "roles": list(r)} for u, n, r in FOUNDERS
+        )
+        founding.init(
+            root,
+            founding.Founding(ORIGIN, "evaluation", SITE, people),
+            {u: secret_of(u) for u, *_ in FOUNDERS},
+        )
+        self.cluster = wiring.cluster_of(self.home)
+        self.busy = threading.Lock()
+
+    def admin(self) -> psycopg.Connection[Any]:
+        return psycopg.connect(**{**self.cluster.dsn("cs_superuser"), "dbname": "postgres"}, autocommit=True)
+
+    def keep(self, name: str) -> None:
+        """Keep the database as it is now as template ``name``."""
+        with self.admin() as admin:
+            admin.execute(
+                sql.SQL("create database {} template coverslip owner cs_owner").format(sql.Identifier(name))
+            )
+
+    def bring(self, name: str) -> None:
+        """Put a copy of a template, or an empty database, in the place of the database."""
+        with self.admin() as admin:
+            admin.execute("drop database if exists coverslip with (force)")
+            admin.execute(
+                sql.SQL("create database coverslip template {} owner cs_owner").format(sql.Identifier(name))
+            )
+            admin.execute(f"grant connect on database coverslip to {', '.join(LOGINS)}")
+
+    @contextmanager
+    def open(self, template: str = "", clock: ClockState | None = None) -> Iterator[Lab]:
+        """Open the database, or a new copy of a template, as a laboratory."""
+        assert self.busy.acquire(blocking=False), "another laboratory of this process is still open"
+        try:
+            if template:
+                self.bring(template)
+            with pytest.MonkeyPatch.context() as patch, self._lab(clock or ClockState()) as lab:
+                patch.setattr(keys, "_COST", CHEAP)
+                yield lab
+        finally:
+            self.busy.release()
+
+    @contextmanager
+    def _lab(self, clock: ClockState) -> Iterator[Lab]:
+        admission = bytes.fromhex(self.home.secret("admission.key").read_text("ascii").strip())
+        state = {"clock": clock}
+        with (
+            closing(Signer(self.home.signer, ORIGIN)) as signer,
+            writer_pool(wiring.conninfo(self.home, "cs_writer"), 12) as pool,
+        ):
+            store, accounts, reading = (
+                PostgresStore(pool, admission),
+                PostgresAccounts(pool),
+                PostgresReading(pool),
+            )
+            events = Events(store, accounts, lambda: state["clock"])
+            identity = Identity(accounts, events, accounts.now)
+            door = Door(
+                wiring.catalogue(),
+                store,
+                identity,
+                lambda: state["clock"],
+                events,
+                {("review_exceptions", 1): gatherer(reading)},
+            )
+            yield Lab(
+                self.home,
+                self.cluster,
+                store,
+                accounts,
+                reading,
+                events,
+                identity,
+                door,
+                LocalVault(self.home.vault),
+                signer,
+                self.numbers,
+                self.device_key,
+                state,
+            )
+
+
+def _settle(lab: Lab) -> None:
+    """Certification and site: signing is in use here."""
+    quinn = lab.quinn
+    letter = quinn.create(
+        "certification_letter",
+        organisation="Test Lab",
+        sites=["SITE-01"],
+        statement="Our signatures bind.",
+        signed_by="Q",
+        addressee="FDA",
+        channel="electronic",
+        covers_from=TODAY.isoformat(),
+    )
+    quinn.do(letter, "sign_on_paper", handwritten_scan=lab.attach())
+    quinn.do(letter, "send", sent_on=TODAY.isoformat())
+    quinn.do("SITE-01", "activate", sign=True)
+    lab.n["letter"] = letter
+
+
+def _people(lab: Lab) -> None:
+    for username, name, roles in STAFF:
+        number = lab.invite(username, name, roles)
+        lab.acknowledge(username, number)
+
+
+def _instrument(lab: Lab) -> None:
+    public = lab.device_key.public_key().public_bytes_raw().hex()
+    number = lab.mia.create(
+        "instrument",
+        name="Widefield 1",
+        make="Molecular Devices",
+        model="IX",
+        serial="IX-20417",
+        interval_months=12,
+        device_key=public,
+    )
+    lab.mia.do(number, "install", firmware="6.1", location="Room 12")
+    point = {"point": "10 um", "nominal": "10.00", "reading": "10.01", "limit": "0.05", "unit": "um"}
+    calibration = lab.mia.create(
+        "calibration",
+        sign=True,
+        instrument=number,
+        performed_on=TODAY.isoformat(),
+        standard="Micrometer SM-7",
+        standard_certificate="C-1",
+        standard_expires=LATER,
+        as_found=[point],
+        next_due=LATER,
+    )
+    lab.rita.do(calibration, "review")
+    lab.quinn.do(calibration, "accept", sign=True)
+    lab.quinn.do(number, "put_in_service", sign=True)
+    lab.n |= {"instrument": number, "calibration": calibration}
+
+
+def _master(lab: Lab, kind: str, /, **fields: Any) -> str:
+    number = lab.aurel.create(kind, **fields)
+    lab.aurel.do(number, "submit", sign=True)
+    lab.quinn.do(number, "approve", sign=True)
+    return number
+
+
+def _method(lab: Lab) -> None:
+    digest = hashlib.sha256(b"code").hexdigest()
+    algorithm = _master(
+        lab,
+        "algorithm",
+        title="Nuclei",
+        semver="1.0.0",
+        kind="classical",
+        source="here",
+        entry_point="nuclei:run",
+        code_hash=digest,
+        env_digest=digest,
+        operating_limits={"x": 1},
+        intended_use="Counting.",
+        deterministic=True,
+    )
+    parameters = _master(
+        lab,
+        "parameter_set",
+        title="Defaults",
+        algorithm=algorithm,
+        rationale="Tried.",
+        values=[{"name": "sigma", "value": "1"}],
+    )
+    method = _master(
+        lab,
+        "analysis_method",
+        title="Count",
+        algorithm=algorithm,
+        parameters=parameters,
+        sop=f"{lab.n['sop']} v1",
+        outputs=[{"quantity_name": "count", "unit": "1", "digits": 0}],
+        intended_use="Counting.",
+        permitted_runs=1,
+    )
+    lab.n |= {"algorithm": algorithm, "parameters": parameters, "method": method}
+
+
+def _furnish(lab: Lab) -> None:
+    lab.n["sop"] = lab.new_sop()
+    lab.approve_sop(lab.n["sop"])
+    assert lab.work().due() == 1
+    for username in ("alan", "olga", "rex"):
+        lab.train(username, f"{lab.n['sop']} v1")
+    _instrument(lab)
+    lab.n["study"] = lab.new_study()
+    lab.start_study(lab.n["study"])
+    lab.n["session"] = lab.new_session()
+    lab.start_session(lab.n["session"])
+    _method(lab)
+
+
+def _found_production(grounds: Grounds) -> None:
+    """Found a second log in the same cluster, of a regulated installation."""
+    with grounds.admin() as admin:
+        admin.execute("drop database if exists coverslip with (force)")
+    grounds.cluster.create_roles()
+    admin_dsn = wiring.conninfo(grounds.home, "cs_superuser")
+    migrate(admin_dsn)
+    open_installation(
+        admin_dsn, origin=ORIGIN, use="regulated", uuid=uuid4(), created_at=dt.datetime.now(dt.UTC)
+    )
+    founders = tuple(Founder(u, n, f"{u}@lab.example", r, secret_of(u)) for u, n, r in FOUNDERS)
+    with grounds.open() as lab:
+        context = Context(NIL, NIL, "password", "genesis", "local", "tests", "UTC")
+        genesis = Genesis(lab.door.catalogue, lab.store, lab.accounts)
+        genesis.run(founders, charter(founders, SITE), context, ClockState().value())
+    grounds.keep("production")
+
+
+@pytest.fixture(scope="session")
+def grounds() -> Iterator[Grounds]:
+    """The cluster of this worker: founded, peopled and furnished once."""
+    memory = Path("/dev/shm")  # where there is one, flushing costs nothing; nothing here outlives the tests
+    root = Path(tempfile.mkdtemp(prefix="cl-", dir=memory if os.access(memory, os.W_OK) else None))
+    root.chmod(0o711)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keys, "_COST", CHEAP)
+        made = Grounds(root / "home")
+        with made.cluster.running():
+            made.keep("bare")
+            with made.open() as lab:
+                _settle(lab)
+                _people(lab)
+                _furnish(lab)
+            made.keep("world")
+            yield made
+    shutil.rmtree(root)
+
+
+@pytest.fixture(scope="module")
+def lab(grounds: Grounds) -> Iterator[Lab]:
+    """A peopled installation for one module: SOP in force, study and session under way, method approved."""
+    with grounds.open("world") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def bare_lab(grounds: Grounds) -> Iterator[Lab]:
+    """An installation just founded: three founders, no certification yet."""
+    with grounds.open("bare") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def production_lab(grounds: Grounds) -> Iterator[Lab]:
+    """A regulated installation, just founded; its clock is as the test says."""
+    with grounds.admin() as admin:
+        known = admin.execute("select 1 from pg_database where datname = 'production'").fetchone()
+    if known is None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(keys, "_COST", CHEAP)
+            _found_production(grounds)
+    with grounds.open("production") as found:
+        yield found
+
+
+@contextmanager
+def refused(code: str) -> Iterator[list[CoverslipError]]:
+    """Expect an error of the catalogue with this code; yields a list that holds it afterwards."""
+    caught: list[CoverslipError] = []
+    with pytest.raises(CoverslipError) as found:
+        yield caught
+    assert found.value.code == code, f"{found.value.code}: {found.value.message}"
+    caught.append(found.value)
+
+
+def together(*acts: Callable[[], Any]) -> list[Any]:
+    """Run acts at once, one thread each, from one barrier; return results or the errors they raised."""
+    barrier = threading.Barrier(len(acts))
+    results: list[Any] = [None] * len(acts)
+
+    def run(index: int) -> None:
+        barrier.wait()
+        try:
+            results[index] = acts[index]()
+        except CoverslipError as error:
+            results[index] = error
+
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(len(acts))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not any(thread.is_alive() for thread in threads), "an act hangs"
+    return results
+
+
+class Meeting:
+    """Lets commands of chosen threads meet between deciding and committing, and go on in a given order."""
+
+    def __init__(self, lab: Lab, monkeypatch: pytest.MonkeyPatch, order: tuple[str, ...]) -> None:
+        self._order = order
+        self._arrived = threading.Barrier(len(order))
+        self._turn = {name: threading.Event() for name in order}
+        self._turn[order[0]].set()
+        self._mine = threading.local()
+        self._commit = lab.store.commit
+        monkeypatch.setattr(lab.store, "commit", self._wait)
+
+    def _wait(self, batch: Any) -> Any:
+        name = getattr(self._mine, "name", None)
+        if name is None:
+            return self._commit(batch)
+        self._mine.name = None  # only the first commit of an act meets; a second attempt goes on at once
+        self._arrived.wait(30)
+        assert self._turn[name].wait(30)
+        try:
+            return self._commit(batch)
+        finally:
+            following = self._order.index(name) + 1
+            if following < len(self._order):
+                self._turn[self._order[following]].set()
+
+    def run(self, **acts: Callable[[], Any]) -> dict[str, Any]:
+        """Run the acts named in the order; return results or errors by name."""
+
+        def named(name: str) -> Callable[[], Any]:
+            def act() -> Any:
+                self._mine.name = name
+                return acts[name]()
+
+            return act
+
+        return dict(zip(self._order, together(*(named(n) for n in self._order)), strict=True))
+
+
+def at_version(context: Context, **changes: Any) -> Context:
+    """Return a context with something replaced."""
+    return replace(context, **changes)
