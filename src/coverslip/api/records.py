@@ -15,8 +15,8 @@ from coverslip.api.shapes import Act, NewRecord, Signing, receipt_value, record_
 from coverslip.errors import Invalid, NotFound
 from coverslip.kernel import history
 from coverslip.kernel.change import Change, Context, Credential, Receipt
-from coverslip.kernel.decide import expand
 from coverslip.kernel.definition import Definition
+from coverslip.kernel.drafts import expand
 from coverslip.kernel.events import Event
 from coverslip.kernel.rows import Row
 from coverslip.kernel.view import render, shown_hash

@@ -118,7 +118,7 @@ class _Child:
             )
         command = [sys.executable, "-I", "-m", "coverslip.bootstrap.child", self.name, str(self._home.root)]
         with open(self.log, "ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 -- our own interpreter and module
+            self._process = subprocess.Popen(
                 [*command, *self._arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -26,8 +26,7 @@ INTEGRATION_WAIT_S = 2.0
 Server = Annotated[
     str,
     typer.Option(
-        envvar="COVERSLIP_SERVER",
-        help="The server: unix:PATH, https://HOST[:PORT], or http:// to this machine.",
+        help="unix:PATH, https://HOST, or http:// to this machine; else COVERSLIP_SERVER or --home.",
     ),
 ]
 HomeOption = Annotated[

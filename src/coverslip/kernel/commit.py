@@ -124,7 +124,7 @@ class Door:
             row.version,
         )
         try:
-            decision, facts = _Attempt(self, change, context).decide()
+            decision, facts = _Attempt(self, change, context, dry=True).decide()
             if decision.signature is not None:
                 self._require_signing(facts, context, decision.signature)
         except CoverslipError as error:
@@ -208,8 +208,9 @@ class Door:
 class _Attempt:
     """One change on its way: resolved references, numbers drawn once, facts read per decision."""
 
-    def __init__(self, door: Door, change: Change, context: Context) -> None:
-        self.door, self.change, self.context = door, change, context
+    def __init__(self, door: Door, change: Change, context: Context, *, dry: bool = False) -> None:
+        """``dry``: nothing will be written, so no number is drawn and nothing gathered."""
+        self.door, self.change, self.context, self._dry = door, change, context, dry
         self._store = door._store
         self._command = str(uuid7())
         self.definition, self._row = self._locate()
@@ -351,6 +352,8 @@ class _Attempt:
 
     def _draw(self, definition: Definition, fields: Mapping[str, Any]) -> str:
         number = definition.type.number
+        if self._dry:
+            return f"{number.prefix}-0"
         if number.code:
             return f"{number.prefix}-{fields.get(number.code, '')}"
         answer = self._store.facts({"number": number.prefix})
@@ -361,6 +364,9 @@ class _Attempt:
         found: dict[str, Any] = {}
         for effect in self._effects():
             if isinstance(effect, w.Gather):
+                if self._dry:
+                    found[effect.field] = {}
+                    continue
                 rows = facts.rows("/".join(("self", *effect.path)))
                 gatherer = self.door._gatherers[(effect.gatherer, effect.version)]
                 found[effect.field] = gatherer(rows[0]) if rows else []

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from coverslip.kernel.clock import people_time
-from coverslip.kernel.view import plain
+from coverslip.kernel.view import is_link, plain
 
 _QUIET = ("people",)
 
@@ -30,11 +30,7 @@ class FieldChange:
 
 
 def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict) and not (
-        {"number", "type"} <= set(value)
-        or set(value) == {"value", "unit"}
-        or {"sha256", "name"} <= set(value)
-    ):
+    if isinstance(value, dict) and not _is_one(value):
         for key, item in sorted(value.items()):
             yield from _flat(item, f"{name}.{key}" if name else key)
     elif isinstance(value, list) and any(isinstance(i, dict | list) for i in value):
@@ -42,6 +38,11 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
             yield from _flat(item, f"{name}[{position}]")
     else:
         yield name, plain(value)
+
+
+def _is_one(value: dict[str, Any]) -> bool:
+    """Whether a person reads this object as one value: a link, a quantity, a file."""
+    return is_link(value) or set(value) == {"value", "unit"} or {"sha256", "name"} <= set(value)
 
 
 def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[FieldChange]:

@@ -87,9 +87,9 @@ class Identity:
         context = Context("", person, "password", place.workstation, place.address, place.client, place.zone)
         elsewhere = [s for s in self._accounts.sessions_of(person) if s.workstation != place.workstation]
         if elsewhere:
-            error = Refused("AUTH_SHARED", workstation=elsewhere[0].workstation or "another workstation")
-            self._events.refuse(error, nobody, "sign_in")
-            raise error
+            shared = Refused("AUTH_SHARED", workstation=elsewhere[0].workstation or "another workstation")
+            self._events.refuse(shared, nobody, "sign_in")
+            raise shared
         self._accounts.clear_failures("sign_in", name)
         last = self._accounts.last_sign_ins(person)
         self._accounts.note_sign_in(person, succeeded=True)

@@ -50,10 +50,18 @@ def _field(label: str, value: Any) -> Iterator[str]:
         yield f"{label}: {plain(value)}"
 
 
+_LINK = frozenset({"type", "uid", "number", "revision", "version", "hash"})
+
+
+def is_link(value: dict[str, Any]) -> bool:
+    """Return whether a value is a link to a record."""
+    return {"type", "number"} <= value.keys() <= _LINK
+
+
 def plain(value: Any) -> str:
     """Return one value as people read it."""
     if isinstance(value, dict):
-        if "number" in value and "type" in value:
+        if is_link(value):
             revision = f" v{value['revision']}" if "revision" in value else ""
             pinned = f" (version {value['version']}, {value['hash'][:12]})" if "version" in value else ""
             return f"{value['number']}{revision}{pinned}"

@@ -1,0 +1,1 @@
+"""Analysis: registered algorithms, run apart from the server, reproducible from their records."""
