@@ -441,7 +441,8 @@ class Lab:
     def new_run(self, person: Person | None = None, **more: Any) -> str:
         """Return a queued run on a set of its own."""
         fields = {"title": "Planned count", "study": self.n["study"], "method": self.n["method"]} | more
-        fields.setdefault("image_set", self.new_set())
+        if "image_set" not in fields:
+            fields["image_set"] = self.new_set()
         return (person or self.alan).create("analysis_run", **fields)
 
     def new_review(self) -> tuple[str, str]:
@@ -812,7 +813,7 @@ class Meeting:
 
     def _wait(self, batch: Any) -> Any:
         name = getattr(self._mine, "name", None)
-        if name is None:
+        if name is None or {entry.kind for entry in batch.entries} <= {"session", "installation"}:
             return self._commit(batch)
         self._mine.name = None  # only the first commit of an act meets; a second attempt goes on at once
         self._arrived.wait(30)

@@ -103,7 +103,9 @@ class Door:
             return attempt.write(decision, attempt.facts_now(facts), sections, meaning)
         except Conflict:
             again, facts = attempt.decide(now=facts.now)
-            if again.primary != decision.primary:
+            if decision.signature is None:
+                return attempt.write(again, facts, entries.content_sections(again.primary), meaning)
+            if not _same(again.primary, decision.primary):
                 raise _stale(again.primary) from None
             return attempt.write(again, facts, sections, meaning)
 
@@ -310,6 +312,8 @@ class _Attempt:
 
     def decide(self, now: str = "") -> tuple[Decision, Facts]:
         """Read facts and decide; ``now`` keeps the time of an earlier decision in the content."""
+        if now:
+            self._found = self._resolve()
         facts = self._facts()
         deciding = replace(facts, now=now) if now else facts
         if self._ids is None:
@@ -465,6 +469,12 @@ def _receipt(draft: Draft, built: entries.Built) -> EntryReceipt:
         built.entry,
         built.leaf_hash,
     )
+
+
+def _same(again: Draft, signed: Draft) -> bool:
+    """Whether a second decision is the one that was signed: same content, on the same base version."""
+    bases = [(d.base.version, d.base.leaf_hash) if d.base else None for d in (again, signed)]
+    return bases[0] == bases[1] and replace(again, base=None) == replace(signed, base=None)
 
 
 def _stale(draft: Draft) -> Conflict:

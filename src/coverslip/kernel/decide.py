@@ -36,7 +36,7 @@ MACHINES = ("device", "service")
 class Decision:
     """What would be written, and what was looked at.
 
-    ``reads`` are (type, uid, seq) of rows to compare under shared lock; ``scopes`` (key, counter) of
+    ``reads`` are (type, uid, seq) of rows to compare under lock; ``scopes`` (key, counter) of
     what was counted, the counter ``None`` where this act only changes what others count. ``creates``
     are records to make once the primary entry's hash is known.
     """
@@ -397,8 +397,9 @@ class _Deciding:
         return self._decision(draft, outcome, role)
 
     def _decision(self, draft: Draft, outcome: Effects, role: str) -> Decision:
-        written = {draft.uid} | {d.uid for d in outcome.drafts}
-        reads, counted = _looked_at(self.facts, written)
+        bases = [d.base for d in (draft, *outcome.drafts) if d.base is not None]
+        previous = [] if self.request.previous is None else [self.request.previous]
+        reads, counted = _looked_at(self.facts, [*self.request.found.values(), *previous, *bases])
         drafts = [draft, *outcome.drafts, *(d for _, d in outcome.creates)]
         changed = _scopes(self.request.catalogue, drafts)
         scopes = tuple(sorted({**dict.fromkeys(changed), **counted}.items()))
@@ -407,20 +408,28 @@ class _Deciding:
         )
 
 
-def _looked_at(facts: Facts, written: set[str]) -> tuple[tuple[tuple[str, str, int], ...], dict[int, int]]:
-    """Return the rows looked at but not written, and the counter of every scope counted."""
-    reads: dict[tuple[str, str], int] = {}
+def _looked_at(facts: Facts, others: list[Row]) -> tuple[tuple[tuple[str, str, int], ...], dict[int, int]]:
+    """Return the rows looked at, and the counter of every scope counted.
+
+    ``others`` are the rows links name and those to be written: a hold moves their counter and not
+    their version, so that the version alone would not show it.
+    """
+    rows = [*others, *facts.documents]
     counted: dict[int, int] = {}
-    for name, rows in facts.reads.items():
+    for name, found in facts.reads.items():
         base, marker, child = name.partition("<")
         if not marker:
-            reads |= {(r.type, r.uid): r.seq for r in rows if r.uid not in written}
+            rows += found
             continue
         kind, _, child_field = child.partition(".")
         for target in facts.rows(base):
             key = scope_key(kind, child_field, target.uid)
             counted[key] = facts.scopes.get(str(key), 0)
-    reads |= {(d.type, d.uid): d.seq for d in facts.documents if d.uid not in written}
+    # A row read twice counts as it was first seen: what was decided from it then must still hold.
+    reads: dict[tuple[str, str], int] = {}
+    for row in rows:
+        key_of = (row.type, row.uid)
+        reads[key_of] = min(row.seq, reads.get(key_of, row.seq))
     return tuple(sorted((t, u, s) for (t, u), s in reads.items())), counted
 
 
