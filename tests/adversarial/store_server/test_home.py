@@ -67,16 +67,28 @@ def test_a_production_home_made_by_the_wheel_is_not_run_with_the_wheel(
 
 def test_edited_settings_do_not_last(own_cluster: Cluster) -> None:
     with own_cluster.running(), _admin(own_cluster) as admin:
-        for setting in ("fsync = off", "full_page_writes = off", "log_statement = 'all'",
-                        "listen_addresses = '127.0.0.1'", "log_min_error_statement = 'error'"):
+        for setting in (
+            "fsync = off",
+            "full_page_writes = off",
+            "log_statement = 'all'",
+            "listen_addresses = '127.0.0.1'",
+            "log_min_error_statement = 'error'",
+        ):
             admin.execute(f"alter system set {setting}".encode())
     with (own_cluster.data / "postgresql.conf").open("a") as conf:
         conf.write("max_connections = 7\nsynchronous_commit = off\n")
     (own_cluster.data / "pg_hba.conf").write_text("local all all trust\n")
     with own_cluster.running():
         dsn = own_cluster.dsn("cs_superuser")
-        names = ("fsync", "full_page_writes", "log_statement", "listen_addresses", "log_min_error_statement",
-                 "max_connections", "synchronous_commit")
+        names = (
+            "fsync",
+            "full_page_writes",
+            "log_statement",
+            "listen_addresses",
+            "log_min_error_statement",
+            "max_connections",
+            "synchronous_commit",
+        )
         assert [_one(dsn, f"show {name}") for name in names] == ["on", "on", "none", "", "panic", "100", "on"]
         assert _one(dsn, "select count(*) from pg_hba_file_rules where auth_method = 'trust'") == 0
         with pytest.raises(psycopg.OperationalError, match="password authentication failed"):

@@ -128,7 +128,9 @@ TYPE = w.Type(
             source="computed",
             help="Set when the image becomes available; pixels are registered once.",
         ),
-        "format": _read(w.Enum(("ome_tiff", "ome_zarr", "tiff", "png", "jpeg", "vendor_converted")), "Format", needed=True),
+        "format": _read(
+            w.Enum(("ome_tiff", "ome_zarr", "tiff", "png", "jpeg", "vendor_converted")), "Format", needed=True
+        ),
         "dims": _read(w.Json(2000), "Size (x, y, z, c, t, levels)", needed=True),
         "bit_depth": _read(w.Int(1, 64), "Bits per sample"),
         "pixel_size_x_um": _read(_PIXELS, "Pixel size x (um)", critical=True),
@@ -170,7 +172,12 @@ TYPE = w.Type(
     },
     transitions=(
         w.Transition(
-            "describe", "Describe import", ("registering",), "", ("SVC",), fields=_READ,
+            "describe",
+            "Describe import",
+            ("registering",),
+            "",
+            ("SVC",),
+            fields=_READ,
             requires=(w.Compare(("manual_import",), "eq", True, message="The image was imported by hand."),),
         ),
         w.Transition(

@@ -98,12 +98,7 @@ def wheel_folders() -> Iterator[Path]:
     """Yield the program folders inside the evaluation wheel, newest major first."""
     spec = importlib.util.find_spec(WHEEL_PACKAGE)
     places = spec.submodule_search_locations if spec is not None else None
-    found = [
-        folder
-        for place in places or ()
-        for folder in Path(place).glob("*/bin")
-        if _complete(folder)
-    ]
+    found = [folder for place in places or () for folder in Path(place).glob("*/bin") if _complete(folder)]
     yield from sorted(found, key=lambda folder: version_of(folder) or (0, 0), reverse=True)
 
 

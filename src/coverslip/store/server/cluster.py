@@ -96,7 +96,9 @@ class Cluster:
             return None
         except PermissionError as error:
             raise _fault(
-                f"data directory {self.data}", "one this account may read", "permission denied",
+                f"data directory {self.data}",
+                "one this account may read",
+                "permission denied",
                 "Run as the account that owns the home.",
             ) from error
 
@@ -154,7 +156,9 @@ class Cluster:
             self.home.mkdir(mode=0o700, parents=True)
         if self.major() is not None:
             raise _fault(
-                f"cluster of {self.home}", "none yet", f"one of PostgreSQL {self.major()}",
+                f"cluster of {self.home}",
+                "none yet",
+                f"one of PostgreSQL {self.major()}",
                 "Start it, or choose another home.",
             )
         with self._in_charge():
@@ -304,7 +308,8 @@ class Cluster:
         live = process.find_live(self.data)
         if live.postmaster is not None and not live.ours:
             raise _fault(
-                f"data directory {self.data}", "no server but Coverslip's",
+                f"data directory {self.data}",
+                "no server but Coverslip's",
                 f"process {live.postmaster}, which Coverslip did not start",
                 f"Find out who started process {live.postmaster} and stop it.",
             )
@@ -363,7 +368,9 @@ class Cluster:
             if self._gone(postmaster, seconds):
                 return
         raise _fault(
-            f"server {postmaster} of {self.home}", "an end after its supervisor died", "it still runs",
+            f"server {postmaster} of {self.home}",
+            "an end after its supervisor died",
+            "it still runs",
             f"End process {postmaster}, then start again.",
         )
 

@@ -57,13 +57,35 @@ def _run(
     programs: Binaries, way: RunAs, draft: Path, password: Path, ctype: str, environment: dict[str, str]
 ) -> subprocess.CompletedProcess[str]:
     argv = [
-        str(programs.program("initdb")), "--pgdata", str(draft), "--username", config.SUPERUSER,
-        "--pwfile", str(password), "--auth", "scram-sha-256", "--data-checksums", "--encoding", "UTF8",
-        "--locale", "C", "--lc-collate", "C", "--lc-ctype", ctype, "--no-instructions",
+        str(programs.program("initdb")),
+        "--pgdata",
+        str(draft),
+        "--username",
+        config.SUPERUSER,
+        "--pwfile",
+        str(password),
+        "--auth",
+        "scram-sha-256",
+        "--data-checksums",
+        "--encoding",
+        "UTF8",
+        "--locale",
+        "C",
+        "--lc-collate",
+        "C",
+        "--lc-ctype",
+        ctype,
+        "--no-instructions",
     ]
     return subprocess.run(
-        way.command(argv), capture_output=True, text=True, timeout=300, check=False, cwd="/",
-        env=environment, **way.options(),
+        way.command(argv),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        cwd="/",
+        env=environment,
+        **way.options(),
     )
 
 

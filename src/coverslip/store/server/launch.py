@@ -36,12 +36,21 @@ def spawn(
         if (os.fstat(handle).st_uid, os.fstat(handle).st_gid) != owner:
             os.fchown(handle, *owner)
         child = subprocess.Popen(
-            way.command(_without_core_dumps(argv)), stdin=subprocess.DEVNULL, stdout=handle, stderr=handle,
-            cwd="/", env=environment, start_new_session=True, **way.options(),
+            way.command(_without_core_dumps(argv)),
+            stdin=subprocess.DEVNULL,
+            stdout=handle,
+            stderr=handle,
+            cwd="/",
+            env=environment,
+            start_new_session=True,
+            **way.options(),
         )
     except OSError as error:
         raise EnvironmentFault(
-            "ENVIRONMENT", what=argv[0], expected="a program that can be started", found=str(error),
+            "ENVIRONMENT",
+            what=argv[0],
+            expected="a program that can be started",
+            found=str(error),
             remedy="Reinstall PostgreSQL, or correct the permissions of its programs.",
         ) from error
     finally:

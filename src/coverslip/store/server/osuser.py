@@ -192,8 +192,14 @@ def _try(way: RunAs, argv: list[str]) -> str | None:
     """Run ``argv`` that way; None when it succeeded, else what stopped it."""
     try:
         done = subprocess.run(
-            way.command(argv), capture_output=True, text=True, timeout=20, check=False, cwd="/",
-            env=child_environment({}), **way.options(),
+            way.command(argv),
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+            cwd="/",
+            env=child_environment({}),
+            **way.options(),
         )
     except (OSError, subprocess.SubprocessError) as error:
         return str(error)

@@ -116,7 +116,9 @@ def test_a_replaced_secret_takes_effect_when_roles_are_made_again(own_cluster: C
 def test_public_has_nothing(cluster: Cluster) -> None:
     with psycopg.connect(**cluster.dsn("cs_reader"), autocommit=True) as reader:
         for refused in (
-            "create table public.t (a int)", "create temporary table t (a int)", "create schema s",
+            "create table public.t (a int)",
+            "create temporary table t (a int)",
+            "create schema s",
             "select public.nothing()",
         ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -128,11 +130,21 @@ def test_public_has_nothing(cluster: Cluster) -> None:
 
 def test_the_server_is_durable_private_and_in_utc(superuser: Superuser) -> None:
     wanted = {
-        "data_checksums": "on", "fsync": "on", "full_page_writes": "on", "synchronous_commit": "on",
-        "wal_level": "replica", "listen_addresses": "", "unix_socket_permissions": "0700",
-        "TimeZone": "UTC", "password_encryption": "scram-sha-256", "jit": "off",
-        "log_statement": "none", "max_connections": "100", "shared_buffers": "64MB",
-        "server_encoding": "UTF8", "logging_collector": "on",
+        "data_checksums": "on",
+        "fsync": "on",
+        "full_page_writes": "on",
+        "synchronous_commit": "on",
+        "wal_level": "replica",
+        "listen_addresses": "",
+        "unix_socket_permissions": "0700",
+        "TimeZone": "UTC",
+        "password_encryption": "scram-sha-256",
+        "jit": "off",
+        "log_statement": "none",
+        "max_connections": "100",
+        "shared_buffers": "64MB",
+        "server_encoding": "UTF8",
+        "logging_collector": "on",
     }
     found = {name: superuser.execute(f"show {name}").fetchone() for name in wanted}
     assert found == {name: (value,) for name, value in wanted.items()}
@@ -187,7 +199,7 @@ def test_the_wheels_server_starts_for_evaluation_only(new_home: Callable[[], Pat
         assert _login(cluster.dsn("cs_writer")) == "cs_writer"
 
 
-@pytest.mark.parametrize("name", ["it's a \"lab\", née \\ 1", "x" * 120])
+@pytest.mark.parametrize("name", ['it\'s a "lab", née \\ 1', "x" * 120])
 def test_odd_and_long_paths_work(new_home: Callable[[], Path], template_home: Path, name: str) -> None:
     home = new_home().with_name(name)
     subprocess.run(["cp", "-a", str(template_home), str(home)], check=True)
