@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, settings
 
 # Fixtures that more than one folder uses, one module each; found by name, because tests are no package.
 sys.path.insert(0, str(Path(__file__).parent))
-pytest_plugins = ("fix_store", "fix_lab")
+pytest_plugins = ("fix_store", "fix_story", "fix_lab")
 
 settings.register_profile(
     "coverslip",
