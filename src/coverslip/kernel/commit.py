@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 from uuid import UUID
 
-from coverslip.errors import Conflict, CoverslipError, NotFound, Refused
+from coverslip.errors import Conflict, CoverslipError, Invalid, NotFound, Refused
 from coverslip.kernel import authority, entries, signature
 from coverslip.kernel import words as w
 from coverslip.kernel.change import Change, Context, Credential, EntryReceipt, Receipt
@@ -30,7 +30,7 @@ from coverslip.kernel.events import Events
 from coverslip.kernel.facts import Facts, facts_from, plan_act
 from coverslip.kernel.ports import Batch, Read, Scope, Store
 from coverslip.kernel.rows import Row, row_from
-from coverslip.ledger import canonical
+from coverslip.ledger import canonical, leaf
 from coverslip.ledger.identity import uuid7
 
 Gatherer = Callable[[Row], Any]
@@ -86,11 +86,24 @@ class Door:
         """
         attempt = None
         try:
+            before = self._earlier(change, context) if change.idempotency_key else None
+            if before is not None:
+                return before
             attempt = _Attempt(self, change, context)
             return self._submit(attempt, credential)
         except CoverslipError as error:
             self._events.refuse(error, context, change.act, attempt.subject if attempt else None)
             raise
+
+    def _earlier(self, change: Change, context: Context) -> Receipt | None:
+        """Return the receipt of what was written under this key; refuse a key of another request."""
+        found = self._store.earlier(UUID(context.person), change.idempotency_key)
+        if found is None:
+            return None
+        if found.request_hash != _request_hash(change):
+            raise Invalid("IDEMPOTENCY", key=change.idempotency_key)
+        receipts = tuple(_receipt_of(data, content) for data, content in found.entries)
+        return Receipt(str(found.command), found.at, receipts, replayed=True)
 
     def _submit(self, attempt: _Attempt, credential: Credential | None) -> Receipt:
         decision, facts = attempt.decide()
@@ -398,8 +411,12 @@ class _Attempt:
                 (pointing, entries.build_record(frame, pointing, entries.content_sections(pointing)))
             )
         committed = self._store.commit(self._batch(decision, facts, [b for _, b in built]))
+        if committed.replayed:
+            before = self.door._earlier(self.change, self.context)
+            if before is not None:
+                return before
         receipts = tuple(_receipt(d, b) for d, b in built)
-        return Receipt(self._command, committed.at, receipts, committed.replayed)
+        return Receipt(self._command, committed.at, receipts)
 
     def _batch(self, decision: Decision, facts: Facts, built: list[entries.Built]) -> Batch:
         until = min(
@@ -418,20 +435,13 @@ class _Attempt:
             reads=tuple(Read(t, UUID(u), s) for t, u, s in decision.reads),
             scopes=tuple(Scope(k, s) for k, s in decision.scopes),
             idempotency_key=key,
-            request_hash=self._request_hash() if key else None,
+            request_hash=_request_hash(self.change) if key else None,
         )
 
-    def _request_hash(self) -> bytes:
-        change = self.change
-        value = [
-            change.act,
-            change.type,
-            change.number,
-            change.revision,
-            change.reason,
-            _plain(change.fields),
-        ]
-        return hashlib.sha256(canonical.encode(value)).digest()
+
+def _request_hash(change: Change) -> bytes:
+    value = [change.act, change.type, change.number, change.revision, change.reason, _plain(change.fields)]
+    return hashlib.sha256(canonical.encode(value)).digest()
 
 
 def _plain(value: Any) -> Any:
@@ -468,6 +478,22 @@ def _receipt(draft: Draft, built: entries.Built) -> EntryReceipt:
         draft.act,
         built.entry,
         built.leaf_hash,
+    )
+
+
+def _receipt_of(data: bytes, content: bytes) -> EntryReceipt:
+    """Return the receipt of an entry as it stands on the ledger."""
+    found, value = leaf.parse(data), canonical.decode(content)
+    return EntryReceipt(
+        found.record.kind,
+        found.record.id,
+        str(value["number"]),
+        int(value.get("revision", 0)),
+        found.record.ver,
+        str(value["state"]),
+        found.act,
+        found.entry,
+        leaf.hash(data).hex(),
     )
 
 

@@ -127,6 +127,19 @@ class Committed:
     replayed: bool = field(default=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A command written before under an idempotency key.
+
+    ``entries`` are pairs of leaf and ``content`` section, canonical bytes, in the order written.
+    """
+
+    command: UUID
+    request_hash: bytes
+    at: str
+    entries: tuple[tuple[bytes, bytes], ...]
+
+
 class Store(Protocol):
     """What a decision is made from and where it goes."""
 
@@ -140,4 +153,8 @@ class Store(Protocol):
         Raises SIG_STALE when something read has changed, DUP, IDEMPOTENCY, AUTH_REQUIRED, CLOCK, and
         TRAIL_UNAVAILABLE when nothing could be written.
         """
+        ...
+
+    def earlier(self, actor: UUID, key: str) -> Earlier | None:
+        """Return what this actor wrote under an idempotency key, if anything."""
         ...

@@ -19,13 +19,16 @@ from uuid import UUID
 import orjson
 import psycopg
 from psycopg import pq
+from psycopg.rows import dict_row
 
 from coverslip.errors import EnvironmentFault
-from coverslip.kernel.ports import Batch, Committed, NewEntry
+from coverslip.kernel.ports import Batch, Committed, Earlier, NewEntry
+from coverslip.ledger import leaf
 from coverslip.ledger.tree import leaf_hash
 from coverslip.store import wire
 from coverslip.store.pool import Connection, Pool
 from coverslip.store.refusals import from_state
+from coverslip.store.sections import sections_of
 
 _FACTS = b"coverslip_facts"
 _COMMIT = b"coverslip_commit"
@@ -38,6 +41,12 @@ _COMMIT_TYPES = (
 _COMMIT_SQL = (
     "select ops.commit(" + ", ".join(f"${n}" for n in range(1, len(_COMMIT_TYPES) + 1)) + ")"
 ).encode()
+_EARLIER = (
+    "select c.command_id, c.request_hash, c.answer ->> 'at' as at, e.leaf, b.fixed, b.fixed_salts"
+    " from ops.command c join ledger.entry e on e.command_id = c.command_id"
+    " join ledger.body b on b.entry_id = e.id where c.actor = %s and c.idem_key = %s"
+    " order by e.id"
+)
 _FORMATS = [pq.Format.BINARY] * len(_COMMIT_TYPES)
 
 
@@ -126,6 +135,17 @@ class PostgresStore:
         """Tell the sequencer that somebody waits; it also looks by itself every 200 ms."""
         with self._pool.connection() as conn:
             conn.execute("notify ledger")
+
+    def earlier(self, actor: UUID, key: str) -> Earlier | None:
+        """Return what this actor wrote under an idempotency key, if anything. Raises UNAVAILABLE."""
+        with self._pool.connection() as conn, conn.cursor(row_factory=dict_row) as cursor:
+            rows = cursor.execute(_EARLIER, (actor, key)).fetchall()
+        if not rows:
+            return None
+        leaves = [(bytes(row["leaf"]), row) for row in rows]
+        entries = tuple((data, sections_of(leaf.parse(data), row)["content"][1]) for data, row in leaves)
+        first = rows[0]
+        return Earlier(first["command_id"], bytes(first["request_hash"] or b""), str(first["at"]), entries)
 
     def _written(self, command: UUID) -> Committed | None:
         try:

@@ -216,8 +216,8 @@ def test_without_the_policy_acknowledged_nobody_signs(lab: Lab) -> None:
     lab.invite("ines", "Ines", ("AUT",))
     ines = lab.sign_in("ines")
     sop = ines.create(
-        "document_sop", title="Unsigned", criticality="gxp", body="1.", change_summary="First.", training_depth="none",
-        audience=[], effective_date=TODAY.isoformat(),
+        "document_sop", title="Unsigned", criticality="gxp", body="1.", change_summary="First.",
+        training_depth="none", audience=[], effective_date=TODAY.isoformat(),
     )  # fmt: skip
     with refused("AUTH_ESIGN") as caught:
         ines.do(sop, "submit", sign=True)

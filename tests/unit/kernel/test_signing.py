@@ -219,7 +219,8 @@ def test_a_series_ends_when_it_lies_idle(lab: Lab, series: None) -> None:
     for name in ("last", "began"):
         lab.ask(
             "update ops.session set data = data || jsonb_build_object(%s::text,"
-            " ops.iso(clock_timestamp() - interval '61 minutes')) where session = %s returning 1", name, session,
+            " ops.iso(clock_timestamp() - interval '61 minutes')) where session = %s returning 1",
+            name, session,
         )  # fmt: skip
         with refused("SIG_REAUTH"):
             rex.do(second, "submit", sign=True, credential=Credential("", secret_of("rex")))
