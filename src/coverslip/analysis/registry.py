@@ -144,3 +144,32 @@ def env_digest(imports: tuple[str, ...]) -> str:
     """Return the SHA-256 (hex) over the packages an algorithm computes with."""
     lines = [f"{p['name']} {p['version']} {p['files']}" for p in environment(imports)["packages"]]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def bundled() -> list[dict[str, Any]]:
+    """Return every bundled algorithm as the field values of its record, with its parameters."""
+    return [
+        {
+            "id": a.id,
+            "algorithm": {
+                "semver": a.semver,
+                "entry_point": a.entry_point,
+                "code_hash": code_hash(),
+                "env_digest": env_digest(a.imports),
+                "operating_limits": dict(a.limits),
+                "intended_use": a.intended_use,
+            },
+            "parameters": [
+                {
+                    "name": p.name,
+                    "value": p.default,
+                    "allowed_lo": p.low,
+                    "allowed_hi": p.high,
+                    **({"unit": p.unit} if p.unit else {}),
+                }
+                for p in a.parameters
+            ],
+            "outputs": [{"quantity_name": name, "unit": unit} for name, unit in a.outputs],
+        }
+        for a in _REGISTERED.values()
+    ]

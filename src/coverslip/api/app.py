@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import PlainTextResponse
 
 from coverslip.api import devices, exports, ledger, problems, records, sessions
 from coverslip.api.problems import answer
 from coverslip.api.services import Services
-from coverslip.errors import Invalid
+from coverslip.api.strict import check_address, check_body
+from coverslip.errors import CoverslipError, EnvironmentFault, Invalid
+from coverslip.kernel.events import NOBODY
 
 JSON_LIMIT_BYTES = 4 * 1024**2
 _HEADERS = {
@@ -31,15 +35,18 @@ def create_app(services: Services) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
-        description="System of record for regulated microscopy. Errors are problem details with a stable code.",
+        description="System of record for regulated microscopy."
+        " Errors are problem details with a stable code.",
     )
     app.state.services = services
     problems.install(app, services.events)
 
     @app.middleware("http")
     async def guard(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
-        refused = _too_large(request)
-        response: Response = answer(refused) if refused else await proceed(request)
+        refused = _too_large(request) or check_address(request) or await _malformed(request)
+        response: Response = (
+            await run_in_threadpool(_refuse, request, refused) if refused else await proceed(request)
+        )
         response.headers.update(_HEADERS)
         return response
 
@@ -67,6 +74,30 @@ def create_app(services: Services) -> FastAPI:
         return "".join(f"# TYPE {name} gauge\n{name} {value}\n" for name, value in lines.items())
 
     return app
+
+
+def _refuse(request: Request, error: CoverslipError) -> Response:
+    """Record a refusal made before anybody was known, and answer it."""
+    services: Services = request.app.state.services
+    address = request.client.host if request.client else "local"
+    try:
+        services.events.refuse(error, replace(NOBODY, address=address), request.method)
+    except EnvironmentFault as fault:
+        return answer(fault)
+    return answer(error)
+
+
+async def _malformed(request: Request) -> CoverslipError | None:
+    """Refuse a JSON body that has no one meaning; its size is within the limit by now."""
+    if request.method != "POST":
+        return None
+    body = await request.body()
+    try:
+        if body:
+            await run_in_threadpool(check_body, body)
+    except CoverslipError as error:
+        return error
+    return None
 
 
 def _too_large(request: Request) -> Invalid | None:

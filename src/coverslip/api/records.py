@@ -51,6 +51,12 @@ def type_definition(name: str, services: ServicesOf, context: ContextOf) -> dict
     return {"definition": definition.hash, "canonical": definition.canonical.decode()}
 
 
+@router.get("/algorithms")
+def algorithms(services: ServicesOf, context: ContextOf) -> list[dict[str, Any]]:
+    """List the bundled algorithms as the server would run them: hashes, limits, parameters."""
+    return services.algorithms()
+
+
 @router.get("/records")
 def page(
     services: ServicesOf,

@@ -83,4 +83,6 @@ class Services:
     receipts: Callable[[str, str, str], str]
     """Signed pending receipt of (entry uuid, leaf hash hex, time), as note text."""
     installation: Callable[[], dict[str, Any]]
+    algorithms: Callable[[], list[dict[str, Any]]] = list
+    """What is bundled: field values of an algorithm record, and its parameters with their ranges."""
     upload_limit_bytes: int = 64 * 1024**3

@@ -31,7 +31,10 @@ Outcome = tuple[list[dict[str, Any]], dict[str, int]]
 
 
 def _outcome(report: Report) -> Outcome:
-    findings = [f.value() | {"sentence": f.sentence()} for f in report.findings]
+    findings = [
+        {"what": f.kind, "entry": f.entry_id if f.index is None else f.index, **f.value(), "sentence": f.sentence()}
+        for f in report.findings
+    ]
     return findings, dict(report.counts)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from coverslip.analysis.registry import bundled
 from coverslip.analysis.service import Runs
 from coverslip.api.services import Services
 from coverslip.bootstrap import wiring
@@ -91,6 +92,7 @@ class Lab:
                 entry, bytes.fromhex(leaf_hash), at
             ).decode(),
             installation=c.reading.installation,
+            algorithms=bundled,
             upload_limit_bytes=UPLOAD_LIMIT_BYTES,
         )
 

@@ -39,7 +39,7 @@ def serve(
     only: str | None = None,
     host: str | None = None,
     port: int | None = None,
-    say: Callable[[str], None] = print,
+    say: Callable[[str], None] = lambda text: print(text, flush=True),
     stop: threading.Event | None = None,
 ) -> None:
     """Run an installation until told to stop (SIGINT, SIGTERM or ``stop``).

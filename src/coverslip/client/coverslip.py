@@ -156,6 +156,10 @@ class Coverslip:
         value: Json = self._transport.json("GET", f"/types/{segment(name)}")
         return value
 
+    def algorithms(self) -> tuple[Json, ...]:
+        """Return the bundled algorithms as the server would run them: hashes, limits, parameters."""
+        return tuple(self._transport.json("GET", "/algorithms"))
+
     def ledger_status(self) -> Json:
         """Return size and root of the tree, the last checkpoint, and how many entries wait."""
         value: Json = self._transport.json("GET", "/ledger")

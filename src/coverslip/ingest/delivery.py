@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from coverslip.errors import Invalid, Refused
+from coverslip.kernel.content import is_file_name
 from coverslip.kernel.identity import verify_device
 from coverslip.ledger import canonical
 
 PREFIX = b"coverslip-delivery-v1\n"
-_NAME = re.compile(r"[^\x00-\x1f/\\]{1,200}")
+MAX_NAME = 200
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
 
 
@@ -52,7 +53,7 @@ def read(value: dict[str, Any]) -> Manifest:
     if unknown:
         raise _wrong(sorted(unknown)[0][:40], "a name of the manifest")
     name, size, sequence = value.get("name"), value.get("size"), value.get("sequence", 1)
-    if not isinstance(name, str) or not _NAME.fullmatch(name) or name in (".", ".."):
+    if not isinstance(name, str) or len(name) > MAX_NAME or not is_file_name(name):
         raise _wrong("name", "a file name without folders")
     if type(size) is not int or size < 0 or type(sequence) is not int or sequence < 1:
         raise _wrong("size and sequence", "whole numbers")

@@ -24,6 +24,7 @@ from coverslip.ingest.delivery import Manifest, check_device, read
 from coverslip.kernel.accounts import Accounts
 from coverslip.kernel.change import Change, Context, Receipt
 from coverslip.kernel.commit import Door
+from coverslip.kernel.content import is_file_name
 from coverslip.kernel.events import Events
 from coverslip.kernel.rows import Row
 
@@ -107,7 +108,7 @@ class Ingest:
 
     def attach(self, name: str, media_type: str, stream: BinaryIO, length: int) -> dict[str, Any]:
         """Keep a file in the vault and return the value by which a record names it."""
-        if not name.strip() or "/" in name or "\\" in name:
+        if not is_file_name(name):
             raise Invalid("VAL_FORM", field="name", expected="a file name without folders", found=name[:60])
         stored = self._vault.store(stream, self._limit)
         return {

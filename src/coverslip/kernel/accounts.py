@@ -62,7 +62,7 @@ class Accounts(Protocol):
         ...
 
     def account(self, person: str) -> dict[str, Any] | None:
-        """Return ``{"username", "name", "number", "verified", "type"}`` of a person or device that may act."""
+        """Return ``{"username", "name", "number", "verified", "type"}`` of one that may act."""
         ...
 
     def device(self, number: str) -> tuple[str, dict[str, Any]] | None:

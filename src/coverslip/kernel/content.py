@@ -24,6 +24,7 @@ from coverslip.kernel.rows import Row
 from coverslip.ledger import canonical
 
 MAX_ITEMS = 5000
+MAX_REASON = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +65,21 @@ def _references(kind: w.Kind, value: Any) -> Iterator[tuple[str, int]]:
             yield reference
 
 
-_REFERENCE = re.compile(r"^([A-Z]+(?:-[A-Z0-9.]+)+)(?:[ ]?v(\d{1,6}))?$")
+_REFERENCE = re.compile(r"([A-Z]+(?:-[A-Z0-9.]+)+)(?:[ ]?v([0-9]{1,6}))?")
+MAX_REVISION = 999_999
 
 
 def parse_reference(value: Any) -> tuple[str, int] | None:
     """Read ``SOP-0012 v3``, ``SOP-0012v3``, ``SOP-0012`` or a link value; ``None`` when it is neither."""
     if isinstance(value, dict):
         number, revision = value.get("number"), value.get("revision", 0)
-        if isinstance(number, str) and isinstance(revision, int) and _REFERENCE.match(number):
-            return number, revision
+        named = isinstance(number, str) and _REFERENCE.fullmatch(number)
+        if named and type(revision) is int and 0 <= revision <= MAX_REVISION:
+            return str(number), revision
         return None
     if not isinstance(value, str):
         return None
-    match = _REFERENCE.match(value)
+    match = _REFERENCE.fullmatch(value)
     return (match[1], int(match[2] or 0)) if match else None
 
 
@@ -125,7 +128,7 @@ class Normaliser:
         return method(name, kind, value)
 
     def _text(self, name: str, kind: w.Text, value: Any) -> Any:
-        if not isinstance(value, str) or _has_control(value):
+        if not isinstance(value, str) or has_control(value):
             return self._form(name, "one line of text", value)
         text = unicodedata.normalize("NFC", value).strip()
         if not kind.min_length <= len(text) <= kind.max_length:
@@ -138,7 +141,7 @@ class Normaliser:
         return text
 
     def _rich(self, name: str, kind: w.Rich, value: Any) -> Any:
-        if not isinstance(value, str) or _has_control(value, allow="\n\t"):
+        if not isinstance(value, str) or has_control(value, allow="\n\t"):
             return self._form(name, "text", value)
         text = unicodedata.normalize("NFC", value).strip()
         if not 1 <= len(text) <= kind.max_length:
@@ -248,8 +251,10 @@ class Normaliser:
 
     def _file(self, name: str, kind: w.File, value: Any) -> Any:
         keys = {"name", "size", "sha256", "root", "media_type"}
-        if not isinstance(value, dict) or set(value) != keys or not isinstance(value["size"], int):
+        if not isinstance(value, dict) or set(value) != keys or type(value["size"]) is not int:
             return self._form(name, "a file of the vault", value)
+        if not 0 <= value["size"] < 2**53 or not is_file_name(value["name"]):
+            return self._form(name, "a file of the vault, its name without folders", value)
         hexes = all(
             isinstance(value[k], str) and re.fullmatch("[0-9a-f]{64}", value[k]) for k in ("sha256", "root")
         )
@@ -293,8 +298,32 @@ def _as_decimal(value: Any) -> decimal.Decimal | None:
     return decimal.Decimal(value)
 
 
-def _has_control(text: str, allow: str = "") -> bool:
-    return any(unicodedata.category(c) in ("Cc", "Cs", "Co", "Cn") and c not in allow for c in text)
+_UNSEEN = frozenset("\u200b\u2060\ufeff\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Zero width, and marks that turn the direction of what follows: text would not be what it looks like."""
+
+
+def has_control(text: str, allow: str = "") -> bool:
+    """Return whether text holds characters nobody sees, other than those in ``allow``."""
+    return any(
+        (unicodedata.category(c) in ("Cc", "Cs", "Co", "Cn") or c in _UNSEEN) and c not in allow for c in text
+    )
+
+
+def is_file_name(name: Any) -> bool:
+    """Return whether ``name`` can name a file: visible text without folders, at most 500 characters."""
+    if not isinstance(name, str) or not 0 < len(name.strip()) <= len(name) <= 500:
+        return False
+    return name not in (".", "..") and "/" not in name and "\\" not in name and not has_control(name)
+
+
+def clean_reason(text: str, record: str) -> str:
+    """Return a reason in NFC without space around it; refuse characters nobody sees and excess length."""
+    if has_control(text, allow="\n\r\t"):
+        raise Invalid("VAL_FORM", record=record, field="reason", expected="text", found="unseen characters")
+    reason = unicodedata.normalize("NFC", text).strip()
+    if len(reason) > MAX_REASON:
+        raise Invalid("TOO_LARGE", record=record, what="The reason", size=len(reason), limit=MAX_REASON)
+    return reason
 
 
 def _short(value: Any) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 from coverslip.errors import Conflict, EnvironmentFault, Invalid, Refused
 from coverslip.kernel import authority, guards
 from coverslip.kernel import words as w
-from coverslip.kernel.content import Normaliser, Problem, raise_problems
+from coverslip.kernel.content import Normaliser, Problem, clean_reason, raise_problems
 from coverslip.kernel.definition import Catalogue
 from coverslip.kernel.drafts import Draft as Draft
 from coverslip.kernel.drafts import Ids as Ids
@@ -65,12 +65,10 @@ def decide(request: Request, facts: Facts) -> Decision:
 
 def check_reason(text: str, minimum: int, record: str) -> str:
     """Return the reason, trimmed; refuse one that is too short or says nothing (P11-10-e.7)."""
-    reason = " ".join(text.split())
+    reason = " ".join(clean_reason(text, record).split())
     letters = {c for c in reason.casefold() if c.isalnum()}
     if len(reason) < minimum or len(letters) < 4 or reason.casefold() in _REASONLESS:
         raise Invalid("REASON", record=record, n=minimum, text=reason[:60])
-    if len(reason) > 4000:
-        raise Invalid("TOO_LARGE", record=record, what="The reason", size=len(reason), limit=4000)
     return reason
 
 
@@ -375,7 +373,7 @@ class _Deciding:
         text = (
             check_reason(self.change.reason, reason.minimum, self.label)
             if reason
-            else self.change.reason.strip()
+            else clean_reason(self.change.reason, self.label)
         )
         draft = Draft(
             self.definition,

@@ -264,7 +264,10 @@ def _check_names(t: w.Type, known: dict[str, Definition]) -> Iterator[str]:
         rules.find(used_rule.name, used_rule.version)
     for effect in effects_of(t):
         if isinstance(effect, w.Create) and known[effect.type].type.create.requires:
-            yield f"creates {effect.type}, whose creation has guards; a consequence could not be refused by them"
+            yield (
+                f"creates {effect.type}, whose creation has guards;"
+                " a consequence could not be refused by them"
+            )
 
 
 def guard_paths(guard: w.Guard) -> Iterator[w.Path]:

@@ -33,7 +33,7 @@ NOBODY = Context(NIL, NIL, "none")
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event: entry type (``refusal``, ``session``, ``view``, ``export``, ``heartbeat``, …), act and detail."""
+    """One event: entry type (``refusal``, ``session``, ``view``, ``export``, …), act and detail."""
 
     type: str
     act: str

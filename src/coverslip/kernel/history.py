@@ -124,7 +124,8 @@ def manifests(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 "components": statement["components"],
                 "reason": entry["sections"].get("reason", ""),
                 "kid": signed["kid"],
-                "text": f"{signer['name']} ({signer['role']}), {when}, {statement['meaning']}: {statement['meaning_text']}",
+                "text": f"{signer['name']} ({signer['role']}), {when}, {statement['meaning']}:"
+                f" {statement['meaning_text']}",
             }
         )
     return found

@@ -17,8 +17,14 @@ from coverslip.store.pool import Pool
 
 IDLE_MINUTES = 15
 
-_LIVE = "ended_at is null and expires_at > clock_timestamp() and seen_at > clock_timestamp() - %(idle)s * interval '1 minute'"
-_SESSION = "session, person, username, kind, workstation, address, client, zone, opened_at, seen_at, expires_at, period, data"
+_LIVE = (
+    "ended_at is null and expires_at > clock_timestamp()"
+    " and seen_at > clock_timestamp() - %(idle)s * interval '1 minute'"
+)
+_SESSION = (
+    "session, person, username, kind, workstation, address, client, zone,"
+    " opened_at, seen_at, expires_at, period, data"
+)
 
 
 class PostgresAccounts:
@@ -54,7 +60,8 @@ class PostgresAccounts:
     def account(self, person: str) -> dict[str, Any] | None:
         """Return name, user name and number of a person or device that may act."""
         row = self._one(
-            "select kind, code, data from projection.authority where person = %(p)s and kind in ('account', 'device')",
+            "select kind, code, data from projection.authority"
+            " where person = %(p)s and kind in ('account', 'device')",
             p=person,
         )
         return {**row["data"], "username": row["code"], "kind": row["kind"]} if row else None
@@ -110,8 +117,8 @@ class PostgresAccounts:
     def session_by_token(self, token_hash: bytes) -> Session | None:
         """Return a live session and note that it was used."""
         row = self._one(
-            f"update ops.session set seen_at = clock_timestamp() where token_hash = %(t)s and {_LIVE}"  # noqa: S608
-            f" returning {_SESSION}",
+            f"update ops.session set seen_at = clock_timestamp()"  # noqa: S608 - constants of this module
+            f" where token_hash = %(t)s and {_LIVE} returning {_SESSION}",
             t=token_hash,
             idle=IDLE_MINUTES,
         )
@@ -138,7 +145,8 @@ class PostgresAccounts:
     def sessions_of(self, person: str) -> list[Session]:
         """Return the person's live sessions."""
         rows = self._all(
-            f"select {_SESSION} from ops.session where person = %(p)s and {_LIVE} order by opened_at",  # noqa: S608
+            f"select {_SESSION} from ops.session"  # noqa: S608 - constants of this module
+            f" where person = %(p)s and {_LIVE} order by opened_at",
             p=person,
             idle=IDLE_MINUTES,
         )
@@ -167,7 +175,8 @@ class PostgresAccounts:
     def last_sign_ins(self, person: str) -> dict[str, str]:
         """Return when the person last signed in and last failed to, before this time."""
         row = self._one(
-            "select ops.iso(succeeded_at) as succeeded, ops.iso(failed_at) as failed from ops.sign_in where person = %(p)s",
+            "select ops.iso(succeeded_at) as succeeded, ops.iso(failed_at) as failed"
+            " from ops.sign_in where person = %(p)s",
             p=person,
         )
         return {k: v for k, v in (row or {}).items() if v}
@@ -185,7 +194,8 @@ class PostgresAccounts:
         """Keep the hash of a one-time code."""
         self._one(
             "insert into ops.enrolment(enrolment, person, purpose, token_hash, created_by, expires_at)"
-            " values (gen_random_uuid(), %(p)s, 'enrol', %(t)s, %(b)s, clock_timestamp() + %(h)s * interval '1 hour')",
+            " values (gen_random_uuid(), %(p)s, 'enrol', %(t)s, %(b)s,"
+            " clock_timestamp() + %(h)s * interval '1 hour')",
             p=person,
             t=token_hash,
             b=created_by,
@@ -225,7 +235,8 @@ class PostgresAccounts:
     def refusal_slot(self, scope: str, key: str) -> bool:
         """Count a refusal of this minute; true for the first."""
         row = self._one(
-            "insert into ops.refusal_slot(who, rule, minute) values (%(s)s, %(k)s, date_trunc('minute', clock_timestamp()))"
+            "insert into ops.refusal_slot(who, rule, minute)"
+            " values (%(s)s, %(k)s, date_trunc('minute', clock_timestamp()))"
             " on conflict (who, rule, minute) do update set count = ops.refusal_slot.count + 1 returning count",
             s=scope,
             k=key,

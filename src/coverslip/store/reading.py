@@ -18,8 +18,8 @@ from coverslip.store.pool import Pool
 from coverslip.store.sections import sections_of
 
 _ENTRIES = (
-    "select e.id, e.record_id, e.version, e.kind, e.leaf, e.leaf_hash, l.idx, b.fixed_salts, b.fixed, b.erasable_salts,"
-    " b.erasable, coalesce(r.title, '') as actor_name from ledger.entry e"
+    "select e.id, e.record_id, e.version, e.kind, e.leaf, e.leaf_hash, l.idx, b.fixed_salts, b.fixed,"
+    " b.erasable_salts, b.erasable, coalesce(r.title, '') as actor_name from ledger.entry e"
     " left join ledger.leaf l on l.log_id = e.log_id and l.entry_id = e.id"
     " left join ledger.body b on b.entry_id = e.id"
     " left join projection.number n on n.uid = e.actor"
@@ -28,17 +28,20 @@ _ENTRIES = (
 
 _FINGERPRINT = """
 select line from (
-  select 'trigger ' || c.relname || ' ' || t.tgname || ' ' || t.tgenabled::text || ' ' || md5(pg_get_triggerdef(t.oid)) as line
+  select 'trigger ' || c.relname || ' ' || t.tgname || ' ' || t.tgenabled::text || ' '
+    || md5(pg_get_triggerdef(t.oid)) as line
     from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_namespace n on n.oid = c.relnamespace
     where n.nspname in ('ledger', 'projection', 'ops') and not t.tgisinternal
-  union all select 'event trigger ' || evtname || ' ' || evtevent || ' ' || evtenabled::text from pg_event_trigger
+  union all select 'event trigger ' || evtname || ' ' || evtevent || ' ' || evtenabled::text
+    from pg_event_trigger
   union all select 'function ' || n.nspname || '.' || p.proname || ' ' || md5(pg_get_functiondef(p.oid))
     from pg_proc p join pg_namespace n on n.oid = p.pronamespace
     where (n.nspname in ('ledger', 'projection', 'ops') or p.proname like 'coverslip%%') and p.prokind = 'f'
   union all select 'rule ' || schemaname || '.' || tablename || ' ' || rulename from pg_rules
     where schemaname in ('ledger', 'projection', 'ops')
   union all select 'policy ' || schemaname || '.' || tablename || ' ' || policyname from pg_policies
-  union all select 'grant ' || c.relnamespace::regnamespace || '.' || c.relname || ' ' || coalesce(c.relacl::text, '')
+  union all select 'grant ' || c.relnamespace::regnamespace || '.' || c.relname || ' '
+    || coalesce(c.relacl::text, '')
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where n.nspname in ('ledger', 'ops') and c.relkind in ('r', 'p')
 ) found order by line
@@ -75,7 +78,8 @@ class PostgresReading:
             " select type, uid, changed_at from projection.record where (%(k)s = '' or type = %(k)s)"
             " and (%(s)s = '' or state = %(s)s)"
             " and (%(q)s = '' or strpos(lower(number || ' ' || title), lower(%(q)s)) > 0)"
-            " and (%(c)s = '' or (changed_at, uid) < (nullif(%(c)s, '')::timestamptz, nullif(%(u)s, '')::uuid))"
+            " and (%(c)s = ''"
+            " or (changed_at, uid) < (nullif(%(c)s, '')::timestamptz, nullif(%(u)s, '')::uuid))"
             " order by changed_at desc, uid desc limit %(l)s) found order by changed_at desc, uid desc",
             {"k": kind, "s": state, "q": text, "c": changed, "u": uid, "l": limit + 1},
         )
@@ -86,8 +90,8 @@ class PostgresReading:
     def linked(self, uid: str) -> list[Row]:
         """Return the records that link to this one."""
         rows = self._all(
-            "select ops.row_of(from_type, from_uid) as row from (select distinct from_type, from_uid from projection.link"
-            " where to_uid = %(u)s order by 1, 2 limit 5000) found",
+            "select ops.row_of(from_type, from_uid) as row from ("
+            "select distinct from_type, from_uid from projection.link where to_uid = %(u)s order by 1, 2 limit 5000) found",
             {"u": uid},
         )
         return [row_from(r["row"]) for r in rows]
@@ -119,8 +123,8 @@ class PostgresReading:
         """Yield (tree index, leaf, section -> (salt, content)) of integrated entries, in blocks of 1 000."""
         for start in range(first, last, 1000):
             rows = self._all(
-                "select l.idx, e.leaf, b.fixed_salts, b.fixed, b.erasable_salts, b.erasable from ledger.leaf l"
-                " join ledger.entry e on e.id = l.entry_id and e.log_id = l.log_id"
+                "select l.idx, e.leaf, b.fixed_salts, b.fixed, b.erasable_salts, b.erasable"
+                " from ledger.leaf l join ledger.entry e on e.id = l.entry_id and e.log_id = l.log_id"
                 " left join ledger.body b on b.entry_id = e.id"
                 " where l.log_id = 1 and l.idx >= %(a)s and l.idx < %(b)s order by l.idx",
                 {"a": start, "b": min(start + 1000, last)},
@@ -130,7 +134,7 @@ class PostgresReading:
                 yield int(row["idx"]), data, sections_of(leaf.parse(data), row)
 
     def schema_fingerprint(self) -> bytes:
-        """Return triggers, event triggers, functions, rules, policies and grants of the ledger, one a line."""
+        """Return triggers, functions, rules, policies and grants of the ledger, one a line."""
         rows = self._all(_FINGERPRINT, {})
         return "".join(f"{row['line']}\n" for row in rows).encode()
 
@@ -160,8 +164,8 @@ class PostgresReading:
     def leaf_hashes(self, size: int) -> list[bytes]:
         """Return the leaf hashes of the first ``size`` entries, by tree index."""
         rows = self._all(
-            "select e.leaf_hash from ledger.leaf l join ledger.entry e on e.id = l.entry_id and e.log_id = l.log_id"
-            " where l.log_id = 1 and l.idx < %(s)s order by l.idx",
+            "select e.leaf_hash from ledger.leaf l"
+            " join ledger.entry e on e.id = l.entry_id and e.log_id = l.log_id where l.log_id = 1 and l.idx < %(s)s order by l.idx",
             {"s": size},
         )
         return [bytes(row["leaf_hash"]) for row in rows]
@@ -184,8 +188,8 @@ class PostgresReading:
     def checkpoint(self) -> dict[str, Any] | None:
         """Return the newest signed checkpoint: size, root (hex), note text."""
         rows = self._all(
-            "select size, encode(root, 'hex') as root, convert_from(note, 'UTF8') as note from ledger.checkpoint"
-            " where log_id = 1 order by size desc limit 1",
+            "select size, encode(root, 'hex') as root, convert_from(note, 'UTF8') as note"
+            " from ledger.checkpoint where log_id = 1 order by size desc limit 1",
             {},
         )
         return dict(rows[0]) if rows else None
