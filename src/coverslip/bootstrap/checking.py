@@ -139,7 +139,7 @@ def vault_locate(root: Path, number: str) -> list[dict[str, Any]]:
             i
             for v in row.fields.values()
             for i in (v if isinstance(v, list) else [v])
-            if isinstance(i, dict) and "root" in i and "sha256" in i
+            if isinstance(i, dict) and "root" in i and "media_type" in i
         ]
         return [
             {

@@ -117,7 +117,7 @@ def broken(record: str, what: str, expected: str, found: str) -> ApiError:
     )
 
 
-def fault(what: str, expected: str, found: str, remedy: str) -> ApiError:
+def fault(what: str, expected: str, found: str, remedy: str = "") -> ApiError:
     """Return the error of an environment that cannot do its part."""
     error = EnvironmentFault("ENVIRONMENT", what=what, expected=expected, found=found, remedy=remedy)
     return _local(FaultError, error)
