@@ -376,16 +376,16 @@ class Lab:
 
     def new_sop(self, title: str = "Counting nuclei", **more: Any) -> str:
         """Return a new SOP in draft, ready to be submitted."""
-        return self.aurel.create(
-            "document_sop",
-            title=title,
-            criticality="gxp_critical",
-            body="1. Image. 2. Count.",
-            change_summary="First version.",
-            training_depth="read_understood",
-            audience=[],
-            **({"effective_date": TODAY.isoformat()} | more),
-        )
+        fields = {
+            "title": title,
+            "criticality": "gxp_critical",
+            "body": "1. Image. 2. Count.",
+            "change_summary": "First version.",
+            "training_depth": "read_understood",
+            "audience": [],
+            "effective_date": TODAY.isoformat(),
+        }
+        return self.aurel.create("document_sop", **(fields | more))
 
     def approve_sop(self, number: str, revision: int = 0) -> None:
         """Bring a draft to ``approved``."""
