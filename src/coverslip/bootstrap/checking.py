@@ -32,7 +32,12 @@ Outcome = tuple[list[dict[str, Any]], dict[str, int]]
 
 def _outcome(report: Report) -> Outcome:
     findings = [
-        {"what": f.kind, "entry": f.entry_id if f.index is None else f.index, **f.value(), "sentence": f.sentence()}
+        {
+            "what": f.kind,
+            "entry": f.entry_id if f.index is None else f.index,
+            **f.value(),
+            "sentence": f.sentence(),
+        }
         for f in report.findings
     ]
     return findings, dict(report.counts)

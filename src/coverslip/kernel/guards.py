@@ -7,7 +7,7 @@ Rules kept here: a guard looks only at facts; its message is what a person reads
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ from coverslip.kernel.definition import Catalogue
 from coverslip.kernel.facts import Facts
 from coverslip.kernel.rows import Row
 
-_COMPARE = {
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "eq": operator.eq,
     "ne": operator.ne,
     "lt": operator.lt,

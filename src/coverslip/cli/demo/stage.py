@@ -54,7 +54,9 @@ def choose_home(given: Path | None) -> Path:
     for n in range(1, 1000):
         home = wanted if n == 1 else wanted.with_name(f"{wanted.name}-{n}")
         stage = Stage(home)
-        if not any(p.exists() and (p.is_file() or any(p.iterdir())) for p in (home, stage.work, stage.handed_over)):
+        if not any(
+            p.exists() and (p.is_file() or any(p.iterdir())) for p in (home, stage.work, stage.handed_over)
+        ):
             return home
     raise fault(str(wanted), "a free folder", "1000 demonstrations", "Remove old ones.")
 
@@ -71,19 +73,22 @@ def command(*arguments: str) -> list[str]:
 
 def run(*arguments: str, expect: tuple[int, ...] = (0,)) -> subprocess.CompletedProcess[str]:
     """Run an operator command; raise with what it said when it ends otherwise than expected."""
-    done = subprocess.run(  # noqa: S603 -- our own interpreter and module
+    done = subprocess.run(
         command(*arguments), capture_output=True, text=True, check=False, env=_environment()
     )
     if done.returncode not in expect:
         said = (done.stderr or done.stdout).strip().splitlines()
-        raise fault(f"coverslip {' '.join(arguments[:2])}", f"exit {expect}", f"{done.returncode}: {' '.join(said[-3:])}")
+        raise fault(
+            f"coverslip {' '.join(arguments[:2])}",
+            f"exit {expect}",
+            f"{done.returncode}: {' '.join(said[-3:])}",
+        )
     return done
 
 
-def run_json(*arguments: str, expect: tuple[int, ...] = (0,)) -> dict[str, Any]:
+def run_json(*arguments: str, expect: tuple[int, ...] = (0,)) -> Any:
     """Run an operator command with ``--json`` and return what it printed."""
-    value: dict[str, Any] = json.loads(run(*arguments, "--json", expect=expect).stdout)
-    return value
+    return json.loads(run(*arguments, "--json", expect=expect).stdout)
 
 
 def _environment() -> dict[str, str]:
@@ -94,8 +99,11 @@ def _environment() -> dict[str, str]:
 @contextmanager
 def serving(home: Path, *options: str) -> Iterator[str]:
     """Have the server run in a process of its own; yield what it said when it was ready."""
-    server = subprocess.Popen(  # noqa: S603 -- our own interpreter and module
-        command("serve", "--home", str(home), *options), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    server = subprocess.Popen(
+        command("serve", "--home", str(home), *options),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
         env=_environment(),
     )
     try:
@@ -123,12 +131,17 @@ def _ready(server: subprocess.Popen[str]) -> str:
     server.terminate()
     server.wait(READY_S)
     said = server.stderr.read().strip() if server.stderr else ""
-    raise fault("The server", "a line 'ready: …'", said[-400:] or f"exit {server.returncode}", "Read logs in the home.")
+    raise fault(
+        "The server",
+        "a line 'ready: …'",
+        said[-400:] or f"exit {server.returncode}",
+        "Read logs in the home.",
+    )
 
 
 def copy_home(source: Path, target: Path) -> Path:
     """Copy a stopped home with owners, modes and times; returns the copy."""
-    subprocess.run(["cp", "-a", str(source), str(target)], check=True)  # noqa: S603, S607
+    subprocess.run(["cp", "-a", str(source), str(target)], check=True)  # noqa: S607
     return target
 
 

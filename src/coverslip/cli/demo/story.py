@@ -12,8 +12,8 @@ from pathlib import Path
 
 from coverslip.cli import show
 from coverslip.cli.demo import chapters, dishonest
-from coverslip.cli.demo.chapters import Story
 from coverslip.cli.demo import stage as operators
+from coverslip.cli.demo.chapters import Story
 from coverslip.cli.demo.stage import Stage, choose_home, copy_home, remove, serving
 from coverslip.client.errors import fault
 
@@ -60,7 +60,9 @@ def _export(story: Story) -> Path:
     stage = story.stage
     stage.chapter("6  The evidence bundle leaves the system")
     stage.handed_over.mkdir(parents=True)
-    operators.run("ledger", "anchor", str(stage.handed_over / "anchors" / "checkpoint"), "--home", str(stage.home))
+    operators.run(
+        "ledger", "anchor", str(stage.handed_over / "anchors" / "checkpoint"), "--home", str(stage.home)
+    )
     bundle = stage.handed_over / f"{story.numbers['release']}.zip"
     saved = story["quinn"].lab.export(story.numbers["release"], bundle)
     (stage.handed_over / "keys.txt").write_bytes((stage.home / "keys.txt").read_bytes())
@@ -71,21 +73,35 @@ def _export(story: Story) -> Path:
 def _verify(story: Story, bundle: Path) -> str:
     """Run the single-file verifier in an interpreter without Coverslip's packages."""
     folder = story.stage.handed_over
-    built = subprocess.run(  # noqa: S603 -- our own interpreter and module
-        [sys.executable, "-m", "coverslip.verifier.build", str(folder / "verify.pyz")], capture_output=True, text=True,
+    built = subprocess.run(
+        [sys.executable, "-m", "coverslip.verifier.build", str(folder / "verify.pyz")],
+        capture_output=True,
+        text=True,
         check=False,
     )
     if built.returncode:
         raise fault("verify.pyz", "to be built", built.stderr[-300:])
-    done = subprocess.run(  # noqa: S603 -- our own interpreter, isolated, and the file just built
-        [sys.executable, "-I", "-S", str(folder / "verify.pyz"), str(bundle), "--keys", str(folder / "keys.txt"),
-         "--anchors", str(folder / "anchors")],
-        capture_output=True, text=True, check=False, cwd=folder,
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-I",
+            "-S",
+            str(folder / "verify.pyz"),
+            str(bundle),
+            "--keys",
+            str(folder / "keys.txt"),
+            "--anchors",
+            str(folder / "anchors"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
     )
     for line in done.stdout.splitlines():
         story.stage.tell(line)
     if done.returncode:
         raise fault("verify.pyz", "exit 0", f"{done.returncode}: {done.stderr[-300:]}")
-    return next(line.removeprefix("verdict: ") for line in done.stdout.splitlines() if line.startswith("verdict: "))
-
-
+    return next(
+        line.removeprefix("verdict: ") for line in done.stdout.splitlines() if line.startswith("verdict: ")
+    )
