@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from coverslip.errors import Invalid, Refused
@@ -62,13 +63,21 @@ def read(value: dict[str, Any]) -> Manifest:
         "[0-9a-f]{64}", texts["sha256"]
     ):
         raise _wrong("sha256", "64 hex digits")
-    if texts["taken_at"] and not _TIME.fullmatch(texts["taken_at"]):
+    if texts["taken_at"] and not _is_time(texts["taken_at"]):
         raise _wrong("taken_at", "an instant YYYY-MM-DDTHH:MM:SSZ")
     if texts["signature"] and not re.fullmatch("[0-9a-f]{128}", texts["signature"]):
         raise _wrong("signature", "128 hex digits")
     return Manifest(
         name, size, texts["sha256"], sequence, texts["taken_at"], texts["signature"], texts["reason"]
     )
+
+
+def _is_time(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return _TIME.fullmatch(text) is not None
 
 
 def _wrong(field: str, expected: str) -> Invalid:

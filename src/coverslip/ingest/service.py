@@ -146,7 +146,7 @@ class Ingest:
         self._require_source(told, row, context, stream)
         receiving = self._vault.receive(stream, self._limit)
         try:
-            self._require_bytes(told, receiving)
+            self._require_bytes(told, receiving, row)
             metadata = inspect(receiving.path, name=told.name)
             checks = ingest_checks(metadata, self._facts(row, receiving.root))
             checks = [*_explained(checks, row), *self._declared(told, context)]
@@ -166,7 +166,7 @@ class Ingest:
     def _require_source(self, told: Manifest, row: Row, context: Context, stream: BinaryIO) -> None:
         """Refuse a device that is not the session's instrument or did not sign; its bytes are kept aside."""
         if context.auth == "password":
-            if not told.reason:
+            if not told.reason.strip():
                 raise Invalid("REASON", record=row.number, n=10, text="")
             return
         found = self._accounts.account(context.person)
@@ -185,15 +185,19 @@ class Ingest:
             )
             raise
 
-    def _require_bytes(self, told: Manifest, receiving: Any) -> None:
+    def _require_bytes(self, told: Manifest, receiving: Any, row: Row) -> None:
+        """Refuse bytes other than those announced; they are kept aside."""
         digest = receiving.digest
         if digest.size != told.size or digest.sha256.hex() != told.sha256:
-            raise Invalid(
+            error = Invalid(
                 "VAL_FORM",
                 field="the file",
                 expected=f"{told.size} bytes, sha256 {told.sha256[:12]}…",
                 found=f"{digest.size} bytes, sha256 {digest.sha256.hex()[:12]}…",
             )
+            about = {"session": row.number, "name": told.name, "code": error.code, "reason": error.message}
+            self._vault.quarantine(receiving, about)
+            raise error
 
     def _facts(self, row: Row, root: str) -> SessionFacts:
         instrument = self._linked(row, "instrument")
