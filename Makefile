@@ -34,8 +34,8 @@ $(STAMP): $(LOCKS) pyproject.toml scripts/find_python.sh
 demo: $(STAMP) ## run the main job end to end on real images and verify its evidence bundle
 	$(BIN)/coverslip demo
 
-serve: $(STAMP) ## open the demonstration lab in the browser
-	$(BIN)/coverslip serve
+serve: $(STAMP) ## serve the lab in COVERSLIP_HOME, else the demonstration's, on its private socket and port 8765
+	$(BIN)/coverslip serve --home "$${COVERSLIP_HOME:-coverslip-demo/lab}" --port 8765
 
 test: $(STAMP) ## run all tests; a test that cannot run is a failure, never a skip
 	$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS) tests

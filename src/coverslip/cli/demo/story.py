@@ -6,6 +6,7 @@ act through ``coverslip`` commands; nothing is asked, nothing is faked, a step t
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -34,11 +35,25 @@ def run(home: Path | None) -> int:
     stage.chapter("8  On copies: the dishonest administrator, five times")
     dishonest.play(story, older)
     remove(stage.work)
+    accounts = _keep_accounts(story)
     stage.chapter("Done. This is an evaluation installation: not for GxP use.")
+    show.say(f"To look around: coverslip serve --home {stage.home}, with the accounts in {accounts}.")
     show.say(f"bundle: {bundle}")
     show.say(f"keys: {stage.handed_over / 'keys.txt'}")
     show.say(f"verdict: {verdict}")
     return 0
+
+
+def _keep_accounts(story: Story) -> Path:
+    """Write the demonstration's passwords (0600) beside the lab, so that people can sign in and look."""
+    path = story.stage.home.with_name(f"{story.stage.home.name}-accounts.json")
+    path.touch(mode=0o600)
+    people = [
+        {"username": p.username, "name": p.name, "roles": list(p.roles), "password": p.password}
+        for p in story.people.values()
+    ]
+    path.write_text(json.dumps(people, indent=2) + "\n", "utf-8")
+    return path
 
 
 def _main_job(story: Story) -> None:

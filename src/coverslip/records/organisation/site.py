@@ -85,6 +85,13 @@ TYPE = w.Type(
             w.Enum(("closed", "open")), "System class (11.3(b))", default="closed", critical=True
         ),
         "time_source": w.Field(w.Text(200), "Time source", required=True),
+        "signing_components": w.Field(
+            w.Enum(("all_each_time", "secret_within_period")),
+            "Components of later signatures",
+            default="all_each_time",
+            critical=True,
+            help="Floor: the secret component. Default: user name and password for every signature.",
+        ),
         "business_hours": w.Field(
             w.Table(
                 {
@@ -155,7 +162,10 @@ TYPE = w.Type(
             reason=w.Reason(),
         ),
     ),
-    provides=(w.NeedsCertification(("planned", "active", "closed"), "regulated_as", "authority", "fda"),),
+    provides=(
+        w.NeedsCertification(("planned", "active", "closed"), "regulated_as", "authority", "fda"),
+        w.SigningSeries(("active",), "signing_components", "secret_within_period"),
+    ),
     retention=w.Retention("SYS"),
     summary=("code", "tz", "system_class"),
     predicate_rules=("21 CFR 11.10(e)", "21 CFR 11.30"),
