@@ -100,8 +100,9 @@ class PostgresAccounts:
     def open_session(self, session: Session, token_hash: bytes) -> None:
         """Open a session known by the hash of its token."""
         self._one(
-            "insert into ops.session(session, person, username, kind, token_hash, expires_at, workstation, client,"
-            " address, zone) values (%(s)s, %(p)s, %(u)s, %(k)s, %(t)s, %(x)s, %(w)s, %(c)s, %(a)s, %(z)s)",
+            "insert into ops.session(session, person, username, kind, token_hash, expires_at, workstation,"
+            " client, address, zone)"
+            " values (%(s)s, %(p)s, %(u)s, %(k)s, %(t)s, %(x)s, %(w)s, %(c)s, %(a)s, %(z)s)",
             s=session.id,
             p=session.person,
             u=session.username,
@@ -164,7 +165,8 @@ class PostgresAccounts:
     def set_period(self, session: str, period: str, data: dict[str, Any]) -> None:
         """Keep or clear the continuous period of a session."""
         self._one(
-            "update ops.session set period = nullif(%(p)s, '')::uuid, data = data || %(d)s where session = %(s)s",
+            "update ops.session set period = nullif(%(p)s, '')::uuid, data = data || %(d)s"
+            " where session = %(s)s",
             s=session,
             p=period,
             d=Jsonb(data),
@@ -205,8 +207,9 @@ class PostgresAccounts:
     def take_enrolment(self, token_hash: bytes) -> str | None:
         """Use up a code and return whose it is."""
         row = self._one(
-            "update ops.enrolment set used_at = clock_timestamp() where token_hash = %(t)s and used_at is null"
-            " and expires_at > clock_timestamp() returning person",
+            "update ops.enrolment set used_at = clock_timestamp()"
+            " where token_hash = %(t)s and used_at is null and expires_at > clock_timestamp()"
+            " returning person",
             t=token_hash,
         )
         return str(row["person"]) if row else None
@@ -237,7 +240,8 @@ class PostgresAccounts:
         row = self._one(
             "insert into ops.refusal_slot(who, rule, minute)"
             " values (%(s)s, %(k)s, date_trunc('minute', clock_timestamp()))"
-            " on conflict (who, rule, minute) do update set count = ops.refusal_slot.count + 1 returning count",
+            " on conflict (who, rule, minute)"
+            " do update set count = ops.refusal_slot.count + 1 returning count",
             s=scope,
             k=key,
         )

@@ -91,7 +91,8 @@ class PostgresReading:
         """Return the records that link to this one."""
         rows = self._all(
             "select ops.row_of(from_type, from_uid) as row from ("
-            "select distinct from_type, from_uid from projection.link where to_uid = %(u)s order by 1, 2 limit 5000) found",
+            "select distinct from_type, from_uid from projection.link where to_uid = %(u)s"
+            " order by 1, 2 limit 5000) found",
             {"u": uid},
         )
         return [row_from(r["row"]) for r in rows]
@@ -165,7 +166,8 @@ class PostgresReading:
         """Return the leaf hashes of the first ``size`` entries, by tree index."""
         rows = self._all(
             "select e.leaf_hash from ledger.leaf l"
-            " join ledger.entry e on e.id = l.entry_id and e.log_id = l.log_id where l.log_id = 1 and l.idx < %(s)s order by l.idx",
+            " join ledger.entry e on e.id = l.entry_id and e.log_id = l.log_id"
+            " where l.log_id = 1 and l.idx < %(s)s order by l.idx",
             {"s": size},
         )
         return [bytes(row["leaf_hash"]) for row in rows]
