@@ -110,9 +110,9 @@ class Person:
         value: dict[str, Any] = found.json()
         return value
 
-    def new(self, kind: str, /, *, sign: bool = False, reason: str = "", **fields: Any) -> str:
+    def new(self, kind: str, /, *, sign: bool = False, why: str = "", **fields: Any) -> str:
         """Create a record and return its number."""
-        body: dict[str, Any] = {"type": kind, "fields": fields} | ({"reason": reason} if reason else {})
+        body: dict[str, Any] = {"type": kind, "fields": fields} | ({"reason": why} if why else {})
         if sign:
             shown = self.ask("POST", "/records/preview", json=body).json()["shown"]
             body["signature"] = self._signature(shown)
@@ -120,18 +120,18 @@ class Person:
         assert made.status_code == 201, (kind, made.text)
         return str(made.json()["entries"][0]["number"])
 
-    def do(self, number: str, act: str, /, *, sign: bool = False, reason: str = "", **fields: Any) -> Any:
+    def do(self, number: str, act: str, /, *, sign: bool = False, why: str = "", **fields: Any) -> Any:
         """Do an act on the version now there; return the response."""
         body: dict[str, Any] = {"expected_version": self.show(number)["version"], "fields": fields}
-        if reason:
-            body["reason"] = reason
+        if why:
+            body["reason"] = why
         if sign:
             body["signature"] = self._signature(self.ask("GET", f"/records/{number}/view").json()["shown"])
         path = f"/records/{number}/edit" if act == "edit" else f"/records/{number}/acts/{act}"
         return self.ask("POST", path, json=body)
 
     def must(self, number: str, *acts: str, **more: Any) -> None:
-        """Do acts, one after the other, with the same sign, reason and fields."""
+        """Do acts, one after the other, with the same sign, why and fields."""
         for act in acts:
             done = self.do(number, act, **more)
             assert done.status_code == 200, (number, act, done.text)
@@ -149,7 +149,7 @@ class Person:
 
 
 @contextmanager
-def running(root: Path, worker: bool = True) -> Iterator[TestClient]:
+def running(root: Path) -> Iterator[TestClient]:
     """Run a home's database, signer, sequencer, worker and interface in this process."""
     home, stop = Home(root), threading.Event()
     with wiring.database(home), pytest.MonkeyPatch.context() as patch:
@@ -159,7 +159,7 @@ def running(root: Path, worker: bool = True) -> Iterator[TestClient]:
         sequencer = founding.sequencer_of(home, SignerClient(wiring.signer_socket(home)))
         threads = [threading.Thread(target=sequencer.run, args=(stop,))]
         with lab(home) as opened:
-            threads += [threading.Thread(target=work, args=(opened.worker(), stop))] if worker else []
+            threads += [threading.Thread(target=work, args=(opened.worker(), stop))]
             for one in threads:
                 one.start()
             try:
@@ -209,6 +209,8 @@ def story_home(story: Story) -> Iterator[Path]:
 
 def _play(root: Path) -> None:
     home, n = root / "home", dict[str, str]()
+    for name in ("home", "older", "bundles"):
+        shutil.rmtree(root / name, ignore_errors=True)  # of a process that failed half way
     people = tuple(
         {"username": u, "name": name, "email": f"{u}@story.example", "roles": roles}
         for u, name, roles in _FOUNDERS
@@ -224,26 +226,43 @@ def _play(root: Path) -> None:
             home, founding.Founding(ORIGIN, "evaluation", site, people),
             {u: secret_of(u) for u, *_ in _FOUNDERS},
         )  # fmt: skip
-    with running(home) as client:
-        _people(client, n)
-        _procedure(client, n)
+    _played(home, n, _people, _procedure)
     copy_home(home, root / "older")
-    with running(home) as client:
-        _acquisition(client, n)
-        _method(client, n)
-        _analysis(client, n)
-        _release(client, n)
-    with running(home, worker=False) as client:
-        _export(client, n, root / "bundles")
+    _played(home, n, _acquisition, _method, _analysis, _release)
+    (root / "bundles").mkdir()
+    n["bundles"] = str(root / "bundles")
+    _played(home, n, _export)
     (root / "numbers.json").write_text(json.dumps(n), "utf-8")
 
 
-def _cast(client: TestClient, *names: str) -> tuple[Person, ...]:
-    return tuple(Person(client, name) for name in names)
+def _played(home: Path, n: dict[str, str], *chapters: Callable[[Cast, dict[str, str]], None]) -> None:
+    """Play chapters in one run of the home; everybody signs out at the end of each."""
+    with running(home) as client:
+        for chapter in chapters:
+            cast = Cast(client)
+            chapter(cast, n)
+            cast.leave()
 
 
-def _people(client: TestClient, n: dict[str, str]) -> None:
-    ada, quinn, aurel = _cast(client, "ada", "quinn", "aurel")
+class Cast:
+    """Those who play a chapter; signed in when first named."""
+
+    def __init__(self, client: TestClient) -> None:
+        self.client, self._present = client, dict[str, Person]()
+
+    def __call__(self, *names: str) -> tuple[Person, ...]:
+        for name in names:
+            self._present.setdefault(name, Person(self.client, name))
+        return tuple(self._present[name] for name in names)
+
+    def leave(self) -> None:
+        """Sign everybody out."""
+        for one in self._present.values():
+            assert one.ask("DELETE", "/sessions/current").status_code == 204
+
+
+def _people(cast: Cast, n: dict[str, str]) -> None:
+    ada, quinn, aurel = cast("ada", "quinn", "aurel")
     scan = quinn.ask("PUT", "/attachments/letter.pdf/files", content=b"%PDF-1.4 scan",
                      headers={"content-type": "application/pdf"}).json()  # fmt: skip
     n["letter"] = quinn.new(
@@ -257,7 +276,7 @@ def _people(client: TestClient, n: dict[str, str]) -> None:
     for username, name, roles in _STAFF:
         user = ada.new("user", username=username, printed_name=name, kind="person", email=f"{username}@x.org")
         code = ada.ask("POST", f"/records/{user}/invitation").json()["code"]
-        enrolled = client.post(
+        enrolled = cast.client.post(
             "/api/v1/enrolments",
             json={"code": code, "username": username, "password": secret_of(username),
                   "workstation": f"ws-{username}", "zone": "America/New_York"},
@@ -266,14 +285,17 @@ def _people(client: TestClient, n: dict[str, str]) -> None:
         seen = [{"document_kind": "passport", "manner": "in person", "on": _TODAY}]
         aurel.must(user, "activate", sign=True, identity_check=seen)
         for role in roles:
-            why = "Needed for the study."
-            grant = ada.new("role_grant", person=user, role=f"ROLE-{role}", start=_TODAY, justification=why,
-                            reason=why)  # fmt: skip
+            grant = ada.new(
+                "role_grant", person=user, role=f"ROLE-{role}", start=_TODAY, justification="For the study.",
+                why="For the study.",
+            )  # fmt: skip
             quinn.must(grant, "approve", sign=True)
             n[f"grant_{role}"] = grant
-        one = Person(client, username)
+        (one,) = cast(username)
         _train(aurel, one, user, "POL-0001")
-        one.new("esign_acknowledgement", sign=True, person=user, policy="POL-0001", statement="I have read it.")
+        one.new(
+            "esign_acknowledgement", sign=True, person=user, policy="POL-0001", statement="I have read it."
+        )
         n[username] = user
 
 
@@ -282,11 +304,11 @@ def _train(trainer: Person, learner: Person, user: str, document: str) -> None:
     learner.must(made, "complete", sign=True)
 
 
-def _procedure(client: TestClient, n: dict[str, str]) -> None:
-    quinn, aurel, alan, rita = _cast(client, "quinn", "aurel", "alan", "rita")
+def _procedure(cast: Cast, n: dict[str, str]) -> None:
+    quinn, aurel, alan, rita = cast("quinn", "aurel", "alan", "rita")
     n["sop"] = sop = aurel.new("document_sop", title="Counting nuclei", criticality="gxp_critical")
     aurel.must(
-        sop, "edit", reason="Filling in the first draft.", body="1. Image. 2. Count.",
+        sop, "edit", why="Filling in the first draft.", body="1. Image. 2. Count.",
         change_summary="First version.", training_depth="read_understood",
         audience=["ROLE-ANL", "ROLE-REV"], effective_date=_TODAY,
     )  # fmt: skip
@@ -298,8 +320,8 @@ def _procedure(client: TestClient, n: dict[str, str]) -> None:
     quinn.until(sop, lambda state: state == "effective")
 
 
-def _acquisition(client: TestClient, n: dict[str, str]) -> None:
-    quinn, alan, rita, sam, mia = _cast(client, "quinn", "alan", "rita", "sam", "mia")
+def _acquisition(cast: Cast, n: dict[str, str]) -> None:
+    quinn, alan, rita, sam, mia = cast("quinn", "alan", "rita", "sam", "mia")
     device = Ed25519PrivateKey.generate()
     n["instrument"] = ins = mia.new(
         "instrument", name="Widefield 1", make="Molecular Devices", model="ImageXpress", serial="IX-20417",
@@ -327,10 +349,11 @@ def _acquisition(client: TestClient, n: dict[str, str]) -> None:
               device_clock_offset_ms=40)  # fmt: skip
     images = sorted(_IMAGES.glob("AS_*.tif"))
     assert len(images) == 3
-    headers = _device_session(client, ins, device)
+    headers = _device_session(cast.client, ins, device)
     for sequence, path in enumerate(images, 1):
-        n[f"image{sequence}"] = _deliver(client, headers, device, ins, acq, path, sequence)
+        n[f"image{sequence}"] = _deliver(cast.client, headers, device, ins, acq, path, sequence)
     alan.must(acq, "complete")
+    n["hold"] = quinn.new("hold", subject=n["image3"], reason="A bubble in the well was reported.")
     n["set"] = alan.new("image_set", title="Nuclear channel", study=study, members=[n["image1"]],
                         selection_rule="All DNA channel images.")  # fmt: skip
     alan.must(n["set"], "freeze", sign=True)
@@ -362,8 +385,8 @@ def _deliver(
     return str(taken.json()["number"])
 
 
-def _method(client: TestClient, n: dict[str, str]) -> None:
-    quinn, aurel = _cast(client, "quinn", "aurel")
+def _method(cast: Cast, n: dict[str, str]) -> None:
+    quinn, aurel = cast("quinn", "aurel")
     shipped = registry.NUCLEUS_COUNT
     n["algorithm"] = aurel.new(
         "algorithm", title="Nucleus count", semver="1.0.0", kind="classical", source="bundled",
@@ -392,14 +415,14 @@ def _approve(author: Person, approver: Person, number: str) -> None:
     approver.must(number, "approve", sign=True)
 
 
-def _analysis(client: TestClient, n: dict[str, str]) -> None:
-    (alan,) = _cast(client, "alan")
+def _analysis(cast: Cast, n: dict[str, str]) -> None:
+    (alan,) = cast("alan")
     n["run"] = run = alan.new("analysis_run", title="Nuclei per field", study=n["study"], image_set=n["set"],
                               method=f"{n['method']} v1")  # fmt: skip
     done = alan.until(run, lambda state: state not in ("queued", "running"))
     assert done["state"] == "completed", done["fields"]
     n["results"] = str(done["fields"]["results"]["number"])
-    alan.must(run, "edit", reason="The interpretation was missing.", interpretation="Counts are plausible.")
+    alan.must(run, "edit", why="The interpretation was missing.", interpretation="Counts are plausible.")
     alan.must(run, "submit", sign=True)
     links = alan.ask("GET", f"/records/{run}/links").json()
     n["review"] = next(one["number"] for one in links if one["type"] == "review_case")
@@ -407,8 +430,8 @@ def _analysis(client: TestClient, n: dict[str, str]) -> None:
     assert refused.status_code >= 400, "a reviewer is somebody else"
 
 
-def _release(client: TestClient, n: dict[str, str]) -> None:
-    rita, quinn, vera = _cast(client, "rita", "quinn", "vera")
+def _release(cast: Cast, n: dict[str, str]) -> None:
+    rita, quinn, vera = cast("rita", "quinn", "vera")
     rita.must(n["review"], "start")
     items = rita.show(n["review"])["fields"]["exceptions"]["items"]
     answers = [{"exception": i["key"], "answer": "Looked at."} for i in items if i["severity"] != "info"]
@@ -421,10 +444,10 @@ def _release(client: TestClient, n: dict[str, str]) -> None:
     vera.must(n["release"], "release", sign=True)
 
 
-def _export(client: TestClient, n: dict[str, str], folder: Path) -> None:
+def _export(cast: Cast, n: dict[str, str]) -> None:
     """Write three bundles: the release whole, the release filtered, and one record that stands alone."""
-    folder.mkdir()
-    (vera,) = _cast(client, "vera")
+    folder = Path(n.pop("bundles"))
+    (vera,) = cast("vera")
     for name, number, body in (
         ("release", n["release"], {}),
         ("filtered", n["release"], {"filter": "RUN,RES"}),

@@ -293,6 +293,8 @@ def _extra(conn: psycopg.Connection[Any], report: Report) -> None:
                       " (select 1 from ledger.entry e where e.record_id = a.source)"),
         ("blocker", "select b.number from projection.blocker b where not exists"
                     " (select 1 from ledger.entry e where e.record_id = b.holder)"),
+        ("unique", "select u.value from projection.unique_value u where not exists"
+                   " (select 1 from ledger.entry e where e.record_id = u.record)"),
     ):  # fmt: skip
         for (name,) in conn.execute(sql.encode()):
             report.add(kind, "a row without any entry", record=str(name))

@@ -72,10 +72,11 @@ def _walk(conn: psycopg.Connection[Any], tree: TreeCheck, entries: EntryCheck, r
         else:
             hashed = leaf_hash(row.leaf)
             if known is not None and known != hashed:
-                entries.faulty.append((row.index, ""))
+                number = _number(conn, str(row.stream))
+                entries.faulty.append((row.index, number))
                 report.add(
                     "entry", "its bytes are not those the tree was made from", index=row.index,
-                    entry_id=row.entry_id, record=_number(conn, str(row.stream)), version=row.version,
+                    entry_id=row.entry_id, record=number, version=row.version,
                 )  # fmt: skip
             entries.add(row, hashed)
         tree.add(hashed)
