@@ -107,6 +107,7 @@ class _Deciding:
         if editing is None or row.state not in editing.states:
             raise Refused("LOCKED", record=row.number, v=row.revision or row.version, state=row.state)
         role = self._who(editing.who, editing.persons, "edit", row)
+        self._require_no_hold(row, "edit")
         fields = self._fields(row.fields, None, row.state)
         if fields == row.fields:
             raise Invalid(
@@ -133,14 +134,8 @@ class _Deciding:
         self._require_version(row)
         role = self._who(found.who, found.persons, found.label.lower(), row)
         self._require_state(found, row)
-        if row.blockers and not found.to.startswith(("reject", "abort", "fail", "cancel")):
-            raise Refused(
-                "HOLD",
-                record=row.label,
-                hold=row.blockers[0].number,
-                reason=row.blockers[0].reason,
-                action=found.label.lower(),
-            )
+        if not found.to.startswith(("reject", "abort", "fail", "cancel")):
+            self._require_no_hold(row, found.label.lower())
         if not self.sandbox:
             names = (*found.independent_of, *(found.signature.independent_of if found.signature else ()))
             authority.require_independence(
@@ -200,6 +195,11 @@ class _Deciding:
             )
         if expected is not None and expected != row.version:
             raise Conflict("SIG_STALE", record=row.label, time=row.changed_at, v=row.version)
+
+    def _require_no_hold(self, row: Row, action: str) -> None:
+        if row.blockers:
+            hold = row.blockers[0]
+            raise Refused("HOLD", record=row.label, hold=hold.number, reason=hold.reason, action=action)
 
     def _require_state(self, found: w.Transition, row: Row) -> None:
         allowed = expand(self.definition, found.from_)

@@ -275,3 +275,20 @@ def test_a_locked_person_cannot_go_on_and_is_let_in_by_somebody_else(lab: Lab) -
         lab.aurel.do(number, "unlock", why="It was found again.")
     lab.ada.do(number, "unlock", why="It was found again.")
     lena.create("document_sop", title="After the lock", criticality="gxp")
+
+
+# --- holds -------------------------------------------------------------------------------------
+
+
+def test_a_record_on_hold_is_neither_edited_nor_moved_on_until_quality_lifts_it(lab: Lab) -> None:
+    study = lab.new_study()
+    hold = lab.vera.create("hold", subject=study, reason="The protocol is in question.")
+    with refused("HOLD"):
+        lab.sam.do(study, "edit", why="One more thing to say.", title="Edited on hold")
+    with refused("HOLD"):
+        lab.sam.do(study, "accept_responsibility", sign=True)
+    with refused("AUTH_ROLE"):
+        lab.sam.do(hold, "lift", sign=True, why="I am sure it is fine.")
+    assert [d["code"] for d in lab.refusals(study)] == ["HOLD", "HOLD"]
+    lab.quinn.do(hold, "lift", sign=True, why="The protocol was confirmed.")
+    lab.sam.do(study, "edit", why="One more thing to say.", title="Edited after it")
