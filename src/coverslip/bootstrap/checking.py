@@ -275,8 +275,5 @@ def _anchor_age(home: Home) -> dict[str, Any]:
 
 
 def _roles(conn: Any) -> dict[str, Any]:
-    rows = conn.execute(
-        "select rolname from pg_roles where rolname !~ '^(pg_|cs_)' order by rolname"
-    ).fetchall()
-    names = ", ".join(r[0] for r in rows)
-    return _line("no other database roles", not rows, names or "only Coverslip's", "Drop the roles named.")
+    names = ", ".join(startup.foreign_roles(conn))
+    return _line("no other database roles", not names, names or "only Coverslip's", "Drop the roles named.")

@@ -26,6 +26,12 @@ class Comparison:
     signed: int
 
 
+def foreign_roles(conn: psycopg.Connection[Any]) -> list[str]:
+    """Return the names, sorted, of database roles that are neither Coverslip's nor PostgreSQL's own."""
+    rows = conn.execute("select rolname from pg_roles where rolname !~ '^(pg_|cs_)' order by rolname")
+    return [str(row[0]) for row in rows.fetchall()]
+
+
 def compare(conn: psycopg.Connection[Any], last: Signed | None) -> Comparison:
     """Return the sizes when the database extends what was signed last.
 
