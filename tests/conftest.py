@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-import sys
 from collections.abc import Generator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-# Fixtures that more than one folder uses, one module each; found by name, because tests are no package.
-sys.path.insert(0, str(Path(__file__).parent))
+# Fixtures that more than one folder uses, one module each; `pythonpath` in pyproject.toml finds them by name.
 pytest_plugins = ("fix_store", "fix_story", "fix_lab")
 
 settings.register_profile(

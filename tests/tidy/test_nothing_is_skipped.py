@@ -28,7 +28,8 @@ CASES = {
 
 def run(root: Path, folder: Path, text: str) -> subprocess.CompletedProcess[str]:
     shutil.copy(root / "tests" / "conftest.py", folder / "conftest.py")
-    (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+    ini = f"[pytest]\npythonpath = {root / 'src'} {root / 'tests'}\n"
+    (folder / "pytest.ini").write_text(ini, encoding="utf-8")
     (folder / "test_case.py").write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", str(folder)]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True)

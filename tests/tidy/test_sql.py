@@ -19,6 +19,9 @@ SQL = re.compile(
 )
 UPPER = re.compile(r"^\s*(?:WITH\s.*)?(?:SELECT|INSERT|UPDATE|DELETE)\s.*\s(?:FROM|INTO|SET)\s", re.DOTALL)
 
+ATTACKER = "cli/demo/dishonest.py"
+"""Plays an administrator who goes to the database with a connection of his own, on a copy."""
+
 
 def sql_in(module: Any) -> list[str]:
     found = [
@@ -37,7 +40,12 @@ def sql_in(module: Any) -> list[str]:
 
 
 def test_sql_and_its_driver_are_in_the_store_only(modules: list[Any]) -> None:
-    assert [hit for module in modules if not module.within("store/") for hit in sql_in(module)] == []
+    held = [module for module in modules if not module.within("store/", ATTACKER)]
+    assert [hit for module in held for hit in sql_in(module)] == []
+
+
+def test_the_one_exception_is_needed(modules: list[Any]) -> None:
+    assert any(sql_in(module) for module in modules if module.within(ATTACKER))
 
 
 @pytest.mark.parametrize(
