@@ -1,21 +1,30 @@
 """Write the pages of ``docs/reference`` that are generated from the source.
 
-``docs/reference/errors.md`` comes from the error catalogue; ``tests/docs/test_reference.py`` holds the two
-equal.
+``errors.md`` comes from the error catalogue, ``cli.md`` from the help texts of the commands, ``api.md`` from
+the OpenAPI document of the application. ``tests/docs/test_reference.py`` holds each equal to its source.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
+from typer.main import get_command  # noqa: E402
+from typer.testing import CliRunner  # noqa: E402
+
+from coverslip.api.app import create_app  # noqa: E402
+from coverslip.api.services import Services  # noqa: E402
 from coverslip.clauses import control_of  # noqa: E402 -- the source tree first, installed or not
+from coverslip.cli import app as commands  # noqa: E402
 from coverslip.errors import CATALOGUE, ErrorSpec  # noqa: E402
 
-PAGE = ROOT / "docs" / "reference" / "errors.md"
+FOLDER = ROOT / "docs" / "reference"
 
 HEAD = """\
 # Errors
@@ -67,11 +76,100 @@ def errors_page() -> str:
     return "\n".join(parts)
 
 
+CLI_HEAD = """\
+# Command line
+
+Written by `make docs` from the commands' own help; change it in `src/coverslip/cli`.
+
+People's and devices' commands are clients of a running server. Operators' commands (`init`, `serve`,
+`doctor`, `migrate`, `ledger`, `vault`) work at the installation itself. `--json` prints the same for machines.
+
+| Exit code | Meaning |
+|---|---|
+| 0 | what was asked holds or was done |
+| 1 | a finding or a refusal |
+| 2 | wrong usage, or keys that are not trusted |
+| 3 | could not be determined |
+"""
+
+
+def _commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands(command, (*path, name))
+        else:
+            yield (*path, name)
+
+
+def cli_page() -> str:
+    """Return the text of ``docs/reference/cli.md``: every command with its help, in the program's order."""
+    parts = [CLI_HEAD]
+    for path in _commands(get_command(commands)):
+        shown = CliRunner().invoke(
+            commands, [*path, "--help"], prog_name="coverslip", env={"COLUMNS": "100"}, terminal_width=100
+        )
+        if shown.exit_code:
+            raise SystemExit(f"coverslip {' '.join(path)} --help: {shown.output}")
+        text = "\n".join(line.rstrip() for line in shown.output.strip().splitlines())
+        parts.append(f"## coverslip {' '.join(path)}\n\n```text\n{text}\n```\n")
+    return "\n".join(parts)
+
+
+API_HEAD = """\
+# Interface over HTTP
+
+Written by `make docs` from the OpenAPI document, which a running server gives at `/api/v1/openapi.json`;
+change it in `src/coverslip/api`.
+
+The server listens on a private socket of its machine, and on an address if told so. Sign in with
+`POST /api/v1/sessions` and send the token as `Authorization: Bearer`. An `Idempotency-Key` (a UUID) makes a
+repeated request answer what the first one did. Every error is a problem detail (RFC 9457) with the `code` of
+[errors.md](errors.md), and its `rule`, `clause`, `record` and `remedy` where there are any.
+"""
+
+
+def _shape(schema: dict[str, Any]) -> str:
+    needed = schema.get("required", [])
+    names = [f"`{name}`" if name in needed else f"`{name}`?" for name in schema.get("properties", {})]
+    return ", ".join(names)
+
+
+def _operation(method: str, path: str, operation: dict[str, Any], schemas: dict[str, Any]) -> str:
+    lines = [f"## {method.upper()} {path}", ""]
+    said = " ".join(operation.get("description", "").split())
+    lines += [said or f"{operation['summary']}.", ""]
+    for parameter in operation.get("parameters", ()):
+        need = "" if parameter.get("required") else ", optional"
+        lines.append(f"- `{parameter['name']}` ({parameter['in']}{need})")
+    for media, content in operation.get("requestBody", {}).get("content", {}).items():
+        name = content["schema"].get("$ref", "").rpartition("/")[2]
+        fields = _shape(schemas.get(name, {}))
+        lines.append(f"- body `{media}`" + (f": {fields}" if fields else ""))
+    answers = [code for code in operation["responses"] if code.startswith("2")]
+    lines.append(f"- answers {', '.join(answers)}")
+    return "\n".join(lines) + "\n"
+
+
+def api_page() -> str:
+    """Return the text of ``docs/reference/api.md``: every route; a question mark means it may be left out."""
+    # The routes are declared without asking the services anything.
+    document = create_app(cast("Services", SimpleNamespace(events=None))).openapi()
+    schemas = document.get("components", {}).get("schemas", {})
+    parts = [API_HEAD]
+    for path, methods in document["paths"].items():
+        parts += [_operation(method, path, operation, schemas) for method, operation in methods.items()]
+    return "\n".join(parts)
+
+
+PAGES = {"errors.md": errors_page, "cli.md": cli_page, "api.md": api_page}
+
+
 def main() -> int:
     """Write the pages."""
-    PAGE.parent.mkdir(parents=True, exist_ok=True)
-    PAGE.write_text(errors_page(), encoding="utf-8")
-    print(f"{PAGE.relative_to(ROOT)}: {len(CATALOGUE)} errors")
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, text in PAGES.items():
+        (FOLDER / name).write_text(text(), encoding="utf-8")
+        print((FOLDER / name).relative_to(ROOT))
     return 0
 
 
