@@ -82,7 +82,7 @@ CLI_HEAD = """\
 Written by `make docs` from the commands' own help; change it in `src/coverslip/cli`.
 
 People's and devices' commands are clients of a running server. Operators' commands (`init`, `serve`,
-`doctor`, `migrate`, `ledger`, `vault`) work at the installation itself. `--json` prints the same for machines.
+`doctor`, `migrate`, `ledger`, `vault`) work at the installation itself. `--json` prints for machines.
 
 | Exit code | Meaning |
 |---|---|
