@@ -375,12 +375,28 @@ class Lab:
         return self.sequencer
 
     def verify(self) -> Report:
-        """Verify the ledger as cs_verifier with the signer's journal and the anchor file."""
+        """Verify the ledger as cs_verifier with the signer's journal and the anchor file.
+
+        Guards that ``tamper`` switched off are on again first: whoever tampers would see to that.
+        """
+        self._guards_on()
         with self.connect("cs_verifier") as conn:
             return verify_ledger(
                 conn, read_journal(self.folder / "signer" / "journal"), read_file_anchor(self.anchor.path),
                 [self.signer.vkey()],
             )  # fmt: skip
+
+    def _guards_on(self) -> None:
+        with self.connect() as conn:
+            off = conn.execute("select evtname from pg_event_trigger where evtenabled <> 'A'").fetchall()
+            if not off:
+                return
+            for table in ("entry", "leaf", "tile", "checkpoint", "anchor", "body"):
+                for name in ("no_delete", "erase_only") if table == "body" else ("append_only",):
+                    conn.execute(f"alter table ledger.{table} enable always trigger {name}")
+                conn.execute(f"alter table ledger.{table} enable always trigger no_truncate")
+            for (guard,) in off:
+                conn.execute(f"alter event trigger {guard} enable always")
 
     def tamper(self, *statements: str) -> None:
         """Do what a superuser can: triggers and guards off, then anything."""

@@ -78,8 +78,12 @@ def promises(
     verifiers: Sequence[note.Verifier],
     origin: str,
     report: Report,
-) -> list[Promise]:
-    """Return all promised roots; a note without a good signature is a finding and promises nothing."""
+) -> tuple[list[Promise], set[int]]:
+    """Return all promised roots, and the sizes for which a signature holds.
+
+    A note without a good signature is a finding and promises nothing.
+    """
+    sizes: set[int] = set()
     found = [Promise("journal", one.size, one.root) for one in journal]
     stored: dict[int, bytes] = {}
     for size, root, data in conn.execute(
@@ -87,30 +91,42 @@ def promises(
     ):
         stored[size] = bytes(root)
         found.append(Promise("checkpoint", size, bytes(root)))
-        checkpoint = _opened(bytes(data), verifiers, origin, "checkpoint", f"of size {size}", report)
-        if checkpoint is not None and (checkpoint.size, checkpoint.root) != (size, bytes(root)):
+        checkpoint = opened(bytes(data), verifiers, origin, "checkpoint", f"of size {size}", report)
+        if checkpoint is None:
+            continue
+        sizes.add(checkpoint.size)
+        if (checkpoint.size, checkpoint.root) != (size, bytes(root)):
             report.add(
                 "checkpoint",
                 f"the note says size {checkpoint.size} or another root than the row of size {size}",
             )
     for one in journal:
-        _opened(one.note, verifiers, origin, "journal", f"of size {one.size}", report)
+        checkpoint = opened(one.note, verifiers, origin, "journal", f"of size {one.size}", report)
+        if checkpoint is not None:
+            sizes.add(checkpoint.size)
+            if (checkpoint.size, checkpoint.root) != (one.size, one.root):
+                report.add(
+                    "journal",
+                    f"the note of size {one.size} says size {checkpoint.size} or another root than its line",
+                )
         if stored.get(one.size, one.root) != one.root:
             report.add(
                 "checkpoint", f"the stored checkpoint of size {one.size} is not the one the signer signed"
             )
     for number, data in enumerate(anchors, 1):
-        checkpoint = _opened(data, verifiers, origin, "anchor", f"number {number}", report)
+        checkpoint = opened(data, verifiers, origin, "anchor", f"number {number}", report)
         if checkpoint is not None:
             found.append(Promise("anchor", checkpoint.size, checkpoint.root))
+            sizes.add(checkpoint.size)
     report.counts["checkpoints"] = len(stored)
     report.counts["anchors"] = len(anchors)
-    return found
+    return found, sizes
 
 
-def _opened(
+def opened(
     data: bytes, verifiers: Sequence[note.Verifier], origin: str, kind: str, which: str, report: Report
 ) -> Checkpoint | None:
+    """Return the checkpoint of a note that a key given signed for this log; else None, and a finding."""
     try:
         parsed = note.parse(data)
         note.verify(parsed, verifiers)

@@ -6,6 +6,7 @@ Rules kept here:
 * What a version leaves behind is the caller's pure function of its content; the store adds only what it
   wrote itself (versions, hashes, times, persons).
 * One snapshot; entries that wait for their place in the tree count, because they are projected already.
+  Those the sequencer refused for a false admission tag do not: what they left in a projection is a finding.
 """
 
 from __future__ import annotations
@@ -33,7 +34,14 @@ _SELECT: Final = """
 select 0::bigint, e.id, e.id, e.record_id, e.version, e.kind, e.actor, e.command_id, e.about,
        e.leaf, e.leaf_hash, b.entry_id is not null, b.fixed_salts, b.fixed, b.erasable_salts, b.erasable
 from ledger.entry e left join ledger.body b on b.entry_id = e.id
-where e.log_id = 1 order by e.record_id, e.version
+where e.log_id = 1 and (exists (select 1 from ledger.leaf l where l.entry_id = e.id)
+  or not exists (select 1 from ops.alarm a where a.entry_id = e.id and a.kind = 'admission'))
+order by e.record_id, e.version
+"""
+_ADMITTED: Final = """
+with admitted as (select distinct e.record_id from ledger.entry e where e.log_id = 1
+  and (exists (select 1 from ledger.leaf l where l.entry_id = e.id)
+    or not exists (select 1 from ops.alarm a where a.entry_id = e.id and a.kind = 'admission')))
 """
 
 
@@ -282,19 +290,19 @@ def _extra(conn: psycopg.Connection[Any], report: Report) -> None:
     """Rows that belong to no entry at all."""
     for kind, sql in (
         ("record", "select r.number from projection.record r where not exists"
-                   " (select 1 from ledger.entry e where e.record_id = r.uid)"),
+                   " (select 1 from admitted e where e.record_id = r.uid)"),
         ("stream", "select s.kind from projection.stream s where not exists"
-                   " (select 1 from ledger.entry e where e.record_id = s.stream)"),
+                   " (select 1 from admitted e where e.record_id = s.stream)"),
         ("number", "select n.number from projection.number n where not exists"
-                   " (select 1 from ledger.entry e where e.record_id = n.uid)"),
+                   " (select 1 from admitted e where e.record_id = n.uid)"),
         ("link", "select l.field from projection.link l where not exists"
-                 " (select 1 from ledger.entry e where e.record_id = l.from_uid)"),
+                 " (select 1 from admitted e where e.record_id = l.from_uid)"),
         ("authority", "select a.kind from projection.authority a where not exists"
-                      " (select 1 from ledger.entry e where e.record_id = a.source)"),
+                      " (select 1 from admitted e where e.record_id = a.source)"),
         ("blocker", "select b.number from projection.blocker b where not exists"
-                    " (select 1 from ledger.entry e where e.record_id = b.holder)"),
+                    " (select 1 from admitted e where e.record_id = b.holder)"),
         ("unique", "select u.value from projection.unique_value u where not exists"
-                   " (select 1 from ledger.entry e where e.record_id = u.record)"),
+                   " (select 1 from admitted e where e.record_id = u.record)"),
     ):  # fmt: skip
-        for (name,) in conn.execute(sql.encode()):
+        for (name,) in conn.execute((_ADMITTED + sql).encode()):
             report.add(kind, "a row without any entry", record=str(name))

@@ -7,21 +7,20 @@ tree, the tiles, the checkpoints, the signer's journal, the anchors and the head
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from datetime import datetime
+from typing import Any
 
 import psycopg
 
-from coverslip.ledger import note
+from coverslip.ledger import leaf, note
+from coverslip.ledger.failure import LeafError
 from coverslip.ledger.tree import leaf_hash
-from coverslip.store import rows
+from coverslip.store import check_guards, rows
 from coverslip.store.check_entries import Content, EntryCheck
 from coverslip.store.check_tree import TileCheck, TreeCheck, check_state, promises
 from coverslip.store.findings import Report
 from coverslip.store.notes import NoteVerifier
 from coverslip.store.signer import Signed
-
-PATIENCE: Final = 60
-"""Seconds after which a committed entry must be in the tree."""
 
 
 def verify_ledger(
@@ -44,7 +43,7 @@ def verify_ledger(
             report.add("tree", "there is no log")
             return report
         origin = str(row[0])
-        promised = promises(conn, journal, anchors, verifiers, origin, report)
+        promised, signed = promises(conn, journal, anchors, verifiers, origin, report)
         tree = TreeCheck(report, frozenset(one.size for one in promised))
         entries = EntryCheck(report, origin, _projected(conn), lambda stream: _number(conn, stream))
         _walk(conn, tree, entries, report)
@@ -52,7 +51,11 @@ def verify_ledger(
         check_state(conn, tree, report)
         tree.compare(promised, entries.faulty)
         _heads(conn, entries, report)
-        _strays(conn, report)
+        check_guards.unsigned(signed, tree.frontier.size, _time(conn, max(signed, default=0)), report)
+        check_guards.anchored(conn, verifiers, origin, report)
+        check_guards.strays(conn, report)
+        check_guards.others(conn, report)
+        check_guards.guards(conn, report)
     return report
 
 
@@ -81,6 +84,18 @@ def _walk(conn: psycopg.Connection[Any], tree: TreeCheck, entries: EntryCheck, r
             entries.add(row, hashed)
         tree.add(hashed)
         tiles.add(row.index, hashed)
+
+
+def _time(conn: psycopg.Connection[Any], index: int) -> datetime | None:
+    """Return the time that the entry at a tree index states, None where there is none to read."""
+    row = conn.execute(
+        "select e.leaf from ledger.leaf l join ledger.entry e on e.id = l.entry_id"
+        " where l.log_id = 1 and l.idx = %s", (index,),
+    ).fetchone()  # fmt: skip
+    try:
+        return None if row is None else leaf.parse_time(leaf.parse(bytes(row[0])).at)
+    except LeafError:
+        return None
 
 
 def _number(conn: psycopg.Connection[Any], stream: str) -> str:
@@ -132,30 +147,3 @@ def _heads(conn: psycopg.Connection[Any], entries: EntryCheck, report: Report) -
                 record=number,
                 version=version,
             )
-
-
-def _strays(conn: psycopg.Connection[Any], report: Report) -> None:
-    for entry_id, number, version in conn.execute(
-        "select e.id, coalesce(n.number, e.kind), e.version from ledger.entry e"
-        " left join projection.number n on n.uid = e.record_id"
-        " where not exists (select 1 from ledger.leaf l where l.entry_id = e.id)"
-        " and e.at < clock_timestamp() - make_interval(secs => %s)",
-        (PATIENCE,),
-    ):
-        report.add(
-            "entry",
-            "an entry that never came into the tree",
-            entry_id=entry_id,
-            record=number,
-            version=version,
-        )
-    for (entry_id,) in conn.execute(
-        "select b.entry_id from ledger.body b"
-        " where not exists (select 1 from ledger.entry e where e.id = b.entry_id)"
-    ):
-        report.add("body", "a body without an entry", entry_id=entry_id)
-    row = conn.execute(
-        "select count(*) from ledger.entry e"
-        " where not exists (select 1 from ledger.leaf l where l.entry_id = e.id)"
-    ).fetchone()
-    report.counts["pending"] = 0 if row is None else int(row[0])
