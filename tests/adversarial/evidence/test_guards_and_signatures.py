@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import pytest
-from fix_story import Cast, TestClient
 
 from coverslip.api.app import create_app
 from coverslip.bootstrap import founding, wiring
@@ -14,6 +13,7 @@ from coverslip.bootstrap.labs import lab
 from coverslip.store import check_guards
 from coverslip.store.signer import Signer
 from coverslip.store.signer_socket import SignerServer
+from fix_story import Cast, TestClient
 
 
 def test_guards_left_off_are_named_even_when_nothing_was_changed(copy: Any, named: Any) -> None:
