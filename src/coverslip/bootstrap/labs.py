@@ -12,7 +12,7 @@ from coverslip.api.services import Services
 from coverslip.bootstrap import wiring
 from coverslip.errors import EnvironmentFault
 from coverslip.exports.service import Exports, Signing
-from coverslip.ingest import Ingest
+from coverslip.ingest import Imports, Ingest
 from coverslip.kernel.change import Context
 from coverslip.kernel.identity import context_of
 from coverslip.ledger import note
@@ -72,8 +72,9 @@ class Lab:
     def worker(self) -> Work:
         """Return what a worker acts on."""
         c = self.core
+        imports = Imports(c.door, c.reading, self.service)
         runs = Runs(c.door, c.reading, c.vault, self.service, UPLOAD_LIMIT_BYTES)
-        return Work(c.door, c.reading, self.service, lambda: c.accounts.now()[:10], (runs,))
+        return Work(c.door, c.reading, self.service, lambda: c.accounts.now()[:10], (imports, runs))
 
     def services(self) -> Services:
         """Return what the interface uses."""

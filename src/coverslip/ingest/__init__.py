@@ -3,6 +3,7 @@
 Between the vault, the readers and the one door: each does its part, this package holds the order.
 """
 
+from coverslip.ingest.imports import Imports
 from coverslip.ingest.service import Ingest
 
-__all__ = ["Ingest"]
+__all__ = ["Imports", "Ingest"]

@@ -29,6 +29,8 @@ from coverslip.kernel.events import Events
 from coverslip.kernel.rows import Row
 
 _BLOCK = 1 << 20
+_OPEN_SESSION = ("running", "completed", "verified")
+_OPEN_STUDY = ("in_progress",)
 _FORMATS = {"TIFF": "tiff", "OME-TIFF": "ome_tiff", "ImageJ TIFF": "tiff", "PNG": "png", "JPEG": "jpeg"}
 
 
@@ -142,7 +144,7 @@ class Ingest:
             NotFound: there is no such session.
         """
         told = read(manifest)
-        row = self._session(session)
+        row = self._target(session, context)
         self._require_source(told, row, context, stream)
         receiving = self._vault.receive(stream, self._limit)
         try:
@@ -157,10 +159,23 @@ class Ingest:
                 receiving.discard()
             raise
 
-    def _session(self, number: str) -> Row:
+    def _target(self, number: str, context: Context) -> Row:
+        """Return the started session of a delivery, or the study of a person's manual import."""
         row = self._records.find(number[:80])
-        if row is None or row.type != "acquisition_session":
-            raise NotFound("NOT_FOUND", what="acquisition session", record=number[:60])
+        kinds = ("acquisition_session", "study") if context.auth == "password" else ("acquisition_session",)
+        if row is None or row.type not in kinds:
+            raise NotFound("NOT_FOUND", what=" or ".join(kinds).replace("_", " "), record=number[:60])
+        open_in = _OPEN_SESSION if row.type == "acquisition_session" else _OPEN_STUDY
+        if row.state not in open_in:
+            error = Refused(
+                "SEQ_STATE",
+                record=row.number,
+                state=row.state,
+                action="delivery",
+                states=" or ".join(open_in),
+            )
+            self._events.refuse(error, context, "deliver", row)
+            raise error
         return row
 
     def _require_source(self, told: Manifest, row: Row, context: Context, stream: BinaryIO) -> None:
@@ -252,12 +267,11 @@ class Ingest:
     def _create(self, arrived: _Arrived) -> Receipt:
         told, row = arrived.manifest, arrived.session
         manual = arrived.context.auth == "password"
-        fields: dict[str, Any] = {
-            "name": told.name,
-            "study": row.fields["study"]["number"],
-            "session": row.number,
-            "kind": "raw",
-        }
+        fields: dict[str, Any] = {"name": told.name, "kind": "raw"}
+        if row.type == "study":
+            fields["study"] = row.number
+        else:
+            fields |= {"study": row.fields["study"]["number"], "session": row.number}
         if manual:
             fields |= {"manual_import": True, "import_reason": told.reason}
         return self._door.submit(Change("create", type="image", fields=fields), arrived.context)

@@ -15,6 +15,7 @@ import tifffile
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from coverslip.errors import CoverslipError
+from coverslip.ingest import Imports
 from coverslip.ingest.delivery import PREFIX
 from coverslip.kernel.change import Change, Context
 from coverslip.ledger import canonical
@@ -208,10 +209,9 @@ def test_a_session_that_is_none_takes_nothing_in(lab: Lab) -> None:
 def test_a_session_that_has_not_begun_takes_nothing_in(lab: Lab) -> None:
     session = lab.new_session()
     data = pixels()
-    with refused("SEQ_PRE"):
+    with refused("SEQ_STATE"):
         deliver(lab, data, manifest(lab, data, session=session), session=session)
-    available = [r for r in lab.reading.linked(lab.row(session).uid) if r.state == "available"]
-    assert available == []
+    assert lab.reading.linked(lab.row(session).uid) == []
 
 
 # --- by hand -----------------------------------------------------------------------------------
@@ -248,6 +248,24 @@ def test_an_import_by_hand_waits_for_a_second_person(lab: Lab) -> None:
     lab.olga.do(number, "verify_import", sign=True)
     lab.machine(number, "accept")
     assert lab.row(number).state == "available"
+
+
+def test_a_verified_import_into_a_study_is_registered_by_the_worker(lab: Lab) -> None:
+    data = pixels()
+    reason = "The files came on a disk from the site's old microscope."
+    answer = deliver(lab, data, by_hand(data, reason), lab.alan.context, session=lab.n["study"])
+    imports = Imports(lab.door, lab.reading, lab.service)
+    assert not imports.step()
+    lab.olga.do(answer["number"], "verify_import", sign=True)
+    assert imports.step()
+    assert lab.row(answer["number"]).state == "available"
+    assert "session" not in lab.row(answer["number"]).fields
+
+
+def test_a_device_delivers_into_no_study(lab: Lab) -> None:
+    data = pixels()
+    with refused("NOT_FOUND"):
+        deliver(lab, data, manifest(lab, data), session=lab.n["study"])
 
 
 def test_a_person_without_the_role_imports_nothing(lab: Lab) -> None:

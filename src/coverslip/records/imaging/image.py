@@ -117,10 +117,8 @@ TYPE = w.Type(
             w.Bool(), "Imported by hand", default=False, immutable_at=_EVER, critical=True
         ),
         "import_reason": w.Field(w.Rich(5000), "Why by hand", immutable_at=_EVER, critical=True),
-        "files": w.Field(
-            w.File(), "Files", many=True, required_at=("available",), immutable_at=_KEPT, critical=True
-        ),
-        "root": w.Field(HASH, "Root hash", required_at=("available",), immutable_at=_KEPT, critical=True),
+        "files": _read(w.File(), "Files", needed=True, critical=True, many=True),
+        "root": _read(HASH, "Root hash", needed=True, critical=True),
         "registered_root": w.Field(
             HASH,
             "Registered root hash",
@@ -206,10 +204,15 @@ TYPE = w.Type(
                 w.When(
                     w.Compare(("kind",), "eq", "raw"),
                     (
-                        w.InState(
-                            ("session",),
-                            ("running", "completed", "verified"),
-                            "A raw image belongs to a session that was started.",
+                        w.When(
+                            w.Compare(("manual_import",), "ne", True),
+                            (
+                                w.InState(
+                                    ("session",),
+                                    ("running", "completed", "verified"),
+                                    "A raw image belongs to a session that was started.",
+                                ),
+                            ),
                         ),
                     ),
                 ),
