@@ -7,6 +7,7 @@ an empty list of findings.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 from collections.abc import Callable
@@ -26,6 +27,8 @@ from coverslip.store.findings import Report
 from coverslip.store.replay import replay
 from coverslip.store.signer import Signer, read_journal
 from coverslip.store.verify import verify_ledger
+
+_ROOT = re.compile(r"[0-9a-f]{64}")
 
 Outcome = tuple[list[dict[str, Any]], dict[str, int]]
 
@@ -98,39 +101,43 @@ def ledger_replay(root: Path) -> Outcome:
 
 
 def vault_check(root: Path, progress: Callable[[int, int], None] | None = None) -> Outcome:
-    """Hash every object again, and look for every object that records name."""
+    """Hash every object again, look for every object that any version of a record names, and for others.
+
+    What must be there is what the ledger says, with what the current records say besides.
+    """
     home = Home(root)
     with wiring.database(home), wiring.core(home, size=1) as core:
         named = core.reading.named_roots()
-        report = core.vault.check()
-    findings = []
-    for found in report.findings:
-        holder = ", ".join(named.get(found.name, ())) or "no record"
-        message = (
-            f"expected {found.expected}, found {found.found}{' at ' + found.where if found.where else ''}"
+        for object_root, holders in core.reading.kept_roots().items():
+            known = named.setdefault(object_root, [])
+            known += [number for number in holders if number not in known]
+        possible = {name for name in named if _ROOT.fullmatch(name)}
+        report = core.vault.check(possible, progress)
+    findings = [
+        _vault_finding(
+            one.kind, one.name, named, f"expected {one.expected}, found {one.found}"
+            + (f" at {one.where}" if one.first >= 0 else ""),
         )
-        findings.append(
-            {
-                "kind": found.kind,
-                "object": found.name,
-                "record": holder,
-                "message": message,
-                "sentence": f"{found.kind}: {holder}, object {found.name[:16]}…: {message}",
-            }
-        )
-    seen = {f["object"] for f in findings}
-    for missing in sorted(r for r in named if r not in seen and not core.vault.has(r)):
-        holder = ", ".join(named[missing])
-        findings.append(
-            {
-                "kind": "missing",
-                "object": missing,
-                "record": holder,
-                "message": "the object is not there",
-                "sentence": f"missing: {holder}, object {missing[:16]}…: it is not there",
-            }
-        )
+        for one in report.findings
+    ]  # fmt: skip
+    findings += [
+        _vault_finding("missing", name, named, "no object can have this name")
+        for name in sorted(named.keys() - possible)
+    ]
     return findings, {"objects": report.objects, "bytes": report.size, "named": len(named)}
+
+
+def _vault_finding(kind: str, name: str, named: dict[str, list[str]], message: str) -> dict[str, Any]:
+    # A file's own name may be all that a stranger has: show it whole where it is no root.
+    holder = ", ".join(named.get(name, ())) or "no record"
+    shown = f"{name[:16]}…" if _ROOT.fullmatch(name) else name
+    return {
+        "kind": kind,
+        "object": name,
+        "record": holder,
+        "message": message,
+        "sentence": f"{kind}: {holder}, object {shown}: {message}",
+    }
 
 
 def vault_locate(root: Path, number: str) -> list[dict[str, Any]]:

@@ -12,8 +12,10 @@ from typing import Any
 import orjson
 from psycopg.rows import dict_row
 
+from coverslip.errors import EvidenceBroken
 from coverslip.kernel.rows import Row, row_from
-from coverslip.ledger import leaf
+from coverslip.ledger import canonical, leaf
+from coverslip.ledger.failure import LedgerError
 from coverslip.store.pool import Pool
 from coverslip.store.sections import sections_of
 
@@ -160,6 +162,32 @@ class PostgresReading:
             holders = found.setdefault(str(row["root"]), [])
             if row["number"] not in holders:
                 holders.append(str(row["number"]))
+        return found
+
+    def kept_roots(self) -> dict[str, list[str]]:
+        """Return every vault root that any version of a record names on the ledger, with their numbers.
+
+        An entry whose stored bytes do not fit is left out: verification of the ledger names it.
+        """
+        rows = self._all(
+            "select e.leaf, coalesce(n.number, e.record_id::text) as number, b.fixed_salts, b.fixed,"
+            " b.erasable_salts, b.erasable from ledger.entry e join ledger.body b on b.entry_id = e.id"
+            " left join projection.number n on n.uid = e.record_id"
+            " where e.log_id = 1 and position('\"s\":\"files\"'::bytea in e.leaf) > 0 order by e.id",
+            {},
+        )
+        found: dict[str, list[str]] = {}
+        for row in rows:
+            try:
+                sections = sections_of(leaf.parse(bytes(row["leaf"])), row)
+                items = canonical.decode(sections["files"][1]) if "files" in sections else []
+                roots = [str(item["root"]) for item in items]
+            except (LedgerError, EvidenceBroken, KeyError, TypeError):
+                continue
+            for root in roots:
+                holders = found.setdefault(root, [])
+                if row["number"] not in holders:
+                    holders.append(str(row["number"]))
         return found
 
     def leaf_hashes(self, size: int) -> list[bytes]:
