@@ -10,6 +10,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 LOCKS := requirements/server.lock requirements/dev.lock
 JOBS ?= auto
+PORT ?= 8480
 PYTEST_ARGS ?=
 
 export PYTHONUTF8 := 1
@@ -34,8 +35,8 @@ $(STAMP): $(LOCKS) pyproject.toml scripts/find_python.sh
 demo: $(STAMP) ## run the main job end to end on real images and verify its evidence bundle
 	$(BIN)/coverslip demo
 
-serve: $(STAMP) ## serve the lab in COVERSLIP_HOME, else the demonstration's, on its private socket and port 8765
-	$(BIN)/coverslip serve --home "$${COVERSLIP_HOME:-coverslip-demo/lab}" --port 8765
+serve: $(STAMP) ## serve the demonstration laboratory on this machine (after `make demo`)
+	$(BIN)/coverslip serve --home "$${COVERSLIP_HOME:-coverslip-demo/lab}" --port $(PORT)
 
 test: $(STAMP) ## run all tests; a test that cannot run is a failure, never a skip
 	$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS) tests
