@@ -39,7 +39,7 @@ serve: $(STAMP) ## serve the demonstration laboratory on this machine (after `ma
 	$(BIN)/coverslip serve --home "$${COVERSLIP_HOME:-coverslip-demo/lab}" --port $(PORT)
 
 test: $(STAMP) ## run all tests; a test that cannot run is a failure, never a skip
-	$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS) tests
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(PYTEST_ARGS) tests
 
 check: $(STAMP) ## lint, format, types, import contracts
 	$(BIN)/ruff check .

@@ -146,7 +146,9 @@ def proof(
 def check(home: HomeDir = None, as_json: AsJson = False) -> None:
     """Read every stored file and compare it with its hash. Exit 1 with each finding."""
     with steps("reading stored files") as progress:
-        result = bootstrap().vault_check(the_home(home), progress)
+        result = bootstrap().vault_check(
+            the_home(home), lambda done, total: progress(f"{done} of {total} stored files read")
+        )
     conclude("vault check", result, as_json)
 
 
