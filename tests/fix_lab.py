@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from httpx import Response
 from psycopg import sql
 
+from coverslip.analysis.rerun import Reruns
 from coverslip.api.app import create_app
 from coverslip.api.services import Services
 from coverslip.bootstrap import founding, wiring
@@ -352,6 +353,7 @@ class Lab:
             reading=self.reading,
             delivery=self.ingest(),
             exporting=exports,
+            reproducing=Reruns(self.reading, self.vault),
             receipts=lambda entry, hashed, at: self.signer.receipt(entry, bytes.fromhex(hashed), at).decode(),
             installation=self.reading.installation,
             upload_limit_bytes=1 << 22,

@@ -14,6 +14,7 @@ import csv
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,16 +23,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from coverslip.errors import EvidenceBroken
 from coverslip.ledger import canonical
 from coverslip.ledger.tree import leaf_hash, root_of
 
 LOG_LIMIT = 1 << 20
+Failure = Literal["timeout", "signal", "status", "result", "code"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class RunLimits:
 
     address_space_bytes: int = 6 << 30
     cpu_seconds: int = 3600
-    wall_seconds: int = 7200
+    wall_seconds: float = 7200
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,8 @@ class Job:
 class Outcome:
     """What came of it. ``folder`` holds the output files and is gone after the ``with`` block.
 
-    ``rows_root`` is the Merkle root (hex) over the hash of each row's canonical JSON.
+    ``rows_root`` is the Merkle root (hex) over the hash of each row's canonical JSON. A run that did not
+    complete says why in ``failed`` and in ``failure``; its log is there either way.
     """
 
     folder: Path
@@ -74,6 +76,7 @@ class Outcome:
     log: str
     rows_root: str
     failed: str = ""
+    failure: Failure | None = None
 
     @property
     def completed(self) -> bool:
@@ -85,25 +88,30 @@ class Outcome:
 def run(job: Job) -> Iterator[Outcome]:
     """Run a job and yield its outcome; output files exist inside the block only.
 
-    Raises ``EVIDENCE`` when the code that ran is not the code registered.
+    A run whose code was not the registered code did not complete, whatever it computed.
     """
     with tempfile.TemporaryDirectory(prefix="coverslip-run-") as name:
         folder = Path(name)
         _prepare(folder, job)
         status, log = _execute(folder, job.limits)
-        failed = _failure(status, folder, job.limits)
-        if failed:
-            yield Outcome(folder, {}, log, "", failed)
-            return
+        yield _outcome(folder, job, status, log)
+
+
+def _outcome(folder: Path, job: Job, status: int | None, log: str) -> Outcome:
+    failure, why = _failure(status, job.limits)
+    if failure is not None:
+        return Outcome(folder, {}, log, "", why, failure)
+    try:
         result = json.loads((folder / "result.json").read_text("utf-8"))
-        if result["code_hash"] != job.code_hash:
-            raise EvidenceBroken(
-                "EVIDENCE",
-                what="the code of the algorithm",
-                expected=job.code_hash[:16],
-                found=result["code_hash"][:16],
-            )
-        yield Outcome(folder, result, log, rows_root(folder / "results.csv"))
+        ran = str(result["code_hash"])
+        root = rows_root(folder / "results.csv")
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        said = f"The run ended without a result that can be read ({type(error).__name__})."
+        return Outcome(folder, {}, log, "", said, "result")
+    if ran != job.code_hash:
+        said = f"The code that ran is {ran[:16]}, not the registered {job.code_hash[:16]}."
+        return Outcome(folder, {}, log, "", said, "code")
+    return Outcome(folder, result, log, root)
 
 
 def _prepare(folder: Path, job: Job) -> None:
@@ -116,7 +124,8 @@ def _prepare(folder: Path, job: Job) -> None:
     (folder / "job.json").write_text(json.dumps(value, sort_keys=True), "utf-8")
 
 
-def _execute(folder: Path, limits: RunLimits) -> tuple[int, str]:
+def _execute(folder: Path, limits: RunLimits) -> tuple[int | None, str]:
+    """Return the exit status, ``None`` for a run ended for its time, and the log."""
     env = {
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
@@ -142,11 +151,11 @@ def _execute(folder: Path, limits: RunLimits) -> tuple[int, str]:
             preexec_fn=lambda: _limit(limits),
         )
         try:
-            status = child.wait(limits.wall_seconds)
+            status: int | None = child.wait(limits.wall_seconds)
         except subprocess.TimeoutExpired:
-            child.kill()
+            os.killpg(child.pid, signal.SIGKILL)  # it leads a session of its own
             child.wait()
-            status = -1000
+            status = None
     return status, log.read_bytes()[:LOG_LIMIT].decode("utf-8", "replace")
 
 
@@ -157,14 +166,14 @@ def _limit(limits: RunLimits) -> None:
     os.umask(0o077)
 
 
-def _failure(status: int, folder: Path, limits: RunLimits) -> str:
-    if status == -1000:
-        return f"The run took longer than {limits.wall_seconds} s and was ended."
+def _failure(status: int | None, limits: RunLimits) -> tuple[Failure | None, str]:
+    if status is None:
+        return "timeout", f"The run took longer than {limits.wall_seconds:g} s and was ended."
     if status < 0:
-        return f"The run was ended by signal {-status}."
+        return "signal", f"The run was ended by signal {-status}."
     if status > 0:
-        return f"The run ended with status {status}; its log says why."
-    return "" if (folder / "result.json").exists() else "The run ended without a result."
+        return "status", f"The run ended with status {status}; its log says why."
+    return None, ""
 
 
 def row_hashes(path: Path) -> list[bytes]:

@@ -10,20 +10,21 @@ Rules kept here:
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from coverslip.analysis import registry
-from coverslip.analysis.runner import Input, Job, Outcome, run
+from coverslip.analysis.recipe import Objects, Recipe, job_of, recipe
+from coverslip.analysis.runner import Outcome, run
 from coverslip.errors import Conflict, CoverslipError, EnvironmentFault, Refused
-from coverslip.imaging import Refusal, read_plane
 from coverslip.kernel.change import Change, Context, Receipt
 from coverslip.kernel.commit import Door
 from coverslip.kernel.rows import Row
 
-MAX_SUMMARY_ROWS = 2000
+MAX_LEFT = 1000
+_log = logging.getLogger("coverslip.analysis")
 
 
 class Reading(Protocol):
@@ -38,16 +39,8 @@ class Reading(Protocol):
         ...
 
 
-class Vault(Protocol):
+class Vault(Objects, Protocol):
     """Objects by root."""
-
-    def verify(self, root: str) -> Any:
-        """Hash an object again; raises HASH."""
-        ...
-
-    def path(self, root: str) -> Path:
-        """Return where an object lies."""
-        ...
 
     def store(self, source: Any, limit_bytes: int) -> Any:
         """Keep a file."""
@@ -72,14 +65,26 @@ class Runs:
         return False
 
     def recover(self) -> int:
-        """Record every run left *running* by a worker that died as failed; return how many."""
-        left = self._reading.in_state("analysis_run", "running")
+        """Record every run left *running* by a worker that died as failed; return how many.
+
+        Called once, before the worker takes anything up. It holds for one worker an installation, which
+        is what the supervisor starts: another worker's run would be taken for one left behind.
+        """
+        left = self._reading.in_state("analysis_run", "running", MAX_LEFT)
         for row in left:
-            self._fail(row.number, "The worker ended before the run did; run it again by request.", "")
+            try:
+                self._fail(row.number, "The worker ended before the run did; run it again by request.", "")
+            except EnvironmentFault:
+                raise
+            except CoverslipError as error:  # one run that cannot be ended must not stop the worker
+                _log.warning("run %s stays running: %s", row.number, error)
         return len(left)
 
     def _claim(self, row: Row) -> bool:
-        """Start the run; another worker that won it, or a hold, is no error. A run that may not start fails."""
+        """Start the run; another worker that won it, or a hold, is no error.
+
+        A run that may never start is recorded as failed.
+        """
         refusal = self._door.explain(row, self._service(), "start")
         try:
             if refusal is not None and refusal.code in ("HOLD", "SEQ_STATE", "SIG_STALE"):
@@ -105,12 +110,10 @@ class Runs:
     def _execute(self, number: str) -> None:
         row = self._current(number)
         try:
-            method, algorithm, parameters = self._method(row)
-            images = self._members(row)
-            job = self._job(algorithm, parameters, images)
-            with run(job) as outcome:
+            made = recipe(row, self._reading.by_uid)
+            with run(job_of(made, self._vault)) as outcome:
                 if outcome.completed:
-                    self._finish(row, method, algorithm, parameters, images, outcome)
+                    self._finish(row, made, outcome)
                 else:
                     self._fail(number, outcome.failed, outcome.log)
         except EnvironmentFault as error:
@@ -122,65 +125,16 @@ class Runs:
     def _current(self, number: str) -> Row:
         return next(r for r in self._reading.in_state("analysis_run", "running", 1000) if r.number == number)
 
-    def _linked(self, row: Row, field: str) -> Row:
-        link = row.fields[field]
-        found = self._reading.by_uid(link["type"], link["uid"])
-        if found is None:
-            raise EnvironmentFault(
-                "ENVIRONMENT", what=f"{field} of {row.number}", expected="a record", found="none"
-            )
-        return found
-
-    def _method(self, row: Row) -> tuple[Row, Row, Row]:
-        method = self._linked(row, "method")
-        return method, self._linked(method, "algorithm"), self._linked(method, "parameters")
-
-    def _members(self, row: Row) -> list[Row]:
-        images = self._linked(row, "image_set").fields.get("members", ())
-        return [found for link in images if (found := self._reading.by_uid(link["type"], link["uid"]))]
-
-    def _job(self, algorithm: Row, parameters: Row, images: list[Row]) -> Job:
-        registered = registry.find(str(algorithm.fields["entry_point"]))
-        given = {str(v["name"]): str(v["value"]) for v in parameters.fields["values"]}
-        values = registered.check(given)
-        if algorithm.fields["code_hash"] != registry.code_hash():
-            raise Refused(
-                "LINK_VER",
-                record=algorithm.number,
-                target=algorithm.number,
-                v=algorithm.fields["semver"],
-                state=f"registered with code {algorithm.fields['code_hash'][:12]}, not {registry.code_hash()[:12]}",
-                allowed="matching",
-            )
-        channel = int(values.get("channel", "0"))
-        inputs = tuple(Input(image.number, self._pixels(image, channel)) for image in images)
-        return Job(registered.entry_point, registry.code_hash(), values, inputs)
-
-    def _pixels(self, image: Row, channel: int) -> Any:
-        root = str(image.fields["root"])
-        self._vault.verify(root)
-        plane = read_plane(self._vault.path(root), c=min(channel, int(image.fields["dims"].get("c", 1)) - 1))
-        if isinstance(plane, Refusal):
-            raise EnvironmentFault(
-                "ENVIRONMENT",
-                what=f"the pixels of {image.number}",
-                expected=plane.expected,
-                found=plane.found,
-            )
-        return plane.pixels
-
     # --- results -------------------------------------------------------------------------------
 
-    def _finish(
-        self, row: Row, method: Row, algorithm: Row, parameters: Row, images: list[Row], outcome: Outcome
-    ) -> None:
-        summary, flagged = _summary(method, images, outcome.result["fields"])
+    def _finish(self, row: Row, made: Recipe, outcome: Outcome) -> None:
+        summary, flagged = _summary(made.method, made.images, outcome.result["fields"])
         fields: dict[str, Any] = {
             "title": f"Results of {row.number}",
             "run": row.number,
-            "method": method.label,
-            "algorithm": algorithm.label,
-            "parameters": parameters.label,
+            "method": made.method.label,
+            "algorithm": made.algorithm.label,
+            "parameters": made.parameters.label,
             "csv": self._keep(outcome.folder / "results.csv", "text/csv"),
             "table": self._keep(outcome.folder / "results.parquet", "application/vnd.apache.parquet"),
             "row_hashes_root": outcome.rows_root,
@@ -189,7 +143,7 @@ class Runs:
         }
         if flagged:
             fields["flagged"] = flagged
-        made = self._door.submit(Change("create", type="result_set", fields=fields), self._service())
+        results = self._door.submit(Change("create", type="result_set", fields=fields), self._service())
         self._act(
             row.number,
             "finish",
@@ -197,8 +151,8 @@ class Runs:
                 "env_digest": outcome.result["env_digest"],
                 "environment": _environment(outcome.result),
                 "log": self._keep_text(f"{row.number}.log", outcome.log),
-                "results": made.entries[0].number,
-                "suitability": _suitability(method, summary, flagged),
+                "results": results.entries[0].number,
+                "suitability": _suitability(made.method, summary, flagged),
             },
         )
 
@@ -228,7 +182,7 @@ class Runs:
 
 
 def _summary(
-    method: Row, images: list[Row], fields: list[dict[str, Any]]
+    method: Row, images: Sequence[Row], fields: list[dict[str, Any]]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the rows of the result set and the flagged images."""
     by_number = {image.number: image for image in images}
@@ -244,7 +198,7 @@ def _summary(
         if failed:
             said = "; ".join(f"{g['name']} {g['value']} (limit {g['limit']})" for g in failed)
             flagged.append({"image": image.number, "reason": f"outside operating limits: {said}"[:1000]})
-    return rows[:MAX_SUMMARY_ROWS], flagged
+    return rows, flagged
 
 
 def _row(output: Mapping[str, Any], position: str, value: Any) -> dict[str, Any]:

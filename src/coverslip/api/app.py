@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import PlainTextResponse
 
-from coverslip.api import devices, exports, ledger, problems, records, sessions
+from coverslip.api import devices, exports, ledger, problems, records, runs, sessions
 from coverslip.api.problems import answer
 from coverslip.api.services import Services
 from coverslip.api.strict import check_address, check_body
@@ -50,7 +50,14 @@ def create_app(services: Services) -> FastAPI:
         response.headers.update(_HEADERS)
         return response
 
-    for router in (sessions.router, records.router, devices.router, exports.router, ledger.router):
+    for router in (
+        sessions.router,
+        records.router,
+        devices.router,
+        exports.router,
+        runs.router,
+        ledger.router,
+    ):
         app.include_router(router, prefix="/api/v1")
 
     @app.get("/healthz", include_in_schema=True)

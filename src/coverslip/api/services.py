@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Protocol
 
+from coverslip.errors import EnvironmentFault
 from coverslip.kernel.accounts import Accounts
 from coverslip.kernel.commit import Door
 from coverslip.kernel.definition import Catalogue
@@ -68,6 +69,24 @@ class Exporting(Protocol):
         ...
 
 
+class Reproducing(Protocol):
+    """Computing a recorded run again."""
+
+    def reproduce(self, row: Row) -> dict[str, Any]:
+        """Return verdict and differences of a run computed again; nothing is recorded."""
+        ...
+
+
+class NoRuns:
+    """Stands where an installation computes nothing."""
+
+    def reproduce(self, row: Row) -> dict[str, Any]:
+        """Raise ``ENVIRONMENT``."""
+        raise EnvironmentFault(
+            "ENVIRONMENT", what="computing runs again", expected="an analysis service", found="none"
+        )
+
+
 @dataclass(frozen=True)
 class Services:
     """Everything a request may use."""
@@ -85,4 +104,5 @@ class Services:
     installation: Callable[[], dict[str, Any]]
     algorithms: Callable[[], list[dict[str, Any]]] = list
     """What is bundled: field values of an algorithm record, and its parameters with their ranges."""
+    reproducing: Reproducing = field(default_factory=NoRuns)
     upload_limit_bytes: int = 64 * 1024**3

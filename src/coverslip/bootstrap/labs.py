@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from coverslip.analysis.registry import bundled
+from coverslip.analysis.rerun import Reruns
 from coverslip.analysis.service import Runs
 from coverslip.api.services import Services
 from coverslip.bootstrap import wiring
@@ -94,6 +95,7 @@ class Lab:
             ).decode(),
             installation=c.reading.installation,
             algorithms=bundled,
+            reproducing=Reruns(c.reading, c.vault),
             upload_limit_bytes=UPLOAD_LIMIT_BYTES,
         )
 

@@ -1,4 +1,7 @@
-"""Analysis runs: ask for one, or ask for the same again. The worker executes it, never this command."""
+"""Analysis runs: ask for one, ask for the same again, or compare a recorded one with a new computation.
+
+Runs are executed by the worker, reproductions by the server; never by this command.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,9 @@ from coverslip.cli.asking import Components
 from coverslip.cli.caller import Caller, calls
 from coverslip.cli.failing import FINDING, UNDETERMINED
 
-app = typer.Typer(no_args_is_help=True, help="Analysis runs: start one, or reproduce one.")
+app = typer.Typer(no_args_is_help=True, help="Analysis runs: start one, repeat one, or reproduce one.")
 TYPE = "analysis_run"
+NOT_REPRODUCED = "not reproduced"
 WAITING = ("queued", "running")
 Wait = Annotated[
     float, typer.Option(min=0, help="Wait so many seconds for the run to end; 0 returns at once.")
@@ -40,6 +44,36 @@ def start(
 def reproduce(
     caller: Caller,
     number: Annotated[str, typer.Argument(help="The run to reproduce, such as RUN-2026-00001.")],
+) -> None:
+    """Compute a recorded run again and compare every value. Makes no record and counts as no run.
+
+    Exit status 1 when a value differs by more than its tolerance.
+    """
+    found = caller.client().reproduce(number)
+    if caller.json:
+        show.as_json(found)
+    else:
+        _compared(found)
+    if found["verdict"] == NOT_REPRODUCED:
+        raise typer.Exit(FINDING)
+
+
+def _compared(found: dict[str, Any]) -> None:
+    show.say(f"{found['run']}  {found['verdict']}  {found['rows']} rows of {found['results']} compared")
+    for one in found["differences"]:
+        show.say(f"  row {one['row']} {one['column']}: {one['first']} recorded, {one['second']} now")
+    if found["differing"] > len(found["differences"]):
+        show.say(f"  … {found['differing']} values differ")
+    digests = found["env_digest"]
+    if digests["recorded"] != digests["again"]:
+        show.warn("The environment is not the one the run was computed in.")
+
+
+@app.command()
+@calls
+def again(
+    caller: Caller,
+    number: Annotated[str, typer.Argument(help="The run to repeat, such as RUN-2026-00001.")],
     purpose: Annotated[str, typer.Option(help="reprocess or investigation.")] = "investigation",
     title: Annotated[str, typer.Option(help="Purpose of the run.")] = "",
     reason: Annotated[str, typer.Option(help="Why it is run again.")] = "",
@@ -48,7 +82,7 @@ def reproduce(
     """Ask for the same method on the same image set again; it counts as a run of its own."""
     earlier = caller.client().records.show(number)["fields"]
     fields: dict[str, Any] = {name: _reference(earlier[name]) for name in ("method", "image_set", "study")}
-    fields |= {"title": title or f"Reproduce {number}", "reason": purpose}
+    fields |= {"title": title or f"Repeat {number}", "reason": purpose}
     _start(caller, fields, reason, wait)
 
 

@@ -160,6 +160,15 @@ class Coverslip:
         """Return the bundled algorithms as the server would run them: hashes, limits, parameters."""
         return tuple(self._transport.json("GET", "/algorithms"))
 
+    def reproduce(self, run: str, timeout_s: float = 7500.0) -> Json:
+        """Let the server compute a recorded run again and return the comparison; nothing is recorded.
+
+        It takes as long as the run did. Raises ``RefusedError``: SEQ_STATE without results, THROTTLED.
+        """
+        path = f"/runs/{segment(run)}/reproduce"
+        value: Json = self._transport.json("POST", path, timeout_s=timeout_s)
+        return value
+
     def ledger_status(self) -> Json:
         """Return size and root of the tree, the last checkpoint, and how many entries wait."""
         value: Json = self._transport.json("GET", "/ledger")

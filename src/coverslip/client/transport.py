@@ -132,12 +132,18 @@ class Transport:
         body: Mapping[str, Any] | None = None,
         query: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
     ) -> Any:
-        """Send a request and return the decoded answer; ``None`` for an empty one. Raises ``ApiError``."""
+        """Send a request and return the decoded answer; ``None`` for an empty one. Raises ``ApiError``.
+
+        ``timeout_s`` is for requests whose answer takes longer than others.
+        """
         again = method == "GET" or bool((headers or {}).get("Idempotency-Key"))
         options: dict[str, Any] = {"params": query, "headers": self._headers(headers)}
         if body is not None:
             options["json"] = body
+        if timeout_s is not None:
+            options["timeout"] = timeout_s
         for attempt in (1, 2):
             try:
                 response = self._http.request(method, PREFIX + path, **options)

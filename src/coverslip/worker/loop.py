@@ -14,7 +14,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from coverslip.errors import CoverslipError, EnvironmentFault
 from coverslip.kernel.change import Change, Context
@@ -41,6 +41,15 @@ class Job(Protocol):
 
     def step(self) -> bool:
         """Do one piece of work; return whether there was any."""
+        ...
+
+
+@runtime_checkable
+class Recovering(Protocol):
+    """A job that another worker may have left half done."""
+
+    def recover(self) -> int:
+        """Bring what was left to an end; return how much there was."""
         ...
 
 
@@ -90,9 +99,16 @@ class Work:
 
 
 def run(work: Work, stop: threading.Event) -> None:
-    """Work until ``stop`` is set; a database that does not answer is tried again."""
+    """Work until ``stop`` is set; a database that does not answer is tried again.
+
+    Before anything else, once, jobs bring to an end what a worker that died left behind.
+    """
+    recovered = False
     while not stop.is_set():
         try:
+            if not recovered:
+                _recover(work.jobs)
+                recovered = True
             busy = bool(work.due())
             for job in work.jobs:
                 busy = job.step() or busy
@@ -102,3 +118,9 @@ def run(work: Work, stop: threading.Event) -> None:
             stop.wait(2.0)
         if not busy:
             stop.wait(CADENCE_S)
+
+
+def _recover(jobs: Sequence[Job]) -> None:
+    for job in jobs:
+        if isinstance(job, Recovering) and (left := job.recover()):
+            _log.warning("%d left behind by a worker that died, brought to an end", left)
