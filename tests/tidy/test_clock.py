@@ -11,6 +11,7 @@ READERS = {
     "kernel/clock.py": "the one reader",
     "cli/demo/chapters.py": "people of the demonstration state the day a document is to take effect",
     "client/device.py": "a device states when it asks for a session; the server compares clocks",
+    "store/check_guards.py": "a check asks how long entries have waited for a signature; it dates nothing",
     "ledger/identity.py": "the time inside a UUIDv7 orders identifiers; no record is dated by it",
 }
 WALL = {
