@@ -32,6 +32,25 @@ def foreign_roles(conn: psycopg.Connection[Any]) -> list[str]:
     return [str(row[0]) for row in rows.fetchall()]
 
 
+def identity(conn: psycopg.Connection[Any]) -> tuple[str, str, str] | None:
+    """Return origin, use and id of the installation as the database has them, if it has any."""
+    row = conn.execute("select origin, use, uuid::text from ops.installation where log_id = 1").fetchone()
+    return None if row is None else (str(row[0]), str(row[1]), str(row[2]))
+
+
+def first_entry(conn: psycopg.Connection[Any]) -> tuple[bytes, dict[str, Any]] | None:
+    """Return leaf and body columns of the first entry of the log, if both are there."""
+    row = conn.execute(
+        "select e.leaf, b.fixed, b.fixed_salts, b.erasable, b.erasable_salts from ledger.leaf l"
+        " join ledger.entry e on e.id = l.entry_id join ledger.body b on b.entry_id = e.id"
+        " where l.log_id = 1 and l.idx = 0"
+    ).fetchone()
+    if row is None:
+        return None
+    names = ("fixed", "fixed_salts", "erasable", "erasable_salts")
+    return bytes(row[0]), dict(zip(names, row[1:], strict=True))
+
+
 def compare(conn: psycopg.Connection[Any], last: Signed | None) -> Comparison:
     """Return the sizes when the database extends what was signed last.
 
