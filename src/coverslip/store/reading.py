@@ -173,7 +173,7 @@ class PostgresReading:
             "select e.leaf, coalesce(n.number, e.record_id::text) as number, b.fixed_salts, b.fixed,"
             " b.erasable_salts, b.erasable from ledger.entry e join ledger.body b on b.entry_id = e.id"
             " left join projection.number n on n.uid = e.record_id"
-            " where e.log_id = 1 and position('\"s\":\"files\"'::bytea in e.leaf) > 0 order by e.id",
+            ' where e.log_id = 1 and position(\'"s":"files"\'::bytea in e.leaf) > 0 order by e.id',
             {},
         )
         found: dict[str, list[str]] = {}
