@@ -16,15 +16,18 @@ from typing import Any
 
 from coverslip.bootstrap import wiring
 from coverslip.bootstrap.founding import sequencer_of
-from coverslip.errors import CoverslipError, EnvironmentFault, NotFound
+from coverslip.errors import CoverslipError, EnvironmentFault, EvidenceBroken, NotFound
 from coverslip.kernel.ports import Projection
 from coverslip.kernel.projecting import project
+from coverslip.ledger import canonical, leaf
+from coverslip.ledger.failure import LedgerError
 from coverslip.ledger.tree import inclusion_proof
 from coverslip.settings import Home
 from coverslip.store import startup
 from coverslip.store.anchors import FileAnchor, read_file_anchor
 from coverslip.store.findings import Report
 from coverslip.store.replay import replay
+from coverslip.store.sections import sections_of
 from coverslip.store.signer import Signer, read_journal
 from coverslip.store.verify import verify_ledger
 
@@ -70,7 +73,36 @@ def ledger_verify(root: Path, anchors: Path | None = None) -> Outcome:
         line for line in home.public_keys.read_text("utf-8").splitlines() if line and not line.startswith("#")
     ]
     with wiring.database(home), wiring.connection(home, "cs_verifier") as conn:
-        return _outcome(verify_ledger(conn, read_journal(home.signer / "journal"), notes, keys))
+        facts = _facts(home, conn)
+        report = verify_ledger(conn, read_journal(home.signer / "journal"), notes, keys)
+    for one in facts.findings:
+        report.add(one.kind, one.message, index=one.index, field=one.field)
+    return _outcome(report)
+
+
+def _facts(home: Home, conn: Any) -> Report:
+    """Compare the home's manifest with the database, and its use with the first entry of the log."""
+    report, said = Report(), wiring.installation(home)
+    row = startup.identity(conn)
+    for name, value, stored in zip(
+        ("origin", "use", "installation"),
+        (said.origin, said.use, said.uuid),
+        row or ("none",) * 3,
+        strict=True,
+    ):
+        if value != stored:
+            message = f"{home.manifest.name} says {value}, the database {stored}"
+            report.add("installation", message, field=name)
+    first = startup.first_entry(conn) or (b"", {})
+    try:
+        opened = sections_of(leaf.parse(first[0]), first[1])
+        founded = str(canonical.decode(opened["detail"][1])["use"])
+    except (LedgerError, EvidenceBroken, KeyError, TypeError):
+        founded = "nothing"
+    if founded != said.use:
+        message = f"{home.manifest.name} says {said.use}, the log was opened for {founded}"
+        report.add("installation", message, index=0, field="use")
+    return report
 
 
 def _anchor_files(path: Path) -> list[Path]:
@@ -277,7 +309,7 @@ def _anchor_age(home: Home) -> dict[str, Any]:
         "checkpoints are anchored elsewhere",
         False,
         "only in the home itself" if here else "nowhere",
-        "Copy anchors to another host: 'coverslip ledger anchor --to FILE'.",
+        "Copy anchors to another host: 'coverslip ledger anchor FOLDER'.",
     )
 
 

@@ -115,7 +115,7 @@ class Genesis:
         self._facts = Facts(now, None, 0, (), None, {}, installation, {}, dict(clock))
         self._context = context
         self._frame = entries.Frame(installation["origin"], str(uuid7()), now, clock, context, "genesis")
-        self._definitions(installation["uuid"])
+        self._definitions(installation["uuid"], installation["use"])
         for step in steps({name: made for name, (_, made, _) in self._keys.items()}):
             self._write(step)
         self._sign_as.clear()
@@ -139,12 +139,16 @@ class Genesis:
                     choices="ADM or a role that works with records, not both",
                 )
 
-    def _definitions(self, installation: str) -> None:
-        """Put every type definition on the ledger, as versions of the installation's stream."""
+    def _definitions(self, installation: str, use: str) -> None:
+        """Put every type definition on the ledger, as versions of the installation's stream.
+
+        The first says what the installation is used for, so that nobody can say otherwise later.
+        """
         previous: str | None = None
         for version, definition in enumerate(self._catalogue, start=1):
             made = entries.section("definition", canonical.decode(definition.canonical))
-            detail = entries.section("detail", {"type": definition.name, "hash": definition.hash})
+            said = {"type": definition.name, "hash": definition.hash} | ({"use": use} if version == 1 else {})
+            detail = entries.section("detail", said)
             built = entries.build_event(
                 self._frame,
                 "installation",

@@ -25,7 +25,7 @@ from coverslip.verifier.report import BundleError
 
 FORMAT: Final = "coverslip-bundle-v1"
 MAX_SIZE: Final = 64 * 1024 * 1024
-USES: Final = ("evaluation", "production")
+USES: Final = ("evaluation", "regulated")
 EXPORT_SUFFIX: Final = "/export"
 _SIGNED: Final = re.compile(r"coverslip manifest v1\n([0-9a-f]{64})\n")
 _OFFSET: Final = re.compile(r"[+-](0[0-9]|1[0-4]):[0-5][0-9]")
@@ -149,7 +149,7 @@ def parse(data: bytes) -> Manifest:
     if value["format"] != FORMAT:
         raise BundleError(f"the format is {value['format']!r}, this program reads {FORMAT}")
     if value["use"] not in USES:
-        raise BundleError("use is neither evaluation nor production")
+        raise BundleError("use is neither evaluation nor regulated")
     log = shape.text("log", value["log"])
     at = shape.text("exported_at", value["exported_at"])
     key = shape.text("export_key", value["export_key"])

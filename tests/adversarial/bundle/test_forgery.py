@@ -426,9 +426,9 @@ def test_a_founder_whom_nobody_verified_is_found() -> None:
     _insist(lab.verify(lab.bundle(scope=scope)), "entry 4", "not verified by another founder")
 
 
-def test_signing_with_an_unaccepted_clock_is_found_in_production_only() -> None:
+def test_signing_with_an_unaccepted_clock_is_found_in_regulated_use_only() -> None:
     clock = {"clock": leaf_format.Clock(2_000_000, "none", False)}
-    lab = Lab("production").live()
+    lab = Lab("regulated").live()
     assert lab.verify(lab.bundle()).exit_code == HOLDS
     _insist(_sign_image(lab, lab.quinn, forge_leaf=clock), "entry 22", "clock was not accepted")
     trial = Lab().live()
@@ -518,8 +518,8 @@ def test_a_record_under_another_number_is_found(lab: Lab) -> None:
     _insist(lab.verify(lab.bundle(scope=scope)), "IMG-2027-000009")
 
 
-def test_an_evaluation_cannot_be_exported_as_production(lab: Lab) -> None:
-    _insist(lab.verify(lab.bundle(use="production")), "the log was opened for evaluation")
+def test_an_evaluation_cannot_be_exported_as_regulated(lab: Lab) -> None:
+    _insist(lab.verify(lab.bundle(use="regulated")), "the log was opened for evaluation")
 
 
 def test_a_body_that_only_opens_its_commitment_is_still_read_strictly(lab: Lab) -> None:

@@ -220,7 +220,7 @@ class Lab:
             "record": leaf_format.Record(kind, id, version, prev),
             "actor": leaf_format.Actor(actor.id, uuid(f"session {actor.username}"), "password"),
             "at": self._at(index),
-            "clock": leaf_format.Clock(12, "none", self.use == "production"),
+            "clock": leaf_format.Clock(12, "none", self.use == "regulated"),
             "sw": "coverslip/0.1.0",
             "bodies": tuple(refs[s] for s in sorted(refs)),
             "about": about,

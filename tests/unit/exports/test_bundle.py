@@ -106,7 +106,7 @@ def test_an_evaluation_says_so_on_the_page_and_in_the_manifest(lab: Lab) -> None
     with _open(lab.bundle()) as archive:
         assert b"not for GxP use" in archive.read("index.html")
         assert json.loads(archive.read("manifest.json"))["use"] == "evaluation"
-    with _open(Lab("production").live().bundle()) as archive:
+    with _open(Lab("regulated").live().bundle()) as archive:
         assert b"not for GxP use" not in archive.read("index.html")
 
 
