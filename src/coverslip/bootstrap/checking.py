@@ -10,9 +10,12 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import psycopg
 
 from coverslip.bootstrap import wiring
 from coverslip.bootstrap.founding import sequencer_of
@@ -36,6 +39,20 @@ _ROOT = re.compile(r"[0-9a-f]{64}")
 Outcome = tuple[list[dict[str, Any]], dict[str, int]]
 
 
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Say in the words of evidence what PostgreSQL says of a page it cannot believe."""
+    try:
+        yield
+    except (psycopg.errors.DataCorrupted, psycopg.errors.IndexCorrupted) as error:
+        raise EvidenceBroken(
+            "EVIDENCE",
+            what="the database's files",
+            expected="pages that fit their checksums",
+            found=str(error.diag.message_primary or error),
+        ) from error
+
+
 def _outcome(report: Report) -> Outcome:
     findings = [
         {
@@ -52,7 +69,7 @@ def _outcome(report: Report) -> Outcome:
 def ledger_status(root: Path) -> dict[str, Any]:
     """Return sizes, the last checkpoint, what waits, and how the signer's memory compares."""
     home = Home(root)
-    with wiring.database(home), wiring.core(home, size=1) as core:
+    with wiring.database(home), _readable(), wiring.core(home, size=1) as core:
         status = core.reading.status()
     journal = read_journal(home.signer / "journal")
     status["signed"] = journal[-1].size if journal else 0
@@ -72,7 +89,7 @@ def ledger_verify(root: Path, anchors: Path | None = None) -> Outcome:
     keys = [
         line for line in home.public_keys.read_text("utf-8").splitlines() if line and not line.startswith("#")
     ]
-    with wiring.database(home), wiring.connection(home, "cs_verifier") as conn:
+    with wiring.database(home), _readable(), wiring.connection(home, "cs_verifier") as conn:
         facts = _facts(home, conn)
         report = verify_ledger(conn, read_journal(home.signer / "journal"), notes, keys)
     for one in facts.findings:
@@ -128,7 +145,7 @@ def ledger_replay(root: Path) -> Outcome:
             )
         return project(found, uid, content)
 
-    with wiring.database(home), wiring.connection(home, "cs_verifier") as conn:
+    with wiring.database(home), _readable(), wiring.connection(home, "cs_verifier") as conn:
         return _outcome(replay(conn, projector))
 
 
@@ -138,7 +155,7 @@ def vault_check(root: Path, progress: Callable[[int, int], None] | None = None) 
     What must be there is what the ledger says, with what the current records say besides.
     """
     home = Home(root)
-    with wiring.database(home), wiring.core(home, size=1) as core:
+    with wiring.database(home), _readable(), wiring.core(home, size=1) as core:
         named = core.reading.named_roots()
         for object_root, holders in core.reading.kept_roots().items():
             known = named.setdefault(object_root, [])
@@ -175,7 +192,7 @@ def _vault_finding(kind: str, name: str, named: dict[str, list[str]], message: s
 def vault_locate(root: Path, number: str) -> list[dict[str, Any]]:
     """Return where the files of a record lie."""
     home = Home(root)
-    with wiring.database(home), wiring.core(home, size=1) as core:
+    with wiring.database(home), _readable(), wiring.core(home, size=1) as core:
         row = core.reading.find(number)
         if row is None:
             raise NotFound("NOT_FOUND", what="record", record=number)
@@ -233,7 +250,7 @@ def entry_proof(root: Path, index: int) -> str:
     home = Home(root)
     note = checkpoint(root)
     size = int(note.splitlines()[1])
-    with wiring.database(home), wiring.core(home, size=1) as core:
+    with wiring.database(home), _readable(), wiring.core(home, size=1) as core:
         hashes = core.reading.leaf_hashes(size)
     if not 0 <= index < size:
         raise NotFound("NOT_FOUND", what="entry", record=f"at index {index} of {size}")
@@ -246,7 +263,7 @@ def doctor(root: Path) -> list[dict[str, Any]]:
     home = Home(root)
     found = [_secrets(home), _disk(home), _shared_user(home), _clock(), _anchor_age(home)]
     try:
-        with wiring.database(home), wiring.connection(home, "cs_verifier") as conn:
+        with wiring.database(home), _readable(), wiring.connection(home, "cs_verifier") as conn:
             journal = read_journal(home.signer / "journal")
             startup.compare(conn, journal[-1] if journal else None)
             found += [

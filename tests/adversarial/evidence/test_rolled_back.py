@@ -1,0 +1,158 @@
+"""Histories cut, rewritten or rolled back: found by whoever remembers more than the database does."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coverslip.bootstrap import checking, serving, wiring
+from coverslip.errors import CoverslipError, EvidenceBroken
+from coverslip.ledger.tree import Frontier
+from coverslip.settings import Home
+from coverslip.store.signer import read_journal
+
+WIDTH = 256
+
+
+def set_tree(copy: Any, hashes: list[bytes]) -> None:
+    """Make tree state, tiles and checkpoint rows agree with these leaf hashes."""
+    frontier = Frontier()
+    with copy.connect() as conn:
+        conn.execute("set session_replication_role = replica")
+        for position, hashed in enumerate(hashes, 1):
+            frontier.append(hashed)
+            conn.execute(
+                "update ledger.checkpoint set root = %s where size = %s", (frontier.root(), position)
+            )
+        for number in range(len(hashes) // WIDTH):
+            tile = b"".join(hashes[number * WIDTH : (number + 1) * WIDTH])
+            conn.execute("update ledger.tile set hashes = %s where level = 0 and n = %s", (tile, number))
+        conn.execute(
+            "update ledger.tree set size = %s, frontier = %s, root = %s",
+            (frontier.size, frontier.hashes, frontier.root()),
+        )
+
+
+def leaf_hashes(copy: Any) -> list[bytes]:
+    query = "select e.leaf_hash from ledger.leaf l join ledger.entry e on e.id = l.entry_id order by l.idx"
+    return [bytes(hashed) for (hashed,) in copy.ask(query)]
+
+
+def test_the_last_entries_cut_off_consistently_are_counted_and_their_records_named(
+    copy: Any, named: Any
+) -> None:
+    _, index, _ = copy.entry(copy.n["release"], 1)
+    size = read_journal(copy.home.signer / "journal")[-1].size
+    later = f"select entry_id from ledger.leaf where idx >= {index}"
+    copy.attack(
+        f"delete from ledger.body where entry_id in ({later})",
+        f"delete from ledger.entry where id in ({later})",
+        f"delete from ledger.leaf where idx >= {index}",
+        f"delete from ledger.checkpoint where size > {index}",
+        f"delete from ledger.anchor where size > {index}",
+        f"delete from ledger.tile where (n + 1) * 256 > {index}",
+        tidy=False,
+    )
+    set_tree(copy, leaf_hashes(copy))
+    found = copy.verify()
+    (journal,) = {s for s in named(found, kind="journal") if f"{size} entries were signed" in s}
+    assert f"the last {size - index}" in journal
+    assert named(found, kind="head", record=copy.n["release"])
+    assert str(size) in copy.start_up() and str(index) in copy.start_up()
+    assert named(copy.replay(), kind="record", record=copy.n["release"])
+
+
+def test_everything_in_the_database_rewritten_consistently_is_found_by_the_journal(
+    copy: Any, named: Any
+) -> None:
+    """The newest version of the release, its hash, heads, tiles, tree and roots: only the notes are old."""
+    entry_id, index, version = copy.entry(copy.n["release"])
+    copy.attack(
+        "update ledger.entry set leaf = convert_to(replace(convert_from(leaf, 'UTF8'), '\"act\":\"release\"',"
+        f" '\"act\":\"withhol\"'), 'UTF8') where id = {entry_id}",
+        "update projection.record r set leaf_hash = e.leaf_hash from ledger.entry e"
+        f" where e.id = {entry_id} and r.uid = e.record_id",
+        tidy=False,
+    )
+    set_tree(copy, leaf_hashes(copy))
+    found = copy.verify()
+    journal = [s for s in named(found, kind="journal") if "another root" in s]
+    assert journal and all("changed between index" in s and str(index)[:2] in s for s in journal)
+    assert named(found, kind="signature", record=copy.n["release"], version=version)
+    assert named(found, kind="checkpoint"), "the notes of its checkpoints still say the old roots"
+    assert "differs from what was signed" in copy.start_up()
+
+
+def serve(root: Path) -> EvidenceBroken:
+    with pytest.raises(EvidenceBroken) as caught:
+        serving.serve(root, say=lambda line: pytest.fail(f"it served: {line}"))
+    return caught.value
+
+
+def test_an_older_backup_of_the_database_alone_is_refused_and_both_sizes_named(
+    story: Any, story_home: Path, named: Any
+) -> None:
+    shutil.rmtree(story_home / "postgres")
+    subprocess.run(["cp", "-a", str(story.older / "postgres"), str(story_home)], check=True)
+    signed = read_journal(story_home / "signer" / "journal")[-1].size
+    held = read_journal(story.older / "signer" / "journal")[-1].size
+    refused = serve(story_home)
+    assert refused.code == "RECOVERY_REQUIRED"
+    assert str(signed) in refused.message and str(held) in refused.message
+    found, _ = checking.ledger_verify(story_home)
+    assert any(f"the last {signed - held}" in s for s in named(found, kind="journal", index=held))
+
+
+def test_a_whole_home_rolled_back_is_found_only_with_anchors_kept_elsewhere(
+    story: Any, tmp_path: Path, named: Any
+) -> None:
+    kept = tmp_path / "elsewhere"
+    shutil.copy2(story.home / "anchors" / "checkpoints", kept)
+    rolled = story.home.parent / f"rolled-{tmp_path.parent.name}-{tmp_path.name}"
+    subprocess.run(["cp", "-a", str(story.older), str(rolled)], check=True)
+    try:
+        assert checking.ledger_verify(rolled)[0] == []
+        assert checking.ledger_replay(rolled)[0] == []
+        found, _ = checking.ledger_verify(rolled, kept)
+        size = read_journal(story.older / "signer" / "journal")[-1].size
+        assert any("cut off" in s for s in named(found, kind="anchor", index=size))
+    finally:
+        shutil.rmtree(rolled)
+
+
+def patch_heap(home: Path, old: bytes, new: bytes) -> int:
+    """Replace bytes in the files of the stopped database; return how many places."""
+    assert len(old) == len(new)
+    places = 0
+    for path in (home / "postgres" / "data" / "base").rglob("*"):
+        if path.is_file() and old in (data := path.read_bytes()):
+            places += data.count(old)
+            path.write_bytes(data.replace(old, new))
+    return places
+
+
+def test_bytes_patched_on_the_disk_are_found_with_checksums_on_and_off(story_home: Path, named: Any) -> None:
+    old, new = b"The interpretation was missing.", b"The interpretation was pending."
+    kept = story_home.with_name("kept")
+    subprocess.run(["cp", "-a", str(story_home), str(kept)], check=True)
+    assert patch_heap(story_home, old, new) > 0
+    with pytest.raises(CoverslipError) as caught:
+        checking.ledger_verify(story_home)
+    assert caught.value.code == "EVIDENCE" and "invalid page" in caught.value.message
+    wiring.cluster_of(Home(story_home)).stop("immediate")
+    cluster = wiring.cluster_of(Home(kept))
+    programs = cluster.binaries()
+    owner = (kept / "postgres" / "data").stat()
+    subprocess.run(
+        [programs.program("pg_checksums"), "--disable", "-D", str(kept / "postgres" / "data")],
+        check=True, capture_output=True, user=owner.st_uid, group=owner.st_gid, cwd="/",
+    )  # fmt: skip
+    assert patch_heap(kept, old, new) > 0
+    found, _ = checking.ledger_verify(kept)
+    cluster.stop("immediate")
+    (one,) = found
+    assert (one["kind"], one["field"]) == ("body", "reason") and one["record"].startswith("RUN-")
