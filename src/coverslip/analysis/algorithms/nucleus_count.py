@@ -34,6 +34,8 @@ Labels = npt.NDArray[np.int32]
 
 _SCALE = 64.0
 _MIN_RADIUS, _MAX_RADIUS = 3.0, 60.0
+# A 12-bit camera saturates far below the 65 535 of its file.
+_FULL_SCALES = frozenset(float(2**bits - 1) for bits in (8, 10, 12, 14, 16))
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,8 +232,8 @@ def _gate(name: str, value: float, limit: float, passed: bool, says: str) -> Gat
 
 def _early_gates(plane: Plane, colour: float, limits: Limits) -> tuple[Gate, ...]:
     side = min(plane.shape)
-    # The highest value found, not the type's: a 12-bit camera saturates far below 65 535.
-    saturated = float(np.mean(plane == plane.max())) if plane.size else 0.0
+    highest = float(plane.max()) if plane.size else 0.0
+    saturated = float(np.mean(plane == highest)) if highest in _FULL_SCALES else 0.0
     levels = float(plane.max()) - float(plane.min()) if plane.size else 0.0
     return (
         _gate("size", side, limits.min_side_px, side >= limits.min_side_px, "The field is large enough."),
