@@ -22,7 +22,7 @@ def sign_in(body: SignIn, request: Request, services: ServicesOf) -> dict[str, A
     """Sign in with user name and password; answers a bearer token and the last attempts before."""
     request.state.action = "sign_in"
     wait = services.identity.delay_s(body.username)
-    if wait and not services.accounts.refusal_slot("sign-in", f"{body.username.casefold()[:80]}/{wait}"):
+    if wait:
         raise Refused("THROTTLED", seconds=wait)
     try:
         found = services.identity.sign_in(
@@ -114,7 +114,11 @@ def enrol(body: Enrolment, request: Request, services: ServicesOf) -> dict[str, 
             "enrolled_at": opened.session.opened_at,
         }
         change = Change(
-            "enrol", number=number, fields={"signing_keys": [key]}, expected_version=row.version, shown=shown
+            "enrol",
+            number=number,
+            fields={"signing_keys": [*row.fields.get("signing_keys", ()), key]},
+            expected_version=row.version,
+            shown=shown,
         )
         receipt = services.door.submit(change, context, Credential(body.username, body.password))
     finally:

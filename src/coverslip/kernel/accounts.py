@@ -105,6 +105,10 @@ class Accounts(Protocol):
         """Count a failed attempt; return the new count."""
         ...
 
+    def since_failure_s(self, scope: str, key: str) -> float:
+        """Return seconds since the last failed attempt; 0 where there was none."""
+        ...
+
     def clear_failures(self, scope: str, key: str) -> None:
         """Forget failed attempts after a success or an unlock."""
         ...

@@ -40,7 +40,10 @@ class Ceremonies(Protocol):
     """What signing needs of identity: who signs, with what key, in which continuous period."""
 
     def signer(self, context: Context) -> signature.Signer:
-        """Return the signer of this session with the wrapped key; refuses when there is none."""
+        """Return the signer of this session with the wrapped key; refuses when there is none.
+
+        The attempt counts as a failed one until ``signed`` is called.
+        """
         ...
 
     def period(self, context: Context) -> str:
@@ -49,10 +52,6 @@ class Ceremonies(Protocol):
 
     def signed(self, context: Context, components: list[str], period: str) -> None:
         """Note a completed signing, which opens or continues the period."""
-        ...
-
-    def failed(self, context: Context, error: CoverslipError) -> None:
-        """Count a failed signing secret."""
         ...
 
 
@@ -189,25 +188,20 @@ class Door:
         signer = self._ceremonies.signer(attempt.context)
         series = any(a.kind == "series" for a in facts.authority)
         period = self._ceremonies.period(attempt.context) if series else ""
-        try:
-            components = signature.check_components(credential, signer, within_period=bool(period))
-            period = period or str(uuid7())
-            role = decision.role
-            signed = signature.statement(
-                facts,
-                decision.primary,
-                sections,
-                attempt.change,
-                attempt.context,
-                signer,
-                role,
-                components,
-                period,
-            )
-            made = signature.make(signed, signer, credential)
-        except Refused as error:
-            self._ceremonies.failed(attempt.context, error)
-            raise
+        components = signature.check_components(credential, signer, within_period=bool(period))
+        period = period or str(uuid7())
+        signed = signature.statement(
+            facts,
+            decision.primary,
+            sections,
+            attempt.change,
+            attempt.context,
+            signer,
+            decision.role,
+            components,
+            period,
+        )
+        made = signature.make(signed, signer, credential)
         self._ceremonies.signed(attempt.context, components, period)
         return made
 

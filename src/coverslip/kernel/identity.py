@@ -5,7 +5,8 @@ Rules kept here:
 * An unknown name, a wrong secret and an unfinished account get the same answer in the same time
   (REGULATION 0.1.4).
 * Five failures bring a growing delay, ten a lock that a second person lifts (P11-300-d.1); failed
-  signing secrets are counted apart.
+  signing secrets are counted apart. An attempt is counted before it is looked at, so that guesses made
+  at the same time do not outrun the count.
 * One person is live at one workstation at a time (AUTH_SHARED).
 * Who opens an enrolment code never sees or chooses the secret; signing waits for a second person's
   verification all the same (P11-200-a3.1).
@@ -14,6 +15,7 @@ Rules kept here:
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import secrets
 from collections.abc import Callable
@@ -24,7 +26,7 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from coverslip.errors import CoverslipError, Invalid, Refused
+from coverslip.errors import Invalid, Refused
 from coverslip.kernel import keys
 from coverslip.kernel.accounts import Accounts, Session
 from coverslip.kernel.change import Context
@@ -79,36 +81,35 @@ class Identity:
         """
         name = username.strip().casefold()[:200]
         nobody = _at(NOBODY, place)
+        count = self._accounts.add_failure("sign_in", name)
         try:
-            person = self._prove(name, secret)
+            person = self._prove(name, secret, count)
         except Refused as error:
-            self._failed_sign_in(name, error, nobody)
+            self._failed_sign_in(name, error, nobody, count)
             raise
+        self._accounts.clear_failures("sign_in", name)
         context = Context("", person, "password", place.workstation, place.address, place.client, place.zone)
         elsewhere = [s for s in self._accounts.sessions_of(person) if s.workstation != place.workstation]
         if elsewhere:
             shared = Refused("AUTH_SHARED", workstation=elsewhere[0].workstation or "another workstation")
             self._events.refuse(shared, nobody, "sign_in")
             raise shared
-        self._accounts.clear_failures("sign_in", name)
         last = self._accounts.last_sign_ins(person)
         self._accounts.note_sign_in(person, succeeded=True)
         return self._open(context, name, "password", last)
 
-    def _prove(self, name: str, secret: str) -> str:
-        failures = self._accounts.failures("sign_in", name)
-        if failures >= LOCK_AFTER:
-            raise Refused("ACCOUNT_LOCKED", n=failures)
+    def _prove(self, name: str, secret: str, count: int) -> str:
+        if count > LOCK_AFTER:
+            raise Refused("ACCOUNT_LOCKED", n=count - 1)
         found = self._accounts.person_by_username(name)
         wrapped = self._accounts.credential(found[0]) if found else None
-        if found is None or wrapped is None or not found[1].get("verified"):
+        if found is None or wrapped is None or not _in_force(wrapped, found[1]):
             keys.burn_time(secret)
             raise Refused("SIG_REAUTH", expected="a user name and its password are")
         keys.prove(wrapped, secret[: keys.MAX_SECRET], found[0])
         return found[0]
 
-    def _failed_sign_in(self, name: str, error: Refused, context: Context) -> None:
-        count = self._accounts.add_failure("sign_in", name)
+    def _failed_sign_in(self, name: str, error: Refused, context: Context, count: int) -> None:
         found = self._accounts.person_by_username(name)
         if found is not None:
             self._accounts.note_sign_in(found[0], succeeded=False)
@@ -120,9 +121,16 @@ class Identity:
         )
 
     def delay_s(self, username: str) -> int:
-        """Return how long the next attempt for a user name has to wait: 0, then 1, 2, 4 … at most 60 s."""
-        failures = self._accounts.failures("sign_in", username.strip().casefold()[:200])
-        return 0 if failures < DELAY_AFTER else min(60, 2 ** (failures - DELAY_AFTER))
+        """Return how long an attempt for a user name still has to wait: 0, then 1, 2, 4 … at most 60 s.
+
+        The delay runs from the last failure of that name, whoever made it.
+        """
+        name = username.strip().casefold()[:200]
+        failures = self._accounts.failures("sign_in", name)
+        if failures < DELAY_AFTER:
+            return 0
+        delay = min(60.0, 2.0 ** (failures - DELAY_AFTER))
+        return max(0, math.ceil(delay - self._accounts.since_failure_s("sign_in", name)))
 
     def _open(self, context: Context, username: str, kind: str, last: dict[str, str]) -> SignedIn:
         if not known_zone(context.zone):
@@ -161,9 +169,14 @@ class Identity:
         self._accounts.close_session(session.id, why)
 
     def session(self, token: str) -> Session:
-        """Return the live session of a bearer token; raises ``AUTH_REQUIRED``."""
+        """Return the live session of a bearer token of somebody who may still act.
+
+        Raises ``AUTH_REQUIRED``, also for an account that was locked, reset or disabled meanwhile and a
+        device that is out of service: reading ends with the account, not with the session.
+        """
         found = self._accounts.session_by_token(token_hash(token)) if token else None
-        if found is None:
+        account = self._accounts.account(found.person) if found else None
+        if found is None or account is None or not (found.kind == "device" or account.get("verified")):
             raise Refused("AUTH_REQUIRED")
         return found
 
@@ -178,17 +191,21 @@ class Identity:
     def begin_enrolment(
         self, code: str, username: str, secret: str, place: Place
     ) -> tuple[SignedIn, keys.Enrolment]:
-        """Use up a code: make the person's key and open the session in which they enrol it.
+        """Use up a code, and every other of the same person: make their key and open a session to enrol it.
 
-        The caller submits the enrolment to the door and ends the session; a refused one calls
-        ``abandon_enrolment``.
+        The caller submits the enrolment to the door and ends the session. A code opens nothing once its
+        person has enrolled: a key in force is replaced only after a reset, which is an entry. Earlier
+        failures are forgotten, because a second person verifies who this is before the key counts.
         """
         keys.check_secret(secret, username)
         person = self._accounts.take_enrolment(token_hash(code))
-        if person is None:
+        account = self._accounts.account(person) if person else None
+        if person is None or account is None or account.get("verified"):
             error = Refused("AUTH_REQUIRED")
             self._events.refuse(error, _at(NOBODY, place), "enrol")
             raise error
+        self._accounts.clear_failures("sign_in", str(account["username"]))
+        self._accounts.clear_failures("signing", person)
         made = keys.enrol(secret, person)
         self._accounts.put_credential(person, made.kid, made.wrapped)
         context = Context("", person, "password", place.workstation, place.address, place.client, place.zone)
@@ -235,13 +252,19 @@ class Identity:
     # --- ceremonies ----------------------------------------------------------------------------
 
     def signer(self, context: Context) -> Signer:
-        """Return who signs in this session, with the wrapped key (``Ceremonies``)."""
-        failures = self._accounts.failures("signing", context.person)
-        if failures >= LOCK_AFTER:
-            raise Refused("ACCOUNT_LOCKED", n=failures)
+        """Return who signs in this session, with the wrapped key (``Ceremonies``).
+
+        The attempt counts as failed until ``signed`` forgets it; ten lock signing until a second person
+        has looked.
+        """
+        count = self._accounts.add_failure("signing", context.person)
+        if count > LOCK_AFTER:
+            raise Refused("ACCOUNT_LOCKED", n=count - 1)
         wrapped = self._accounts.credential(context.person)
         account = self._accounts.account(context.person)
         if wrapped is None or account is None:
+            raise Refused("IDENTITY_NOT_VERIFIED", person="you")
+        if account.get("verified") and not _in_force(wrapped, account):
             raise Refused("IDENTITY_NOT_VERIFIED", person="you")
         return Signer(context.person, account["username"], account["name"], wrapped)
 
@@ -274,10 +297,13 @@ class Identity:
             context.session, period, {"began": began, "last": now, "address": context.address}
         )
 
-    def failed(self, context: Context, error: CoverslipError) -> None:
-        """Count a failed signing secret; ten lock signing until a second person has looked."""
-        if error.code == "SIG_REAUTH":
-            self._accounts.add_failure("signing", context.person)
+
+def _in_force(wrapped: dict[str, Any], account: dict[str, Any]) -> bool:
+    """Whether the account is verified and this wrapped key is the one its record lists last.
+
+    The wrapped key lies outside the ledger; what it may do is what an entry said of its public half.
+    """
+    return bool(account.get("verified")) and wrapped.get("kid") in account.get("kids", ())[-1:]
 
 
 def token_hash(token: str) -> bytes:

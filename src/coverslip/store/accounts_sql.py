@@ -205,11 +205,13 @@ class PostgresAccounts:
         )
 
     def take_enrolment(self, token_hash: bytes) -> str | None:
-        """Use up a code and return whose it is."""
+        """Use up a code, and every other one of its person; return whose it is."""
         row = self._one(
-            "update ops.enrolment set used_at = clock_timestamp()"
+            "with taken as (update ops.enrolment set used_at = clock_timestamp()"
             " where token_hash = %(t)s and used_at is null and expires_at > clock_timestamp()"
-            " returning person",
+            " returning person), others as (update ops.enrolment e set used_at = clock_timestamp() from taken"
+            " where e.person = taken.person and e.token_hash <> %(t)s and e.used_at is null)"
+            " select person from taken",
             t=token_hash,
         )
         return str(row["person"]) if row else None
@@ -225,11 +227,22 @@ class PostgresAccounts:
         """Count a failed attempt; return the new count."""
         row = self._one(
             "insert into ops.throttle(scope, key, failures) values (%(s)s, %(k)s, 1)"
-            " on conflict (scope, key) do update set failures = ops.throttle.failures + 1 returning failures",
+            " on conflict (scope, key) do update set failures = ops.throttle.failures + 1,"
+            " since = clock_timestamp() returning failures",
             s=scope,
             k=key,
         )
         return int(row["failures"]) if row else 0
+
+    def since_failure_s(self, scope: str, key: str) -> float:
+        """Return seconds since the last failed attempt; 0 where there was none."""
+        row = self._one(
+            "select extract(epoch from clock_timestamp() - since)::float8 as seconds"
+            " from ops.throttle where scope = %(s)s and key = %(k)s",
+            s=scope,
+            k=key,
+        )
+        return float(row["seconds"]) if row else 0.0
 
     def clear_failures(self, scope: str, key: str) -> None:
         """Forget failed attempts."""
