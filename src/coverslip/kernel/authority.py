@@ -6,6 +6,9 @@ Rules kept here:
 * A role counts only while the person is trained on what it requires (P11-10-g.3).
 * Independence is by person over everyone named, never by role (P11-10-g.2).
 * In a sandbox one person may do every act; nobody else's signature is asked.
+* The service's role is held in a service session only, the device's in a device session only: neither a
+  device's key nor a person's grant makes anybody the installation.
+* Before identity is verified an account enrols its own key and does nothing else.
 """
 
 from __future__ import annotations
@@ -19,20 +22,31 @@ from coverslip.kernel.facts import SELF, Facts
 from coverslip.kernel.rows import NIL, Authority, Row
 
 ANYBODY = "*"
-MACHINE_ROLE = "SVC"
+SERVICE_ROLE = "SVC"
+DEVICE_ROLE = "DEV"
 
 
 def roles_held(facts: Facts, person: str) -> dict[str, Authority]:
     """Return the roles the person holds at the moment of the facts, by code."""
     found = {a.code: a for a in facts.authority if a.kind == "role" and a.person == person}
+    found.pop(DEVICE_ROLE, None)
+    if (facts.session or {}).get("kind") != "service":
+        found.pop(SERVICE_ROLE, None)
     device = next((a for a in facts.authority if a.kind == "device" and a.person == person), None)
-    return found | ({MACHINE_ROLE: device} if device is not None else {})
+    return found | ({DEVICE_ROLE: device} if device is not None else {})
 
 
 def require_account(facts: Facts, person: str) -> None:
     """Refuse an actor that is neither an active account nor a device in service."""
     if not any(a.kind in ("account", "device") and a.person == person for a in facts.authority):
         raise Refused("AUTH_REQUIRED")
+
+
+def require_verified(facts: Facts, person: str) -> None:
+    """Refuse an account whose owner nobody has verified yet, or not since its credentials were reset."""
+    account = next((a for a in facts.authority if a.kind == "account" and a.person == person), None)
+    if account is not None and not account.data.get("verified"):
+        raise Refused("IDENTITY_NOT_VERIFIED", person="you")
 
 
 def missing_training(facts: Facts, person: str, role: str) -> Row | None:

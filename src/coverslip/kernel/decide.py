@@ -54,6 +54,10 @@ def decide(request: Request, facts: Facts) -> Decision:
     """Return the decision, or raise the refusal (``Refused``, ``Invalid``, ``Conflict``)."""
     authority.require_account(facts, request.context.person)
     act = request.change.act
+    found = request.definition.acts.get(act)
+    enrolling = found is not None and found.signature and found.signature.stage == "before_verification"
+    if not enrolling:
+        authority.require_verified(facts, request.context.person)
     if act == "create":
         return _Deciding(request, facts).create()
     if facts.record is None:
@@ -266,7 +270,7 @@ class _Deciding:
             normalise.problems.append(
                 Problem("VAL_FORM", name, {"expected": "left as it is in this act", "found": "a value"})
             )
-        elif declared.source != "typed" and not self.machine:
+        elif declared.source != "typed" and self.request.context.auth != "service":
             normalise.problems.append(
                 Problem(
                     "VAL_FORM", name, {"expected": f"filled by {declared.source}", "found": "a typed value"}

@@ -4,6 +4,7 @@ Rules kept here:
 
 * Own effects first, in declared order; then consequences, which are written after the act.
 * A consequence passes the guards of its own act; one record takes at most one act in a command.
+* What happens in a sandbox changes sandbox records only: its acts are asked for fewer things.
 """
 
 from __future__ import annotations
@@ -91,19 +92,27 @@ class Effects:
         if isinstance(effect, w.Do):
             name = "/".join((base, *effect.path))
             for row in self._facts.rows(name):
-                self._do(row, effect, name)
+                self._do(row, effect, name, sandbox=bool(draft.content.get("sandbox")))
         elif isinstance(effect, w.Supersede) and draft.revision > 1:
             for row in self._facts.rows("effective"):
                 if row.uid != draft.uid and row.state in draft.definition.effective_states:
-                    self._do(row, w.Do((), effect.act), "effective")
+                    sandbox = bool(draft.content.get("sandbox"))
+                    self._do(row, w.Do((), effect.act), "effective", sandbox=sandbox)
         elif isinstance(effect, w.Create):
             self.creates.append((effect, self._created(draft, effect, base)))
 
-    def _do(self, row: Row, effect: w.Do, name: str) -> None:
+    def _do(self, row: Row, effect: w.Do, name: str, *, sandbox: bool) -> None:
         definition = self._request.catalogue[row.type]
         found = definition.acts[effect.act]
         if row.state in effect.unless:
             return
+        if sandbox and not row.content.get("sandbox"):
+            raise Refused(
+                "SEQ_PRE",
+                record=row.label,
+                action=found.label.lower(),
+                conditions=f"{row.label} is a sandbox record, as the one that asks for this act",
+            )
         if row.state not in expand(definition, found.from_):
             raise Refused(
                 "SEQ_STATE",

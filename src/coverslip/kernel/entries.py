@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from coverslip.errors import Invalid
 from coverslip.kernel.change import Context
 from coverslip.kernel.definition import Definition
 from coverslip.kernel.drafts import Draft
@@ -95,19 +96,25 @@ def content_sections(draft: Draft) -> dict[str, Section]:
 
 
 def file_items(draft: Draft) -> list[dict[str, Any]]:
-    """Return every file the content names, sorted by path, as the ``files`` section holds them."""
+    """Return every file the content names, sorted by path, as the ``files`` section holds them.
+
+    Raises ``VAL_FORM`` where two different files have one name: one of them would leave no trace there.
+    """
     found: dict[str, dict[str, Any]] = {}
     for value in draft.fields.values():
         for item in value if isinstance(value, list) else [value]:
             for candidate in [item, *(item.values() if isinstance(item, dict) else ())]:
                 if isinstance(candidate, dict) and {"root", "sha256", "size", "name"} <= set(candidate):
                     path = candidate["name"]
-                    found[path] = {
-                        "path": path,
-                        "root": candidate["root"],
-                        "sha256": candidate["sha256"],
-                        "size": candidate["size"],
-                    }
+                    listed = {"path": path} | {k: candidate[k] for k in ("root", "sha256", "size")}
+                    if found.setdefault(path, listed) != listed:
+                        raise Invalid(
+                            "VAL_FORM",
+                            record=draft.number,
+                            field="files",
+                            expected="one name for each file",
+                            found=f"two files named '{path[:60]}'",
+                        )
     return [found[path] for path in sorted(found)]
 
 

@@ -66,7 +66,7 @@ PREFIXES = (
     "REL",
     "HLD",
 )
-ROLES = {"ADM", "QA", "AUT", "REV", "ANL", "OPR", "SDR", "MET", "TRN", "SEC", "SVC", "QAL", "*"}
+ROLES = {"ADM", "QA", "AUT", "REV", "ANL", "OPR", "SDR", "MET", "TRN", "SEC", "SVC", "DEV", "QAL", "*"}
 MEANINGS = {
     "authored",
     "executed",

@@ -150,7 +150,7 @@ TYPE = w.Type(
         w.State("excluded", terminal=True, locked=True),
     ),
     create=w.Making(
-        ("SVC", "OPR", "ANL"),
+        ("SVC", "DEV", "OPR", "ANL"),
         "registering",
         requires=(
             w.When(
