@@ -109,7 +109,8 @@ async def _malformed(request: Request) -> CoverslipError | None:
 
 def _too_large(request: Request) -> Invalid | None:
     """Refuse a JSON body beyond its limit before it is read; files are streamed and bounded elsewhere."""
-    if request.url.path.endswith(STREAMED) or request.method in ("GET", "HEAD"):
+    streamed = request.method == "PUT" and request.url.path.endswith(STREAMED)
+    if streamed or request.method in ("GET", "HEAD"):
         return None
     length = request.headers.get("content-length", "")
     if not length.isdigit():

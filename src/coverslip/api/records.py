@@ -80,6 +80,8 @@ def create(
 ) -> dict[str, Any]:
     """Make a record."""
     request.state.action = "create"
+    if body.signature is not None:
+        _require_shown(body.signature, _preview(services, body), "")
     change = Change(
         "create",
         type=body.type,
@@ -96,13 +98,29 @@ def create(
 @router.post("/records/preview")
 def preview(body: NewRecord, services: ServicesOf, context: ContextOf) -> dict[str, Any]:
     """Return what a new record will look like, so that it can be read before it is signed."""
+    text = _preview(services, body)
+    return {"text": text, "shown": shown_hash(text)}
+
+
+def _preview(services: Services, body: NewRecord) -> str:
     definition = services.catalogue.get(body.type)
     if definition is None:
         raise NotFound("NOT_FOUND", what="record type", record=body.type)
-    text = "\n".join(
+    return "\n".join(
         [f"New {definition.type.title.lower()}", *(f"{n}: {v}" for n, v in sorted(body.fields.items()))]
     )
-    return {"text": text, "shown": shown_hash(text)}
+
+
+def _require_shown(signing: Signing, text: str, record: str) -> None:
+    """Refuse a signature that names another view than the one there is."""
+    if signing.shown != shown_hash(text):
+        raise Invalid(
+            "VAL_FORM",
+            record=record,
+            field="shown",
+            expected="the hash of the record as it is now",
+            found="the hash of another view",
+        )
 
 
 @router.get("/records/{number}")
@@ -219,14 +237,8 @@ def _act(
 ) -> dict[str, Any]:
     request.state.action = name
     row = row_for(request, services, number)
-    if body.signature is not None and body.signature.shown != shown_hash(_view(services, row)):
-        raise Invalid(
-            "VAL_FORM",
-            record=row.number,
-            field="shown",
-            expected="the hash of the record as it is now",
-            found="the hash of another view",
-        )
+    if body.signature is not None:
+        _require_shown(body.signature, _view(services, row), row.number)
     change = Change(
         name,
         row.type,
