@@ -23,7 +23,7 @@ from coverslip.kernel.change import Change, Context, Receipt
 from coverslip.kernel.commit import Door
 from coverslip.kernel.rows import Row
 
-MAX_LEFT = 1000
+MAX_WAITING = 1000
 _log = logging.getLogger("coverslip.analysis")
 
 
@@ -57,8 +57,8 @@ class Runs:
         self._service, self._limit = service, limit_bytes
 
     def step(self) -> bool:
-        """Take the oldest queued run, if there is one, and bring it to an end."""
-        for row in self._reading.in_state("analysis_run", "queued", 10):
+        """Take the oldest queued run that may start, if there is one, and bring it to an end."""
+        for row in self._reading.in_state("analysis_run", "queued", MAX_WAITING):
             if self._claim(row):
                 self._execute(row.number)
                 return True
@@ -70,7 +70,7 @@ class Runs:
         Called once, before the worker takes anything up. It holds for one worker an installation, which
         is what the supervisor starts: another worker's run would be taken for one left behind.
         """
-        left = self._reading.in_state("analysis_run", "running", MAX_LEFT)
+        left = self._reading.in_state("analysis_run", "running", MAX_WAITING)
         for row in left:
             try:
                 self._fail(row.number, "The worker ended before the run did; run it again by request.", "")
