@@ -86,9 +86,12 @@ class Judge:
         self._missing: list[tuple[int, str, str, int, str]] = []
         self._erased: set[tuple[str, int]] = set()
 
-    def wants(self, type: str, kind: str, id: str) -> bool:
-        """Whether an entry must be taken even if the copy has no body for it."""
-        return type in _ALWAYS or kind == "user" or id in self.scope
+    def wants(self, type: str, kind: str, id: str, about: str = "") -> bool:
+        """Whether an entry must be taken even if the copy has no body for it.
+
+        ``about`` is the id of its subject: what was refused or seen of a record belongs to its trail.
+        """
+        return type in _ALWAYS or kind == "user" or id in self.scope or about in self.scope
 
     def take(self, index: int, leaf_hash: bytes, leaf: Leaf, stored: Mapping[str, Stored]) -> list[Row]:
         """Judge one entry and return its trail rows."""
@@ -162,7 +165,8 @@ class Judge:
 
     def _absent(self, index: int, leaf: Leaf, section: str) -> None:
         record = leaf.record
-        whole = self.manifest.scope.complete and record.id in self.scope
+        about = leaf.about.id if leaf.about else ""
+        whole = self.manifest.scope.complete and (record.id in self.scope or about in self.scope)
         if section in commitment.ERASABLE:
             if whole:
                 stream = self.history.streams.get(record.id)

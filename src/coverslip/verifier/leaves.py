@@ -58,7 +58,7 @@ _FAST: Final = re.compile(
 
 @dataclass(slots=True)
 class Line:
-    """What the chain needs of one leaf; ``prev`` empty for version 1."""
+    """What the chain needs of one leaf; ``prev`` is empty for version 1, ``about`` without a subject."""
 
     log: str
     type: str
@@ -67,6 +67,7 @@ class Line:
     ver: int
     prev: str
     at: str
+    about: str = ""
 
 
 def line(data: bytes) -> Line:
@@ -76,7 +77,10 @@ def line(data: bytes) -> Line:
     if found is None or len(data) > MAX_SIZE:
         leaf = parse(data)
         record = leaf.record
-        return Line(leaf.log, leaf.type, record.kind, record.id, record.ver, record.prev or "", leaf.at)
+        about = leaf.about.id if leaf.about else ""
+        return Line(
+            leaf.log, leaf.type, record.kind, record.id, record.ver, record.prev or "", leaf.at, about
+        )
     at, definition, log, id, kind, prev, ver, type_ = found.group(
         "at", "def", "log", "id", "kind", "prev", "ver", "type"
     )

@@ -82,7 +82,7 @@ class Walk:
             try:
                 line = leaves.line(data)
                 self._chain(index, line, digest, chains)
-                if has_body or judge.wants(line.type, line.kind, line.id):
+                if has_body or judge.wants(line.type, line.kind, line.id, line.about):
                     yield from judge.take(index, digest, parse(data), stored)
             except LeafError as error:
                 self._report.add("leaves.bin", str(error), entry=index)

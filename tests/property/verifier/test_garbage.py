@@ -131,8 +131,10 @@ def _slow(data: bytes) -> leaves.Line | None:
         leaf = leaf_format.parse(data)
     except LeafError:
         return None
-    record = leaf.record
-    return leaves.Line(leaf.log, leaf.type, record.kind, record.id, record.ver, record.prev or "", leaf.at)
+    record, about = leaf.record, leaf.about.id if leaf.about else ""
+    return leaves.Line(
+        leaf.log, leaf.type, record.kind, record.id, record.ver, record.prev or "", leaf.at, about
+    )
 
 
 @given(st.data())
