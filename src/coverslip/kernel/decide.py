@@ -4,6 +4,8 @@ Rules kept here:
 
 * Pure: no store, no clock, no randomness but new ids handed in. Same change, same facts, same
   answer.
+* Versions of one document stay on one side of the sandbox's fence: nobody takes the next number of a
+  regulated one by trying something out.
 * Order: authority, sequence, hold, independence, guards, content. Consequences pass the same
   guards as any act; only who may ask is not asked, because nobody asks for them.
 * A decision names everything it looked at, so that the store can check it again under lock.
@@ -236,6 +238,13 @@ class _Deciding:
                 state=previous.state,
                 action="new version",
                 states=" or ".join(s.name for s in self.type.states if s.locked),
+            )
+        if bool(previous.content.get("sandbox")) != self.sandbox:
+            raise Refused(
+                "SEQ_PRE",
+                record=previous.label,
+                action="new version",
+                conditions=f"{previous.number} and its next version are both regulated, or both of a sandbox",
             )
 
     # --- content -------------------------------------------------------------------------------
