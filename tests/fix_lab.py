@@ -651,6 +651,7 @@ class Grounds:
                 lambda: state["clock"],
                 events,
                 {("review_exceptions", 1): gatherer(reading)},
+                wiring.kept_in(LocalVault(self.home.vault)),
             )
             yield Lab(
                 self.home,

@@ -11,6 +11,7 @@ from fastapi.responses import StreamingResponse
 
 from coverslip.api.access import ContextOf, ServicesOf, row_for
 from coverslip.api.shapes import Export
+from coverslip.errors import Refused
 
 router = APIRouter(tags=["exports"])
 _BLOCK = 1024**2
@@ -22,6 +23,8 @@ def export(
 ) -> StreamingResponse:
     """Return the evidence bundle of a record and everything it stands on."""
     request.state.action = "export"
+    if context.auth != "password":
+        raise Refused("AUTH_ROLE", record=number, role="a person", action="export", roles="none")
     row = row_for(request, services, number)
     spool = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 -- closed by the stream below
     try:

@@ -12,7 +12,7 @@ import os
 import socket
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -194,7 +194,8 @@ def core(home: Home, gatherers: dict[tuple[str, int], Any] | None = None, size: 
         events = Events(store, accounts, clock_state)
         identity = Identity(accounts, events, accounts.now)
         made: dict[tuple[str, int], Gatherer] = {k: f(reading) for k, f in (gatherers or {}).items()}
-        door = Door(catalogue(), store, identity, clock_state, events, made)
+        vault = LocalVault(home.vault)
+        door = Door(catalogue(), store, identity, clock_state, events, made, kept_in(vault))
         yield Core(
             home,
             facts,
@@ -206,8 +207,21 @@ def core(home: Home, gatherers: dict[tuple[str, int], Any] | None = None, size: 
             events,
             identity,
             door,
-            LocalVault(home.vault),
+            vault,
         )
+
+
+def kept_in(vault: LocalVault) -> Callable[[Mapping[str, Any]], bool]:
+    """Return the question whether a vault keeps a file with the size and hash given."""
+
+    def kept(item: Mapping[str, Any]) -> bool:
+        root = str(item["root"])
+        if not vault.has(root):
+            return False
+        found = vault.sidecar(root)
+        return (found.size, found.sha256.hex()) == (item["size"], item["sha256"])
+
+    return kept
 
 
 def export_key(home: Home) -> NoteKey:

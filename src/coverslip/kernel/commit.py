@@ -7,11 +7,13 @@ Rules kept here:
 * A conflict is decided again once; a second one goes to the person. A signed act is never decided
   again on another base than the one that was signed.
 * A refusal is an answer and an entry (``refusals``); if the entry cannot be written, 503.
+* A file enters a record only if it is kept, with the size and hashes the record gives it.
 """
 
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
@@ -34,6 +36,8 @@ from coverslip.ledger import canonical, leaf
 from coverslip.ledger.identity import uuid7
 
 Gatherer = Callable[[Row], Any]
+Kept = Callable[[Mapping[str, Any]], bool]
+"""Whether a file ``{"path", "root", "sha256", "size"}`` is kept just so."""
 
 
 class Ceremonies(Protocol):
@@ -66,13 +70,16 @@ class Door:
         clock: Callable[[], ClockState],
         events: Events,
         gatherers: Mapping[tuple[str, int], Gatherer] | None = None,
+        kept: Kept | None = None,
     ) -> None:
+        """``kept`` says which files may be named; without it there is no vault to ask."""
         self.catalogue = catalogue
         self._store = store
         self._ceremonies = ceremonies
         self._clock = clock
         self._events = events
         self._gatherers = dict(gatherers or {})
+        self._kept = kept
 
     def submit(self, change: Change, context: Context, credential: Credential | None = None) -> Receipt:
         """Do one change, or raise why not; a refusal is recorded before it is raised.
@@ -106,6 +113,7 @@ class Door:
 
     def _submit(self, attempt: _Attempt, credential: Credential | None) -> Receipt:
         decision, facts = attempt.decide()
+        self._require_files(decision.primary)
         sections = entries.content_sections(decision.primary)
         meaning = ""
         if decision.signature is not None:
@@ -120,6 +128,19 @@ class Door:
             if not _same(again.primary, decision.primary):
                 raise _stale(again.primary) from None
             return attempt.write(again, facts, sections, meaning)
+
+    def _require_files(self, draft: Draft) -> None:
+        """Refuse a file that is not kept as named; those of the version before were asked about then."""
+        before = entries.file_items(replace(draft, content=draft.base.content)) if draft.base else []
+        for item in entries.file_items(draft):
+            if item not in before and self._kept is not None and not self._kept(item):
+                raise Invalid(
+                    "VAL_FORM",
+                    record=draft.number,
+                    field="files",
+                    expected="a file that was delivered or attached, as it was",
+                    found=f"'{item['path'][:60]}'",
+                )
 
     def explain(
         self, row: Row, context: Context, act: str, fields: Mapping[str, Any] | None = None
@@ -366,7 +387,8 @@ class _Attempt:
         if self._dry:
             return f"{number.prefix}-0"
         if number.code:
-            return f"{number.prefix}-{fields.get(number.code, '')}"
+            # As the field will be kept, so that no number differs from another by space alone.
+            return f"{number.prefix}-{unicodedata.normalize('NFC', str(fields.get(number.code, ''))).strip()}"
         answer = self._store.facts({"number": number.prefix})
         year = f"{answer['now'][:4]}-" if number.yearly else ""
         return f"{number.prefix}-{year}{int(answer['number']):0{number.width}d}"
