@@ -138,6 +138,7 @@ class Transport:
 
         ``timeout_s`` is for requests whose answer takes longer than others.
         """
+        self._require_socket()
         again = method == "GET" or bool((headers or {}).get("Idempotency-Key"))
         options: dict[str, Any] = {"params": query, "headers": self._headers(headers)}
         if body is not None:
@@ -168,6 +169,7 @@ class Transport:
         headers: Mapping[str, str] | None = None,
     ) -> Iterator[httpx.Response]:
         """Send a request and yield its answer unread; an error answer raises ``ApiError``."""
+        self._require_socket()
         options: dict[str, Any] = {
             "headers": self._headers(headers),
             "timeout": httpx.Timeout(LONG_S, connect=10.0),
@@ -184,6 +186,11 @@ class Transport:
                 yield response
         except httpx.HTTPError as error:
             raise self._unreachable(error) from error
+
+    def _require_socket(self) -> None:
+        """Say that nobody listens before a connection is tried, in words that name the socket."""
+        if self.address.socket and not os.path.exists(self.address.socket):
+            raise unreachable(f"The server at {self.address}", "there is no socket this account can reach")
 
     def _headers(self, given: Mapping[str, str] | None) -> dict[str, str]:
         headers = dict(given or {})
