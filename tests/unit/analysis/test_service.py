@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
+import socket
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import numpy as np
 import pytest
 import tifffile
+import uvicorn
+from typer.testing import CliRunner
 
 from coverslip.analysis import recipe, registry, rerun, service
 from coverslip.analysis.rerun import Reruns
 from coverslip.analysis.runner import Job, rows_root
 from coverslip.analysis.service import Runs
+from coverslip.api.app import create_app
+from coverslip.cli.caller import Caller as Command
+from coverslip.cli.runs import app as commands
+from coverslip.client import Coverslip
 from coverslip.errors import EnvironmentFault
 from coverslip.kernel.change import Change
 from coverslip.worker import loop
@@ -318,6 +329,44 @@ def test_a_recorded_run_is_reproduced_exactly_and_leaves_no_trace(lab: Lab, api:
     assert found["rows_root"]["recorded"] == found["rows_root"]["again"]
     assert found["env_digest"]["recorded"] == found["env_digest"]["again"]
     assert lab.entries() == before
+
+
+@contextmanager
+def served(lab: Lab) -> Iterator[Path]:
+    """Serve the laboratory on a socket; yields its path."""
+    with tempfile.TemporaryDirectory(prefix="cs-") as folder:
+        path = Path(folder) / "api.sock"
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener.bind(str(path))
+        server = uvicorn.Server(
+            uvicorn.Config(create_app(lab.services()), log_level="critical", lifespan="off", ws="none")
+        )
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield path
+        finally:
+            server.should_exit = True
+            thread.join()
+            listener.close()
+
+
+def test_the_command_says_the_verdict_and_ends_accordingly(
+    lab: Lab, completed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with served(lab) as path, Coverslip(f"unix:{path}", token=lab.rita.token) as client:
+        monkeypatch.setattr(Command, "client", lambda self: client)
+        monkeypatch.setattr(Command, "close", lambda self: None)
+        held = CliRunner().invoke(commands, ["reproduce", completed])
+        assert (held.exit_code, held.stdout.split("  ")[:2]) == (0, [completed, "reproduced exactly"])
+        altered(monkeypatch, lambda text: text.replace(",1,", ",1,9", 1))
+        other = CliRunner().invoke(commands, ["reproduce", completed])
+        assert other.exit_code == 1
+        assert "not reproduced" in other.stdout
+        assert "row 1 area_px: " in other.stdout
+        machine = CliRunner().invoke(commands, ["reproduce", completed, "--json"])
+        assert machine.exit_code == 1
+        assert json.loads(machine.stdout)["verdict"] == "not reproduced"
 
 
 def altered(monkeypatch: pytest.MonkeyPatch, change: Callable[[str], str]) -> None:
