@@ -82,6 +82,36 @@ def test_the_lab_it_leaves_holds_and_its_passwords_are_private(
         assert not any(password.encode() in text for password in passwords), path
 
 
+def test_everybody_of_the_demonstration_can_sign_in_afterwards(
+    played: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    home = played[0]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "coverslip.cli", "serve", "--home", str(home)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert server.stdout is not None
+        assert server.stdout.readline().startswith("ready: ")
+        for person in json.loads(home.with_name("lab-accounts.json").read_text("utf-8")):
+            done = subprocess.run(
+                [sys.executable, "-m", "coverslip.cli", "login", person["username"], "--password-stdin"],
+                input=person["password"] + "\n",
+                capture_output=True,
+                text=True,
+                check=False,
+                env=os.environ
+                | {"COVERSLIP_HOME": str(home), "COVERSLIP_SESSION": str(tmp_path / person["username"])},
+            )
+            assert done.returncode == 0, done.stderr
+    finally:
+        server.terminate()
+        server.wait(60)
+        if server.stdout is not None:
+            server.stdout.close()
+
+
 def test_the_bundle_fails_by_name_when_one_byte_of_an_image_changes(
     played: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:

@@ -69,6 +69,7 @@ def _outcome(report: Report) -> Outcome:
 def ledger_status(root: Path) -> dict[str, Any]:
     """Return sizes, the last checkpoint, what waits, and how the signer's memory compares."""
     home = Home(root)
+    wiring.installation(home)
     with wiring.database(home), _readable(), wiring.core(home, size=1) as core:
         status = core.reading.status()
     journal = read_journal(home.signer / "journal")
@@ -85,6 +86,7 @@ def ledger_verify(root: Path, anchors: Path | None = None) -> Outcome:
     not independent and is used only when none is given.
     """
     home = Home(root)
+    wiring.installation(home)
     notes = [n for path in _anchor_files(anchors or home.anchors) for n in read_file_anchor(path)]
     keys = [
         line for line in home.public_keys.read_text("utf-8").splitlines() if line and not line.startswith("#")
@@ -131,6 +133,7 @@ def _anchor_files(path: Path) -> list[Path]:
 def ledger_replay(root: Path) -> Outcome:
     """Rebuild every projection from the ledger and compare it with what is stored."""
     home = Home(root)
+    wiring.installation(home)
     known = {d.hash: d for d in wiring.catalogue()}
 
     def projector(kind: str, definition: str, uid: str, content: dict[str, Any]) -> Projection:
@@ -155,6 +158,7 @@ def vault_check(root: Path, progress: Callable[[int, int], None] | None = None) 
     What must be there is what the ledger says, with what the current records say besides.
     """
     home = Home(root)
+    wiring.installation(home)
     with wiring.database(home), _readable(), wiring.core(home, size=1) as core:
         named = core.reading.named_roots()
         for object_root, holders in core.reading.kept_roots().items():
@@ -192,6 +196,7 @@ def _vault_finding(kind: str, name: str, named: dict[str, list[str]], message: s
 def vault_locate(root: Path, number: str) -> list[dict[str, Any]]:
     """Return where the files of a record lie."""
     home = Home(root)
+    wiring.installation(home)
     with wiring.database(home), _readable(), wiring.core(home, size=1) as core:
         row = core.reading.find(number)
         if row is None:
@@ -217,6 +222,7 @@ def vault_locate(root: Path, number: str) -> list[dict[str, Any]]:
 def checkpoint(root: Path) -> str:
     """Return the newest signed checkpoint; with no server running, integrate and sign what waits first."""
     home = Home(root)
+    wiring.installation(home)
     with wiring.database(home):
         if not wiring.signer_socket(home).exists():
             signer = Signer(home.signer, wiring.installation(home).origin)
@@ -248,6 +254,7 @@ def entry_proof(root: Path, index: int) -> str:
     import base64
 
     home = Home(root)
+    wiring.installation(home)
     note = checkpoint(root)
     size = int(note.splitlines()[1])
     with wiring.database(home), _readable(), wiring.core(home, size=1) as core:
@@ -261,6 +268,7 @@ def entry_proof(root: Path, index: int) -> str:
 def doctor(root: Path) -> list[dict[str, Any]]:
     """Look at an installation from outside; ``ok`` is ``None`` where something could not be checked."""
     home = Home(root)
+    wiring.installation(home)
     found = [_secrets(home), _disk(home), _shared_user(home), _clock(), _anchor_age(home)]
     try:
         with wiring.database(home), _readable(), wiring.connection(home, "cs_verifier") as conn:

@@ -10,6 +10,8 @@ Rules kept here:
 
 from __future__ import annotations
 
+import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +28,8 @@ from coverslip.kernel.rows import NIL, Row
 from coverslip.ledger import leaf
 from coverslip.ledger.identity import uuid7
 
-_ATTEMPTS = 8
+_ATTEMPTS = 40
+_PAUSE_MS = 20
 NOBODY = Context(NIL, NIL, "none")
 """Context of what happens before anybody is known."""
 
@@ -53,7 +56,8 @@ class Events:
             try:
                 return self._append(event, context)
             except Conflict:
-                continue
+                # Many may wait for one stream, the installation's above all; they must not keep step.
+                time.sleep(secrets.randbelow(_PAUSE_MS) / 1000)
         raise EnvironmentFault("TRAIL_UNAVAILABLE", why="the stream was busy")
 
     def _append(self, event: Event, context: Context) -> entries.Built:

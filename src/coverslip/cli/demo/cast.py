@@ -32,6 +32,11 @@ class Person:
         self.client = Coverslip(home=home)
         self.client.sign_in(self.username, self.password, place=f"desk of {self.name}", zone=ZONE)
 
+    def sign_out(self) -> None:
+        """End this person's session, if there is one: an account in use elsewhere cannot sign in."""
+        if self.client is not None:
+            self.client.sign_out()
+
     @property
     def lab(self) -> Coverslip:
         """The signed-in client."""

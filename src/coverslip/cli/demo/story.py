@@ -30,6 +30,8 @@ def run(home: Path | None) -> int:
     with serving(stage.home):
         _main_job(story)
         bundle = _export(story)
+        for person in story.people.values():
+            person.sign_out()
     stage.chapter("7  The bundle, checked by verify.pyz alone")
     verdict = _verify(story, bundle)
     stage.chapter("8  On copies: the dishonest administrator, five times")
