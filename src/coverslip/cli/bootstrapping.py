@@ -48,27 +48,33 @@ def the_home(home: Path | None) -> Path:
 
 
 def conclude(what: str, result: tuple[list[dict[str, Any]], dict[str, int]], as_json: bool) -> None:
-    """Print what was checked, how much of it, and every finding; leave with the exit code."""
+    """Print what was checked, how much of it, and every finding; leave with the exit code.
+
+    A check that looked at nothing does not hold: it could not be determined.
+    """
     found, counts = result
+    amounts = {name: count for name, count in counts.items() if name != "findings"}
     code = findings(found)
-    if code == HOLDS and not any(counts.values()):
+    if code == HOLDS and not any(amounts.values()):
         code = UNDETERMINED
     verdict = {HOLDS: "holds", UNDETERMINED: "nothing was checked"}.get(code, "findings")
     if as_json:
         show.as_json({"verdict": verdict, "findings": found, "counts": counts})
     else:
         for finding in found:
-            show.say(_sentence(finding))
-        checked = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
-        show.say(f"{what}: {verdict}; {len(found)} findings; checked {checked or 'nothing'}")
+            show.say(f"FINDING {_sentence(finding)}")
+        checked = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in amounts.items())
+        count = counts.get("findings", len(found))
+        show.say(f"{what}: {verdict}; {count} findings; checked {checked or 'nothing'}")
     raise typer.Exit(code)
 
 
 def _sentence(finding: dict[str, Any]) -> str:
-    where = " ".join(
-        f"{name} {finding[name]}"
-        for name in ("entry", "record", "version", "field")
-        if finding.get(name) not in (None, "")
-    )
+    """Return a finding as it tells itself, else what it is, what it says, and where."""
+    if finding.get("sentence"):
+        return str(finding["sentence"])
+    names = ("entry", "record", "version", "field")
+    where = " ".join(f"{name} {finding[name]}" for name in names if finding.get(name) not in (None, ""))
     text = finding.get("message") or f"expected {finding.get('expected')}, found {finding.get('found')}"
-    return f"FINDING {finding.get('what', '')}: {text}" + (f" [{where}]" if where else "")
+    kind = finding.get("what") or finding.get("kind") or "difference"
+    return f"{kind}: {text}" + (f" [{where}]" if where else "")
