@@ -274,14 +274,16 @@ def _acts(services: Services, row: Row, definition: Definition, context: Context
     ]
     for name in names:
         declared = definition.acts.get(name)
+        # In a sandbox no signature is asked, so none is announced.
+        signing = declared.signature if declared and not row.content.get("sandbox") else None
         refusal = services.door.explain(row, context, name)
         found.append(
             {
                 "act": name,
                 "label": declared.label if declared else "Edit",
                 "allowed": refusal is None,
-                "meaning": declared.signature.meaning if declared and declared.signature else None,
-                "meaning_text": declared.signature.text if declared and declared.signature else None,
+                "meaning": signing.meaning if signing else None,
+                "meaning_text": signing.text if signing else None,
                 "fields": list(declared.fields) if declared else [],
                 **(
                     {"why_not": refusal.message, "code": refusal.code, "remedy": refusal.remedy}

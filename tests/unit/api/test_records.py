@@ -197,3 +197,10 @@ def test_security_headers_are_on_every_answer(api: Api) -> None:
     ):
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["cache-control"] == "no-store"
+
+
+def test_a_sandbox_announces_no_signature_because_it_asks_none(lab: Lab, api: Api) -> None:
+    study = lab.new_study("sandbox")
+    acts = {a["act"]: a for a in api("sam").get(f"/records/{study}")["acts"]}
+    assert acts["accept_responsibility"]["meaning"] is None
+    assert acts["accept_responsibility"]["meaning_text"] is None
