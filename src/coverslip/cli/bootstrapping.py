@@ -47,15 +47,22 @@ def the_home(home: Path | None) -> Path:
         ) from error
 
 
-def conclude(what: str, result: tuple[list[dict[str, Any]], dict[str, int]], as_json: bool) -> None:
+def conclude(
+    what: str,
+    result: tuple[list[dict[str, Any]], dict[str, int]],
+    as_json: bool,
+    *,
+    may_be_empty: bool = False,
+) -> None:
     """Print what was checked, how much of it, and every finding; leave with the exit code.
 
-    A check that looked at nothing does not hold: it could not be determined.
+    A check that looked at nothing could not be determined, unless ``may_be_empty``: there may be
+    nothing to look at, and the check itself compared that with what must be there.
     """
     found, counts = result
     amounts = {name: count for name, count in counts.items() if name != "findings"}
     code = findings(found)
-    if code == HOLDS and not any(amounts.values()):
+    if code == HOLDS and not may_be_empty and not any(amounts.values()):
         code = UNDETERMINED
     verdict = {HOLDS: "holds", UNDETERMINED: "nothing was checked"}.get(code, "findings")
     if as_json:

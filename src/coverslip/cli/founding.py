@@ -118,7 +118,9 @@ def _asked() -> dict[str, Any]:
         "regulated_as": [
             {
                 "authority": asking.line("Regulated by (fda, eu, other)"),
-                "predicate": asking.line("Predicate rule, such as gmp_211"),
+                "predicate": asking.line(
+                    "Regulated as (drug, device, biologic, glp_lab, clinical_lab, other)"
+                ),
             }
         ],
     }

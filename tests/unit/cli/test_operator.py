@@ -142,6 +142,12 @@ def test_a_check_of_nothing_does_not_hold(
     assert ran.code == 3 and "nothing was checked" in ran.out
 
 
+def test_a_vault_without_files_holds_when_no_record_names_one(run: Any, parts: Any, tmp_path: Path) -> None:
+    parts.vault_check.return_value = ([], {"objects": 0, "named": 0})
+    ran = run("vault", "check", "--home", tmp_path)
+    assert ran.code == 0 and "holds; 0 findings; checked 0 objects, 0 named" in ran.out
+
+
 @pytest.mark.parametrize(
     ("verdicts", "code"), [([True, True], 0), ([True, None], 3), ([None, False], 1), ([], 3)]
 )
