@@ -55,6 +55,7 @@ def _web(home: Home, host: str | None, port: int | None) -> None:
         path = wiring.api_socket(home)
         path.unlink(missing_ok=True)
         listeners = [wiring.bind_unix(path)]
+        wiring.name_address(home, path)
         if port is not None:
             listeners.append(wiring.bind_loopback(host or "127.0.0.1", port))
         config = uvicorn.Config(

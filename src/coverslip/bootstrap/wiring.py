@@ -127,8 +127,17 @@ def _socket(home: Home, name: str) -> Path:
 
 
 def api_socket(home: Home) -> Path:
-    """Return the private socket of the REST interface; its path is also in ``run/api.address``."""
+    """Return the private socket of the REST interface."""
     return _socket(home, "api.sock")
+
+
+def name_address(home: Home, path: Path) -> None:
+    """Write where the interface listens into the home, only where that is not in the home itself."""
+    note = home.run / "api.address"
+    if path.parent == home.run:
+        note.unlink(missing_ok=True)
+    else:
+        note.write_text(f"unix:{path}\n", "utf-8")
 
 
 def signer_socket(home: Home) -> Path:
