@@ -7,6 +7,7 @@ every random generator. Repeat a run with ``-p randomly -p "randomly_seed=SEED"`
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 from collections.abc import Generator
 from typing import Any
@@ -51,6 +52,28 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, A
         report.longrepr = _NOT_RUN.format(why=_explained(report))
         report.outcome = "failed"
     return report
+
+
+_NEEDS_ROOT = "root_only"
+"""Fixture of tests about what root does; an ordinary account has no such ways, so they do not apply to it."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave tests of root's own ways to root; every run as root, and so the one that decides, has them."""
+    if os.geteuid() == 0:
+        return
+    roots = [item for item in items if _NEEDS_ROOT in getattr(item, "fixturenames", ())]
+    items[:] = [item for item in items if item not in roots]
+    config.hook.pytest_deselected(items=roots)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say loudly which tests an ordinary account could not be asked."""
+    if os.geteuid() != 0:
+        terminalreporter.section("not asked of an ordinary account")
+        terminalreporter.line(
+            "Tests of how root gives the server away need root; run 'make test' as root too."
+        )
 
 
 def _is_local(address: Any) -> bool:
