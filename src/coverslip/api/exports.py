@@ -30,7 +30,7 @@ def export(
     try:
         services.exporting.bundle(row, context, body.filter, spool)
         size = spool.tell()
-    except BaseException:
+    except BaseException:  # a cancelled request too must not leave the spool open; raised again
         spool.close()
         raise
     spool.seek(0)

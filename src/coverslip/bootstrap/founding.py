@@ -76,7 +76,7 @@ def init(
     home.root.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         return _found(home, founding, founders, progress)
-    except BaseException:
+    except BaseException:  # a home is founded whole or not at all, an interrupt included; raised again
         for child in home.root.iterdir():
             shutil.rmtree(child, ignore_errors=True) if child.is_dir() else child.unlink(missing_ok=True)
         raise

@@ -185,7 +185,7 @@ class Cluster:
         self._take_lock()
         try:
             self._start(timeout)
-        except BaseException:
+        except BaseException:  # an interrupt too must not leave a half-started server; raised again
             self._abandon()
             if fresh:
                 self._lock.release()

@@ -69,7 +69,7 @@ def write_private(path: Path, content: str, uid: int, gid: int, mode: int = 0o60
             out.flush()
             os.fsync(out.fileno())
         os.replace(draft, path)
-    except BaseException:
+    except BaseException:  # whatever stopped the write, no draft stays; raised again
         draft.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
