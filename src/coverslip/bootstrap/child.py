@@ -46,6 +46,15 @@ def _worker(home: Home) -> None:
         run(found.worker(), stop)
 
 
+def _keeper(home: Home) -> None:
+    from coverslip.bootstrap.duties import duties
+    from coverslip.keeper.loop import run
+
+    stop = _stopping()
+    with lab(home) as found:
+        run(duties(found), stop)
+
+
 def _web(home: Home, host: str | None, port: int | None) -> None:
     import uvicorn
 
@@ -73,7 +82,7 @@ def _web(home: Home, host: str | None, port: int | None) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Run one role until told to stop; return 3 when the environment does not allow it."""
     parser = argparse.ArgumentParser(prog="coverslip.bootstrap.child")
-    parser.add_argument("role", choices=("signer", "sequencer", "worker", "web"))
+    parser.add_argument("role", choices=("signer", "sequencer", "worker", "keeper", "web"))
     parser.add_argument("home", type=Path)
     parser.add_argument("--host")
     parser.add_argument("--port", type=int)
@@ -84,7 +93,8 @@ def main(arguments: list[str] | None = None) -> int:
         if given.role == "web":
             _web(home, given.host, given.port)
         else:
-            {"signer": _signer, "sequencer": _sequencer, "worker": _worker}[given.role](home)
+            roles = {"signer": _signer, "sequencer": _sequencer, "worker": _worker, "keeper": _keeper}
+            roles[given.role](home)
     except CoverslipError as error:
         logging.getLogger("coverslip").error("%s %s %s", given.role, error, error.remedy)
         return 3

@@ -1,4 +1,4 @@
-"""Serving: one supervisor, and database, signer, sequencer, worker and web as its children.
+"""Serving: one supervisor, and database, signer, sequencer, worker, keeper and web as its children.
 
 Rules kept here:
 
@@ -28,7 +28,7 @@ from coverslip.settings import Home
 from coverslip.store import startup
 from coverslip.store.signer import read_journal
 
-CHILDREN = ("signer", "sequencer", "worker", "web")
+CHILDREN = ("signer", "sequencer", "worker", "keeper", "web")
 READY_S = 60.0
 RESTARTS = 5
 _PR_SET_PDEATHSIG = 1

@@ -2,7 +2,8 @@
 
 Rules kept here:
 
-* An event is a version of its session's stream, or of the installation's where there is no session.
+* An event is a version of its session's stream; of the installation's where there is no session, or where
+  it is the installation's own.
 * It names its subject in ``about`` and never advances it.
 * A refusal is recorded in a transaction of its own; those marked ``per_minute`` once per actor or
   address, rule and minute, with the count so far.
@@ -51,17 +52,29 @@ class Events:
         self._store, self._accounts, self._clock = store, accounts, clock
 
     def record(self, event: Event, context: Context) -> entries.Built:
-        """Append one event; raises ``TRAIL_UNAVAILABLE`` when it could not be written."""
+        """Append one event to the context's session, or to the installation where there is none.
+
+        Raises ``TRAIL_UNAVAILABLE`` when it could not be written.
+        """
+        return self._insist(event, context, context.session != NIL)
+
+    def installation(self, event: Event, context: Context) -> entries.Built:
+        """Append one event to the installation's stream, whatever session the actor is in.
+
+        Raises ``TRAIL_UNAVAILABLE`` when it could not be written.
+        """
+        return self._insist(event, context, False)
+
+    def _insist(self, event: Event, context: Context, in_session: bool) -> entries.Built:
         for _ in range(_ATTEMPTS):
             try:
-                return self._append(event, context)
+                return self._append(event, context, in_session)
             except Conflict:
                 # Many may wait for one stream, the installation's above all; they must not keep step.
                 time.sleep(secrets.randbelow(_PAUSE_MS) / 1000)
         raise EnvironmentFault("TRAIL_UNAVAILABLE", why="the stream was busy")
 
-    def _append(self, event: Event, context: Context) -> entries.Built:
-        in_session = context.session != NIL
+    def _append(self, event: Event, context: Context, in_session: bool) -> entries.Built:
         answer = self._store.facts({"streams": [context.session]} if in_session else {})
         facts = facts_from(answer, self._clock().value())
         installation = facts.installation
