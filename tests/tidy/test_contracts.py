@@ -28,6 +28,13 @@ BREACHES = {
     "adapters: ingest": ("Only bootstrap sees adapters", "ingest/x.py", "import coverslip.vault"),
     "adapters: analysis": ("Only bootstrap sees adapters", "analysis/x.py", "import coverslip.store"),
     "adapters: review": ("Only bootstrap sees adapters", "review/x.py", "import coverslip.store"),
+    "adapters: anchoring": ("Only bootstrap sees adapters", "api/x.py", "import coverslip.anchoring"),
+    "layers: adapters": ("Imports point down", "anchoring/x.py", "import coverslip.store"),
+    "commands: anchoring": (
+        "Commands meet adapters through bootstrap only",
+        "cli/x.py",
+        "import coverslip.anchoring",
+    ),
     "commands": ("Commands meet adapters through bootstrap only", "cli/x.py", "import coverslip.store"),
     "stdlib: ledger": (
         "The ledger and the verifier use the standard library only",
