@@ -512,6 +512,16 @@ _SPECS = (
     ),
     _spec(
         "environment",
+        "CLOCK_BACK",
+        503,
+        "The database's clock is {behind} behind what it showed before, so nothing is written: "
+        "new entries would be dated before older ones.",
+        "Lab IT sets the clock right; a confirmed time source lets writing go on.",
+        "P11-10-e.9",
+        "21 CFR 11.10(e)",
+    ),
+    _spec(
+        "environment",
         "TRAIL_UNAVAILABLE",
         503,
         "The audit trail could not be written, so nothing was changed. Try again.",

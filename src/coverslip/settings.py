@@ -74,6 +74,11 @@ class Home:
         return self.root / "export" / "export.key"
 
     @property
+    def clock(self) -> Path:
+        """``clock.json``: the time sources this installation asks."""
+        return self.root / "clock.json"
+
+    @property
     def vault(self) -> Path:
         """Write-once objects."""
         return self.root / "vault"

@@ -13,12 +13,15 @@ from coverslip.bootstrap.checking import (
 )
 from coverslip.bootstrap.founding import Founding, init
 from coverslip.bootstrap.serving import serve
+from coverslip.bootstrap.timing import clock_set, clock_status
 from coverslip.bootstrap.wiring import migrate
 
 __all__ = [
     "Founding",
     "anchor",
     "checkpoint",
+    "clock_set",
+    "clock_status",
     "doctor",
     "entry_proof",
     "init",

@@ -2,11 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from coverslip.bootstrap.labs import Lab
 from coverslip.keeper.loop import Duty
+from coverslip.kernel.clock import monotonic_s, wall_s
+from coverslip.kernel.events import Event
+from coverslip.timekeeping.duty import Timekeeper
+from coverslip.timekeeping.sources import read_sources
 
 
 def duties(lab: Lab) -> list[Duty]:
     """Return everything that has to happen by itself, most urgent first."""
-    del lab
-    return []
+    return [timekeeper(lab)]
+
+
+def timekeeper(lab: Lab) -> Timekeeper:
+    """Return the duty that measures the clock and writes heartbeats."""
+    return Timekeeper(
+        lab.core.clock, lambda: read_sources(lab.core.home.clock), wall_s, monotonic_s, write_with(lab)
+    )
+
+
+def write_with(lab: Lab) -> Any:
+    """Return how a duty appends to the installation's stream, in the name of the installation's account."""
+
+    def write(kind: str, act: str, detail: dict[str, Any]) -> None:
+        lab.core.events.installation(Event(kind, act, detail), lab.service())
+
+    return write

@@ -18,9 +18,9 @@ from typing import Any
 from uuid import uuid4
 
 from coverslip.bootstrap import wiring
-from coverslip.errors import EnvironmentFault
+from coverslip.errors import EnvironmentFault, Refused
 from coverslip.kernel.change import Context
-from coverslip.kernel.clock import utc_now
+from coverslip.kernel.clock import ClockState, utc_now, wall_s
 from coverslip.kernel.genesis import Founder, Genesis
 from coverslip.kernel.rows import NIL
 from coverslip.records.founding import charter
@@ -31,6 +31,8 @@ from coverslip.store.notes import create_seed
 from coverslip.store.sequencer import Sequencer
 from coverslip.store.server import Cluster
 from coverslip.store.signer import Signer
+from coverslip.timekeeping.measuring import measure
+from coverslip.timekeeping.sources import parse, read_sources, write_sources
 
 Progress = Callable[[str], None]
 
@@ -44,6 +46,7 @@ class Founding:
     site: Mapping[str, Any]
     founders: tuple[Mapping[str, Any], ...]
     zone: str = "UTC"
+    time_sources: tuple[str, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -73,7 +76,10 @@ def init(
         )
         for f in founding.founders
     )
+    sources = tuple(parse(text) for text in founding.time_sources)
     home.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if sources:
+        write_sources(home.clock, sources)
     try:
         return _found(home, founding, founders, progress)
     except BaseException:  # a home is founded whole or not at all, an interrupt included; raised again
@@ -106,13 +112,22 @@ def _found(home: Home, founding: Founding, founders: tuple[Founder, ...], progre
         with wiring.core(home, size=2) as core:
             context = Context(NIL, NIL, "password", "genesis", "local", "coverslip init", founding.zone)
             genesis = Genesis(core.catalogue, core.store, core.accounts)
-            count = genesis.run(
-                founders, charter(founders, founding.site), context, wiring.clock_state().value()
-            )
+            clock = _clock(core, founding)
+            count = genesis.run(founders, charter(founders, founding.site), context, clock.value())
         progress("signing the first checkpoint")
         _integrate(home, signer)
         signer.close()
     return count
+
+
+def _clock(core: wiring.Core, founding: Founding) -> ClockState:
+    """Measure the clock founders sign by. Raises ``CLOCK`` where it is not right and must be (P11-10-e.9)."""
+    found = measure(read_sources(core.home.clock), wall_s, core.clock.database_s)
+    core.clock.keep(found)
+    state = ClockState(found.offset_us, found.kind, found.ok)
+    if founding.use != "evaluation" and not state.ok:
+        raise Refused("CLOCK", offset=found.why or f"{found.offset_us / 1e6:.3f} s")
+    return state
 
 
 def _folders(home: Home) -> None:

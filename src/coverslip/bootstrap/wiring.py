@@ -23,7 +23,6 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from coverslip.errors import EnvironmentFault
-from coverslip.kernel.clock import ClockState
 from coverslip.kernel.commit import Door, Gatherer
 from coverslip.kernel.definition import Catalogue
 from coverslip.kernel.events import Events
@@ -32,6 +31,7 @@ from coverslip.ledger import note
 from coverslip.records import all_types
 from coverslip.settings import Home
 from coverslip.store.accounts_sql import PostgresAccounts
+from coverslip.store.clock_sql import PostgresClock
 from coverslip.store.ledger_sql import PostgresStore, writer_pool
 from coverslip.store.migrate import migrate as apply_migrations
 from coverslip.store.notes import NoteKey, NoteVerifier, read_seed
@@ -167,11 +167,6 @@ def bind_loopback(host: str, port: int) -> socket.socket:
     return found
 
 
-def clock_state() -> ClockState:
-    """Return the clock's state. No time source is read yet: unknown is not fine, and entries say so."""
-    return ClockState()
-
-
 @dataclass(frozen=True)
 class Core:
     """The kernel over this home's store; closed with the pool."""
@@ -187,6 +182,7 @@ class Core:
     identity: Identity
     door: Door
     vault: LocalVault
+    clock: PostgresClock
 
 
 @contextmanager
@@ -200,11 +196,12 @@ def core(home: Home, gatherers: dict[tuple[str, int], Any] | None = None, size: 
     with writer_pool(conninfo(home, "cs_writer"), size) as pool:
         store, accounts = PostgresStore(pool, admission), PostgresAccounts(pool)
         reading = PostgresReading(pool)
-        events = Events(store, accounts, clock_state)
+        clock = PostgresClock(pool)
+        events = Events(store, accounts, clock.state)
         identity = Identity(accounts, events, accounts.now)
         made: dict[tuple[str, int], Gatherer] = {k: f(reading) for k, f in (gatherers or {}).items()}
         vault = LocalVault(home.vault)
-        door = Door(catalogue(), store, identity, clock_state, events, made, kept_in(vault))
+        door = Door(catalogue(), store, identity, clock.state, events, made, kept_in(vault))
         yield Core(
             home,
             facts,
@@ -217,6 +214,7 @@ def core(home: Home, gatherers: dict[tuple[str, int], Any] | None = None, size: 
             identity,
             door,
             vault,
+            clock,
         )
 
 

@@ -30,7 +30,9 @@ def init(
     home: HomeDir = None,
     answers: Annotated[
         Path | None,
-        typer.Option(help="JSON: origin, use, zone, site {...}, founders [{username, name, email, roles}]."),
+        typer.Option(
+            help="JSON: origin, use, zone, time_sources, site, founders [{username, name, email, roles}]."
+        ),
     ] = None,
     password_file: Annotated[
         list[str] | None,
@@ -53,6 +55,7 @@ def init(
         site=value["site"],
         founders=tuple(value["founders"]),
         zone=value.get("zone", "UTC"),
+        time_sources=tuple(value.get("time_sources", ())),
     )
     with steps("founding") as progress:
         count = parts.init(root, founding, secrets, progress)
@@ -85,6 +88,9 @@ def _checked(value: dict[str, Any]) -> dict[str, Any]:
         raise misuse(
             "use", " or ".join(USES), str(value["use"])[:40], "It is fixed for ever; choose with care."
         )
+    sources = value.get("time_sources", [])
+    if not isinstance(sources, list) or not all(isinstance(one, str) for one in sources):
+        raise misuse("time_sources", 'a list such as ["chrony"]', repr(sources)[:40])
     for founder in value["founders"]:
         wrong = not isinstance(founder, dict) or not {"username", "name", "email", "roles"} <= founder.keys()
         if wrong or not isinstance(founder["roles"], list):
@@ -109,6 +115,8 @@ def _asked() -> dict[str, Any]:
         "use": asking.line("Use, evaluation or regulated (fixed for ever)"),
         "zone": asking.line("Time zone (IANA)", default=local_zone()),
     }
+    named = asking.line("Time sources: chrony, sntp:HOST, … or none", default="none")
+    value["time_sources"] = [one.strip() for one in named.split(",") if one.strip() not in ("", "none")]
     value["site"] = {
         "name": asking.line("Site: name"),
         "code": asking.line("Site: code, 2 to 4 capitals"),

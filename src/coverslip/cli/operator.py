@@ -13,6 +13,7 @@ from coverslip.cli.bootstrapping import HomeDir, bootstrap, conclude, the_home
 from coverslip.cli.caller import AsJson
 from coverslip.cli.failing import FINDING, HOLDS, UNDETERMINED
 from coverslip.cli.progress import steps
+from coverslip.cli.timing import clock
 
 ledger = typer.Typer(
     no_args_is_help=True, help="The ledger: status, verify, replay, checkpoint, anchor, proof."
@@ -173,5 +174,6 @@ def add(app: typer.Typer) -> None:
     app.command()(founding.init)
     for command in (serve, doctor, migrate, demo, verify):
         app.command()(command)
+    app.add_typer(clock, name="clock")
     app.add_typer(ledger, name="ledger")
     app.add_typer(vault, name="vault")

@@ -2,7 +2,8 @@
 
 Rules kept here:
 
-* An entry's time is the database's; this module never gives one.
+* An entry's time is the database's; this module never gives one. How far that is off is measured by
+  ``timekeeping`` and kept where every process reads it.
 * The clock state says by how many microseconds the host is off a named source; unknown is not fine.
 """
 
@@ -31,6 +32,11 @@ class ClockState:
 def utc_now() -> str:
     """Return the host's time, UTC, for what is prepared before the database is asked."""
     return dt.datetime.now(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def wall_s() -> float:
+    """Return the host's clock in seconds since 1970, to be compared with a source; it dates nothing."""
+    return time.time()
 
 
 def monotonic_s() -> float:

@@ -1,6 +1,6 @@
 """What the database refuses, as errors of the catalogue.
 
-Rules kept here: SQLSTATEs CS001 to CS011 are Coverslip's own and mean one thing each; everything else
+Rules kept here: SQLSTATEs CS001 to CS012 are Coverslip's own and mean one thing each; everything else
 that stops a commit is TRAIL_UNAVAILABLE, because then nothing was written.
 """
 
@@ -25,4 +25,6 @@ def from_state(state: str, message: str, detail: str, constraint: str = "") -> C
         return Invalid("DUP", **json.loads(detail))
     if state == "CS004":
         return Refused("CLOCK", offset=detail)
+    if state == "CS012":
+        return EnvironmentFault("CLOCK_BACK", behind=f"{float(detail):.1f} s")
     return EnvironmentFault("TRAIL_UNAVAILABLE", why=f"{state} {message}".strip())

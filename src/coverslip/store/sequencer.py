@@ -174,7 +174,7 @@ class Sequencer:
                     copy.write_row((1, level, number, data))
         frontier.extend(hashes)
         conn.execute(
-            "update ledger.tree set size = %s, frontier = %s, root = %s, at = clock_timestamp()"
+            "update ledger.tree set size = %s, frontier = %s, root = %s, at = greatest(at, clock_timestamp())"
             " where log_id = 1",
             (frontier.size, frontier.hashes, frontier.root()),
         )
