@@ -529,6 +529,15 @@ _SPECS = (
         "P11-10-e.2",
         "21 CFR 11.10(e)",
     ),
+    _spec(
+        "environment",
+        "STORAGE",
+        507,
+        "{what} has no room left, so nothing was changed. Reading goes on.",
+        "Free or add space on that disk; writing goes on by itself.",
+        "P11-10-e.2",
+        "21 CFR 11.10(e)",
+    ),
     _spec("environment", "ENVIRONMENT", 503, "{what}: expected {expected}, found {found}.", "{remedy}"),
     _spec("environment", "UNAVAILABLE", 503, "{what} does not answer.", "Start it with 'coverslip serve'."),
 )

@@ -15,7 +15,7 @@ STATUS = {
     "invalid": {409, 413, 422},
     "not_found": {404},
     "evidence": {409, 503},
-    "environment": {503},
+    "environment": {503, 507},
 }
 SPECS = list(CATALOGUE.values())
 

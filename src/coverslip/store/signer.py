@@ -5,24 +5,26 @@ Rules kept here:
 * It signs a checkpoint only if its proof shows that the tree extends the one it signed last; a smaller
   tree, or another root at the same size, is refused for ever, whatever the database says.
 * It writes to its journal and flushes before the signature leaves: what was published is remembered.
+  Where writing fails nothing leaves, and the journal is read again before the next answer: what stands
+  in it then was signed.
 * It knows nothing of the database. One process holds it at a time.
 """
 
 from __future__ import annotations
 
-import fcntl
+import errno
 import json
-import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Protocol
+from typing import Protocol
 
 from coverslip.errors import EnvironmentFault, EvidenceBroken
 from coverslip.ledger import note, proof, receipt
 from coverslip.ledger.checkpoint import Checkpoint
 from coverslip.ledger.failure import LedgerError, ProofError
+from coverslip.store.journal import JournalDisk, JournalFile
 from coverslip.store.notes import NoteKey, create_seed, read_seed
 
 KEY_FILE = "signing.key"
@@ -96,23 +98,30 @@ def _broken(line: int, expected: str, found: str) -> EvidenceBroken:
 class Signer:
     """The signer in its own folder (mode 0700): key file and journal."""
 
-    def __init__(self, folder: Path, origin: str) -> None:
-        """Take up the folder. Raises ENVIRONMENT when another process holds it or the key is unusable."""
+    def __init__(self, folder: Path, origin: str, disk: JournalDisk | None = None) -> None:
+        """Take up the folder. Raises ENVIRONMENT when another process holds it or the key is unusable.
+
+        ``disk`` does the journal's file operations; tests give one that fails.
+        """
         self._origin = origin
         self._key = NoteKey(origin, read_seed(folder / KEY_FILE))
         self._path = folder / JOURNAL_FILE
         self._lock = threading.Lock()
-        self._file: IO[bytes] = open(self._path, "ab")  # noqa: SIM115  held as long as the signer lives
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._file = JournalFile(self._path, disk)
         except BlockingIOError as error:
-            self._file.close()
             raise EnvironmentFault(
                 "ENVIRONMENT", what=str(folder), expected="one signer", found="another process holding it"
             ) from error
-        self._drop_torn_line()
-        known = read_journal(self._path)
-        self._last = known[-1] if known else None
+        except OSError as error:
+            raise _unwritten(self._path, error) from error
+        self._settled = False
+        self._last: Signed | None = None
+        try:
+            self._settle()
+        except BaseException:  # the lock must not outlive a signer that never came to be; raised again
+            self._file.close()
+            raise
 
     @classmethod
     def create(cls, folder: Path, origin: str) -> Signer:
@@ -130,16 +139,20 @@ class Signer:
         return self._key.verifier_key.format()
 
     def last(self) -> Signed | None:
-        """Return the newest tree signed, None before the first."""
-        return self._last
+        """Return the newest tree signed, None before the first. Raises as ``sign`` after a failed write."""
+        with self._lock:
+            self._settle()
+            return self._last
 
     def sign(self, size: int, root: bytes, consistency: Sequence[bytes]) -> Signed:
         """Sign a tree that extends the last one; the same tree again gives the same note.
 
         ``consistency`` is the proof from the last signed size, oldest hash first, empty for the first
-        tree and for the same one. Raises RECOVERY_REQUIRED for a smaller or different tree.
+        tree and for the same one. Raises RECOVERY_REQUIRED for a smaller or different tree, STORAGE or
+        ENVIRONMENT when the journal cannot be written: nothing was signed, asking again is right.
         """
         with self._lock:
+            self._settle()
             last = self._last
             if last is not None:
                 if size == last.size and root == last.root:
@@ -170,15 +183,36 @@ class Signer:
 
     def _append(self, made: Signed) -> None:
         line = json.dumps({"size": made.size, "root": made.root.hex(), "note": made.note.decode()})
-        self._file.write(line.encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        self._settled = False
+        try:
+            self._file.append(line.encode())
+        except OSError as error:
+            raise _unwritten(self._path, error) from error
+        self._settled = True
 
-    def _drop_torn_line(self) -> None:
-        data = self._path.read_bytes()
-        if data and not data.endswith(b"\n"):
-            self._file.truncate(data.rfind(b"\n") + 1)
-            os.fsync(self._file.fileno())
+    def _settle(self) -> None:
+        """Read the journal again if the last write may not have come to an end."""
+        if self._settled:
+            return
+        try:
+            self._file.settle()
+            known = read_journal(self._path)
+        except OSError as error:
+            raise _unwritten(self._path, error) from error
+        self._last = known[-1] if known else None
+        self._settled = True
+
+
+def _unwritten(path: Path, error: OSError) -> EnvironmentFault:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return EnvironmentFault("STORAGE", what=f"The disk of {path}", why=error.strerror)
+    return EnvironmentFault(
+        "ENVIRONMENT",
+        what=str(path),
+        expected="a file that can be written and flushed",
+        found=str(error),
+        remedy="Lab IT examines the signer's disk. Nothing was signed; signing goes on by itself.",
+    )
 
 
 def verify_note(data: bytes, verifiers: Sequence[note.Verifier]) -> Checkpoint:
