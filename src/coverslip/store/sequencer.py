@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import psycopg
 
-from coverslip.errors import CoverslipError, EnvironmentFault
+from coverslip.errors import CoverslipError, EnvironmentFault, EvidenceBroken
 from coverslip.ledger.tree import Frontier
 from coverslip.store import pending, startup
 from coverslip.store.anchors import Anchor
@@ -206,15 +206,13 @@ class Sequencer:
 
     # --- signing -------------------------------------------------------------------------------
     def _publish(self, conn: Connection) -> int:
-        row = conn.execute("select size, root from ledger.tree where log_id = 1").fetchone()
+        row = conn.execute("select size from ledger.tree where log_id = 1").fetchone()
         if row is None or not row[0]:
             return 0
-        size, root = int(row[0]), bytes(row[1])
+        size = int(row[0])
         if size == self._anchored:
             return size
-        last = self.signer.last()
-        proof = [] if last is None or last.size >= size else TreeReader(conn).consistency(last.size, size)
-        signed = self.signer.sign(size, root, proof)
+        signed = self._sign(conn)
         conn.execute(
             "insert into ledger.checkpoint(log_id, size, root, note) values (1, %s, %s, %s)"
             " on conflict do nothing",
@@ -223,6 +221,23 @@ class Sequencer:
         self._anchor(conn, signed)
         self._anchored = signed.size
         return signed.size
+
+    def _sign(self, conn: Connection) -> Signed:
+        """Have the tree as it is now signed; raises as the signer does.
+
+        A refusal counts only if the signer's memory is still the one the proof was made for: a leader
+        that was frozen, and its successor, may both be here, and the slower one then looks again.
+        """
+        while True:
+            last = self.signer.last()
+            row = conn.execute("select size, root from ledger.tree where log_id = 1").fetchone()
+            size, root = (int(row[0]), bytes(row[1])) if row is not None else (0, b"")
+            proof = [] if last is None or last.size >= size else TreeReader(conn).consistency(last.size, size)
+            try:
+                return self.signer.sign(size, root, proof)
+            except EvidenceBroken:
+                if self.signer.last() == last:
+                    raise
 
     def _anchor(self, conn: Connection, signed: Signed) -> None:
         for anchor in self.anchors:
