@@ -62,6 +62,8 @@ TYPES: Final = frozenset(
         "anomaly",
         "erasure",
         "recovery",
+        "backup",
+        "fixity",
     ]
 )
 AUTHS: Final = frozenset(["password", "device", "service", "token", "none"])

@@ -105,15 +105,18 @@ def pending(conn: psycopg.Connection[Any], folder: Path | None = None) -> list[M
     return [migration for migration in known if migration.number not in have]
 
 
-def migrate(dsn: str, folder: Path | None = None) -> list[Migration]:
+def migrate(dsn: str, folder: Path | None = None, level: int | None = None) -> list[Migration]:
     """Apply what is pending as the login of ``dsn`` (superuser or cs_migrator); return what was applied.
 
+    ``level`` stops after the migration of that number: a backup is read into the schema it came from.
     Raises ENVIRONMENT when a lock is not had within 5 s; nothing of that migration is then done.
     """
     done = []
     with psycopg.connect(dsn, autocommit=True) as conn:
         conn.execute("select pg_advisory_lock(%s)", (_ADVISORY,))
         for migration in pending(conn, folder):
+            if level is not None and migration.number > level:
+                break
             _apply(conn, migration)
             done.append(migration)
     return done
