@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from httpx import Response
 from psycopg import sql
 
+from coverslip.alerts import Alerts
 from coverslip.analysis.rerun import Reruns
 from coverslip.api.app import create_app
 from coverslip.api.services import Services
@@ -54,6 +55,7 @@ from coverslip.store.reading import PostgresReading
 from coverslip.store.replay import replay
 from coverslip.store.server import Cluster
 from coverslip.store.signer import Signer
+from coverslip.store.unique_sql import PostgresUnique
 from coverslip.vault.local import LocalVault
 from coverslip.worker.loop import Work
 
@@ -326,6 +328,10 @@ class Lab:
     def work(self) -> Work:
         """Return a worker without jobs."""
         return Work(self.door, self.reading, self.service, lambda: self.accounts.now()[:10], ())
+
+    def alerts(self) -> Alerts:
+        """Return what raises alerts."""
+        return Alerts(self.door, self.service, PostgresUnique(self.accounts._pool), self.accounts.now)
 
     def ingest(self) -> Ingest:
         """Return the service that takes deliveries."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from coverslip.alerts import Alerts
 from coverslip.analysis.registry import bundled
 from coverslip.analysis.rerun import Reruns
 from coverslip.analysis.service import Runs
@@ -20,7 +21,9 @@ from coverslip.ledger import note
 from coverslip.records.founding import SCHEDULER
 from coverslip.review.exceptions import gatherer
 from coverslip.settings import Home
+from coverslip.store.heads import HeadsReading
 from coverslip.store.signer_socket import SignerClient
+from coverslip.store.unique_sql import PostgresUnique
 from coverslip.worker.loop import Work
 
 GATHERERS = {("review_exceptions", 1): gatherer}
@@ -52,6 +55,11 @@ class Lab:
         self._service = context_of(opened.session)
         return self._service
 
+    def alerts(self) -> Alerts:
+        """Return what tells people, through a record, that something needs them now."""
+        c = self.core
+        return Alerts(c.door, self.service, PostgresUnique(c.pool), c.accounts.now)
+
     def ingest(self) -> Ingest:
         """Return the service that takes deliveries."""
         c = self.core
@@ -68,7 +76,9 @@ class Lab:
             lambda text: note.sign(text.decode(), [key]).to_bytes(),
             c.home.anchors,
         )
-        return Exports(c.reading, c.vault, c.events, signing, c.accounts.now, c.accounts.account)
+        return Exports(
+            c.reading, c.vault, c.events, signing, c.accounts.now, c.accounts.account, HeadsReading(c.pool)
+        )
 
     def worker(self) -> Work:
         """Return what a worker acts on."""

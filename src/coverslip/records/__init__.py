@@ -22,7 +22,7 @@ from coverslip.records.imaging import (
     result_set,
     study,
 )
-from coverslip.records.organisation import certification_letter, role, role_grant, site, user
+from coverslip.records.organisation import alert, certification_letter, role, role_grant, site, user
 from coverslip.records.quality import hold, release_decision, review_case
 
 __all__ = ["all_types"]
@@ -51,6 +51,7 @@ _MODULES = (
     review_case,
     release_decision,
     hold,
+    alert,
 )
 
 

@@ -40,6 +40,7 @@ NAMES = (
     "review_case",
     "release_decision",
     "hold",
+    "alert",
 )
 PREFIXES = (
     "SITE",
@@ -65,6 +66,7 @@ PREFIXES = (
     "RVC",
     "REL",
     "HLD",
+    "ALR",
 )
 ROLES = {"ADM", "QA", "AUT", "REV", "ANL", "OPR", "SDR", "MET", "TRN", "SEC", "SVC", "DEV", "QAL", "*"}
 MEANINGS = {

@@ -1,0 +1,32 @@
+"""Unique values: which record holds one.
+
+Rules kept here: reads only; a value kept for ever is found also when its record has ended.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from psycopg.rows import tuple_row
+
+from coverslip.store.pool import Pool
+
+
+class PostgresUnique:
+    """Looks unique values up on a pool that may select from ``projection``."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def _one(self, sql: str, values: dict[str, Any]) -> tuple[Any, ...] | None:
+        with self._pool.connection() as conn, conn.cursor(row_factory=tuple_row) as cursor:
+            return cursor.execute(sql, values).fetchone()
+
+    def holder(self, scope: str, value: str) -> str:
+        """Return the number of the record that holds a value, empty when none does."""
+        row = self._one(
+            "select n.number from projection.unique_value u join projection.number n on n.uid = u.record"
+            " where u.scope = %(s)s and u.value = %(v)s",
+            {"s": scope, "v": value},
+        )
+        return str(row[0]) if row else ""
