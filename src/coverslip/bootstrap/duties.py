@@ -8,19 +8,28 @@ from coverslip.bootstrap.labs import Lab
 from coverslip.keeper.loop import Duty
 from coverslip.kernel.clock import monotonic_s, wall_s
 from coverslip.kernel.events import Event
+from coverslip.store.heads import HeadsDuty, HeadsReading
 from coverslip.timekeeping.duty import Timekeeper
 from coverslip.timekeeping.sources import read_sources
 
 
 def duties(lab: Lab) -> list[Duty]:
     """Return everything that has to happen by itself, most urgent first."""
-    return [timekeeper(lab)]
+    return [timekeeper(lab), heads(lab)]
 
 
 def timekeeper(lab: Lab) -> Timekeeper:
     """Return the duty that measures the clock and writes heartbeats."""
     return Timekeeper(
         lab.core.clock, lambda: read_sources(lab.core.home.clock), wall_s, monotonic_s, write_with(lab)
+    )
+
+
+def heads(lab: Lab) -> HeadsDuty:
+    """Return the duty that enters the heads of all records each night."""
+    write = write_with(lab)
+    return HeadsDuty(
+        HeadsReading(lab.core.pool), lambda detail: write("heads", "enter", detail), lab.core.accounts.now
     )
 
 

@@ -11,12 +11,12 @@ Rules kept here:
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
-from coverslip.errors import EnvironmentFault
+from coverslip.errors import EnvironmentFault, EvidenceBroken
 from coverslip.exports.bundle import (
     Exporter,
     Member,
@@ -30,7 +30,8 @@ from coverslip.exports.bundle import (
 from coverslip.kernel.change import Context
 from coverslip.kernel.events import Event, Events
 from coverslip.kernel.rows import Row
-from coverslip.ledger import leaf
+from coverslip.ledger import canonical, leaf
+from coverslip.ledger.heads import HeadProof, Heads
 from coverslip.verifier.build import build
 from coverslip.verifier.sections import FileItem, label
 
@@ -60,6 +61,18 @@ class Reading(Protocol):
 
     def schema_fingerprint(self) -> bytes:
         """Return the text form of the database's guards, for the record."""
+        ...
+
+
+class HeadsOf(Protocol):
+    """The heads entered on the log, and proofs of single heads in them."""
+
+    def newest(self, below: int | None = None) -> Any:
+        """Return the newest heads entry with a tree index under ``below``: ``index`` and ``heads``."""
+        ...
+
+    def proofs(self, size: int, wanted: Collection[str]) -> tuple[Heads, list[HeadProof]]:
+        """Return heads and proofs of the records ``wanted`` (ids) over the first ``size`` leaves."""
         ...
 
 
@@ -93,9 +106,11 @@ class Exports:
         signing: Signing,
         now: Callable[[], str],
         names: Callable[[str], Mapping[str, Any] | None],
+        heads: HeadsOf | None = None,
     ) -> None:
         self._reading, self._objects, self._events = reading, objects, events
         self._signing, self._now, self._names = signing, now, names
+        self._heads = heads
 
     def bundle(self, row: Row, context: Context, text_filter: str, out: BinaryIO) -> dict[str, Any]:
         """Write the bundle of ``row`` to ``out`` and record the export; return what was written.
@@ -119,13 +134,14 @@ class Exports:
             checkpoint["note"].encode(),
             self._signing.vkey,
         )
+        index, heads = self._newest_heads(size, {r.uid for r in rows})
         written = write_bundle(
             out,
             request,
             leaves=(data for _, data, _ in self._reading.stored(0, size)),
-            bodies=self._bodies({r.uid for r in rows}, size),
+            bodies=self._bodies({r.uid for r in rows}, size, index),
             open_file=self._open,
-            extra=self._extra(),
+            extra=self._extra() | heads,
             sign_manifest=self._signing.sign,
         )
         summary = {
@@ -191,10 +207,27 @@ class Exports:
 
     # --- members -------------------------------------------------------------------------------
 
-    def _bodies(self, uids: set[str], size: int) -> Iterator[tuple[int, Mapping[str, Stored]]]:
+    def _newest_heads(self, size: int, uids: set[str]) -> tuple[int, dict[str, bytes]]:
+        """Return the index of the newest heads entry before ``size`` (-1: none) and the member it gives."""
+        newest = None if self._heads is None else self._heads.newest(size)
+        if self._heads is None or newest is None:
+            return -1, {}
+        heads, proofs = self._heads.proofs(newest.heads.tree_size, uids)
+        if heads != newest.heads:
+            raise EvidenceBroken(
+                "EVIDENCE", what=f"the heads entered at index {newest.index}", expected=newest.heads.root,
+                found=heads.root,
+            )  # fmt: skip
+        value = {"entry": newest.index, "heads": heads.value(), "proofs": [one.value() for one in proofs]}
+        return newest.index, {"heads.json": canonical.encode(value)}
+
+    def _bodies(
+        self, uids: set[str], size: int, heads: int = -1
+    ) -> Iterator[tuple[int, Mapping[str, Stored]]]:
         for index, data, sections in self._reading.stored(0, size):
             parsed = leaf.parse(data)
             always = parsed.type in ("genesis", "definition", "erasure") or parsed.record.kind == "user"
+            always = always or index == heads
             if parsed.record.id in uids or (parsed.about and parsed.about.id in uids) or always:
                 yield index, {n: Stored(salt, content.decode()) for n, (salt, content) in sections.items()}
 

@@ -17,6 +17,7 @@ from coverslip.ledger.failure import LeafError
 from coverslip.ledger.tree import leaf_hash
 from coverslip.store import check_guards, rows
 from coverslip.store.check_entries import Content, EntryCheck
+from coverslip.store.check_heads import HeadsCheck
 from coverslip.store.check_tree import TileCheck, TreeCheck, check_state, promises
 from coverslip.store.findings import Report
 from coverslip.store.notes import NoteVerifier
@@ -60,7 +61,7 @@ def verify_ledger(
 
 
 def _walk(conn: psycopg.Connection[Any], tree: TreeCheck, entries: EntryCheck, report: Report) -> None:
-    tiles = TileCheck(conn, report)
+    tiles, heads = TileCheck(conn, report), HeadsCheck(conn, report)
     expected = 0
     for row in rows.stream(conn):
         if row.index != expected:
@@ -84,6 +85,7 @@ def _walk(conn: psycopg.Connection[Any], tree: TreeCheck, entries: EntryCheck, r
             entries.add(row, hashed)
         tree.add(hashed)
         tiles.add(row.index, hashed)
+        heads.at(tree.frontier.size, entries.streams)
 
 
 def _time(conn: psycopg.Connection[Any], index: int) -> datetime | None:

@@ -22,7 +22,7 @@ from coverslip.verifier.zipread import Container, Digest
 
 MAX_NOTE: Final = 1_000_000
 REQUIRED: Final = ("checkpoint", "index.html", "leaves.bin", "trail.csv", "trail.json")
-OPTIONAL: Final = ("README.txt", "policy.json", "schema-fingerprint", "verify.pyz")
+OPTIONAL: Final = ("README.txt", "heads.json", "policy.json", "schema-fingerprint", "verify.pyz")
 _FOLDERS: Final = re.compile(r"anchors/.+|bodies/[0-9]{8,}\.jsonl|files/[^/]+/.+|records/[^/]+\.json")
 
 

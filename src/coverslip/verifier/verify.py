@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from coverslip.ledger.leaf import parse_time
 from coverslip.verifier import anchors as anchoring
-from coverslip.verifier import outputs
+from coverslip.verifier import heads, outputs
 from coverslip.verifier.anchors import Anchor
 from coverslip.verifier.history import Stream
 from coverslip.verifier.judge import Judge
@@ -74,6 +74,7 @@ def _judge(opened: Opened, trust: Trust, given: list[Anchor], report: Report) ->
         check_references(opened, walked, report)
     streams = outputs.compare_scope(opened, walked, report)
     held, absent = outputs.compare_files(opened, streams, report)
+    heads.compare(opened, walked, streams, report)
     sound = report.found == before
     if sound:
         for one in trail.findings:

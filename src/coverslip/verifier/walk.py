@@ -29,13 +29,15 @@ _OTHER: Final = ("session", "installation")
 
 @dataclass(slots=True)
 class Walked:
-    """What the walk leaves behind. ``roots`` maps tree sizes asked for to roots; ``last`` is a time."""
+    """What the walk leaves behind. ``roots`` maps tree sizes asked for to roots; ``heads`` are tree index
+    and detail (text, empty where it is not in the copy) of the newest heads entry."""
 
     judge: Judge
     size: int = 0
     roots: dict[int, bytes] = field(default_factory=dict)
     times: dict[int, str] = field(default_factory=dict)
     streams: int = 0
+    heads: tuple[int, str] | None = None
 
 
 def read_checkpoint(opened: Opened, trust: Trust, report: Report) -> Checkpoint | None:
@@ -82,6 +84,8 @@ class Walk:
             try:
                 line = leaves.line(data)
                 self._chain(index, line, digest, chains)
+                if line.type == "heads":
+                    result.heads = (index, stored["detail"].text if "detail" in stored else "")
                 if has_body or judge.wants(line.type, line.kind, line.id, line.about):
                     yield from judge.take(index, digest, parse(data), stored)
             except LeafError as error:
