@@ -5,19 +5,22 @@ Rules kept here (DOMAIN 2.7):
 * A declaration that breaks a load-time rule is never used; every problem is listed at once.
 * The hash covers the words and the source hash of every named rule they use, so that a changed
   rule is a changed definition.
+* A definition of an earlier release is read back from its canonical form, never guessed from today's:
+  what was made under it is shown and projected under it. Its rules' code is not needed for either.
 """
 
 from __future__ import annotations
 
+import copy
 import functools
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
-from coverslip.errors import EnvironmentFault
+from coverslip.errors import EnvironmentFault, EvidenceBroken
 from coverslip.kernel import rules
 from coverslip.kernel import words as w
 from coverslip.ledger import canonical
@@ -75,6 +78,10 @@ def define(declared: w.Type) -> Definition:
             f"{name}_v{version}": rules.source_hash(name, version) for name, version in sorted(used)
         }
     encoded = canonical.encode(_without_none(body))
+    return _defined(declared, encoded)
+
+
+def _defined(declared: w.Type, encoded: bytes) -> Definition:
     return Definition(
         declared,
         encoded,
@@ -82,6 +89,24 @@ def define(declared: w.Type) -> Definition:
         {s.name: s for s in declared.states},
         {t.name: t for t in declared.transitions},
     )
+
+
+def revive(encoded: bytes) -> Definition:
+    """Return the definition whose canonical form this is, as the log carries it.
+
+    It is not checked: it was when it was put on the log. Raises ``ENVIRONMENT`` for a form this release
+    cannot read, which is one of a later release.
+    """
+    try:
+        return _defined(msgspec.convert(canonical.decode(encoded)["type"], w.Type), encoded)
+    except (canonical.CanonicalError, msgspec.ValidationError, KeyError, TypeError) as error:
+        raise EnvironmentFault(
+            "ENVIRONMENT",
+            what=f"the definition {hashlib.sha256(encoded).hexdigest()[:12]} on the log",
+            expected="words this release knows",
+            found=str(error)[:200],
+            remedy="Run the release that wrote it, or a later one.",
+        ) from error
 
 
 def _without_none(value: Any) -> Any:
@@ -128,11 +153,17 @@ def named_rules(declared: w.Type) -> Iterator[w.Rule]:
             yield effect.rule
 
 
+Recall = Callable[[], Mapping[str, bytes]]
+"""Gives the canonical form of every definition on the log, by its hash (hex)."""
+
+
 class Catalogue:
     """All definitions of an installation, by name; built once, then only read."""
 
     def __init__(self, types: Iterable[w.Type]) -> None:
         """Define and check all types; raises ``ENVIRONMENT`` listing every problem found."""
+        self._recall: Recall = dict
+        self._earlier: dict[str, Definition] = {}
         self._by_name = {t.name: define(t) for t in types}
         problems = [p for d in self._by_name.values() for p in check(d, self._by_name)]
         prefixes: dict[str, str] = {}
@@ -159,6 +190,30 @@ class Catalogue:
     def __iter__(self) -> Iterator[Definition]:
         return iter(self._by_name.values())
 
+    def recalling(self, recall: Recall) -> Catalogue:
+        """Return this catalogue with the memory of one log; the log is asked only for what is not shipped."""
+        found = copy.copy(self)
+        found._recall, found._earlier = recall, {}
+        return found
+
+    def under(self, name: str, hash: str) -> Definition:
+        """Return the definition of ``name`` with this hash, shipped or of an earlier release.
+
+        Raises ``EVIDENCE`` when the log carries no such definition, or it is one of another type.
+        """
+        current = self._by_name.get(name)
+        if current is not None and current.hash == hash:
+            return current
+        if hash not in self._earlier:
+            form = self._recall().get(hash)
+            if form is None:
+                raise _not_on_the_log(name, hash, "none")
+            self._earlier[hash] = revive(form)
+        found = self._earlier[hash]
+        if found.name != name:
+            raise _not_on_the_log(name, hash, f"that of {found.name}")
+        return found
+
     @functools.cached_property
     def counted(self) -> frozenset[tuple[str, str]]:
         """(type, link field) pairs that some guard or rule counts; their writers take the scope lock."""
@@ -175,6 +230,12 @@ class Catalogue:
         """Return the definition whose number prefix starts ``number``."""
         prefix = number.split("-", 1)[0]
         return next((d for d in self if d.type.number.prefix == prefix), None)
+
+
+def _not_on_the_log(name: str, hash: str, found: str) -> EvidenceBroken:
+    return EvidenceBroken(
+        "EVIDENCE", what=f"the definition {hash[:12]} of {name}", expected="one on the log", found=found
+    )
 
 
 def check(definition: Definition, known: dict[str, Definition]) -> list[str]:

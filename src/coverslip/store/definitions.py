@@ -1,0 +1,78 @@
+"""Definitions on the log, and the migrations it tells of.
+
+Rules kept here:
+
+* Both stand on the installation's stream and are read from its bodies. A definition is named by the hash
+  of what was read, so that altered bytes are another definition and never pass for the one that was meant.
+* The order is that of the stream: the last definition of a type is the one in force.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import psycopg
+
+from coverslip.ledger import canonical, leaf
+from coverslip.store.sections import sections_of
+
+Connection = psycopg.Connection[Any]
+
+# The predicate is that of the index entry_defines, word for word.
+_SELECT: Final = """
+select e.leaf, b.fixed_salts, b.fixed, b.erasable_salts, b.erasable
+from ledger.entry e join ledger.body b on b.entry_id = e.id
+where e.log_id = 1 and e.kind = 'installation'
+  and (position('"act":"define"'::bytea in e.leaf) > 0 or position('"act":"migrate"'::bytea in e.leaf) > 0)
+order by e.version
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Defined:
+    """A definition as the log carries it: type name, hash (hex) and canonical form."""
+
+    type: str
+    hash: str
+    canonical: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the log tells: definitions in order, and the numbers of migrations that entries name."""
+
+    definitions: tuple[Defined, ...]
+    migrations: frozenset[int]
+
+    @property
+    def in_force(self) -> dict[str, str]:
+        """The hash of the last definition of every type."""
+        return {one.type: one.hash for one in self.definitions}
+
+
+def told(conn: Connection) -> Told:
+    """Read definitions and named migrations. ``conn`` may select from ``ledger``.
+
+    Raises EVIDENCE when a body does not fit its leaf.
+    """
+    definitions, migrations = [], set[int]()
+    for parsed, sections in _entries(conn):
+        if parsed.act == "define" and "definition" in sections:
+            form = sections["definition"]
+            name = str(canonical.decode(form)["type"]["name"])
+            definitions.append(Defined(name, hashlib.sha256(form).hexdigest(), form))
+        elif parsed.act == "migrate":
+            said = canonical.decode(sections["detail"])
+            migrations |= {int(one["number"]) for one in said.get("migrations", ())}
+    return Told(tuple(definitions), frozenset(migrations))
+
+
+def _entries(conn: Connection) -> Iterator[tuple[leaf.Leaf, dict[str, bytes]]]:
+    names = ("fixed_salts", "fixed", "erasable_salts", "erasable")
+    for data, *columns in conn.execute(_SELECT.encode()).fetchall():
+        parsed = leaf.parse(bytes(data))
+        found = sections_of(parsed, dict(zip(names, columns, strict=True)))
+        yield parsed, {name: content for name, (_, content) in found.items()}
