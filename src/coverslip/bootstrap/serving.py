@@ -25,7 +25,8 @@ import httpx
 from coverslip.bootstrap import wiring
 from coverslip.errors import EnvironmentFault
 from coverslip.settings import Home
-from coverslip.store import startup
+from coverslip.store import memory, startup
+from coverslip.store.anchors import read_file_anchor
 from coverslip.store.signer import read_journal
 
 CHILDREN = ("signer", "sequencer", "worker", "keeper", "web")
@@ -96,6 +97,9 @@ def _compare(home: Home) -> None:
     journal = read_journal(home.signer / "journal")
     with wiring.connection(home, "cs_verifier") as conn:
         startup.compare(conn, journal[-1] if journal else None)
+        kept = [("the database", data) for data in memory.newest_stored(conn)]
+    kept += [(str(home.anchors), data) for data in read_file_anchor(home.anchors)]
+    memory.insist_whole(journal, kept, wiring.trusted(home))
 
 
 class _Child:

@@ -22,9 +22,11 @@ from typing import Any, Final
 import psycopg
 
 from coverslip.errors import CoverslipError, EnvironmentFault, EvidenceBroken
+from coverslip.ledger import note
 from coverslip.ledger.tree import Frontier
-from coverslip.store import pending, startup
+from coverslip.store import memory, pending, startup
 from coverslip.store.anchors import Anchor
+from coverslip.store.notes import NoteVerifier
 from coverslip.store.pending import Alarm
 from coverslip.store.signer import CheckpointSigner, Signed
 from coverslip.store.tiles import TreeReader, full_tiles
@@ -123,9 +125,16 @@ class Sequencer:
             row = self._conn.execute("select pg_try_advisory_lock(%s)", (LEADER,)).fetchone()
             if row is not None and row[0]:
                 # A database that is not the one that was signed is not written to.
-                startup.compare(self._conn, self.signer.last())
+                self._compare(self._conn)
                 self._leads = True
         return self._conn
+
+    def _compare(self, conn: Connection) -> None:
+        last = self.signer.last()
+        startup.compare(conn, last)
+        kept = [("the database", data) for data in memory.newest_stored(conn)]
+        verifier = NoteVerifier(note.VerifierKey.parse(self.signer.vkey()))
+        memory.insist_whole([] if last is None else [last], kept, [verifier])
 
     def _wait(self) -> None:
         if self._conn is None:
