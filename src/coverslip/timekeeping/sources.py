@@ -62,7 +62,7 @@ def read_sources(path: Path) -> tuple[Source, ...]:
         if not isinstance(named, list) or len(named) > MAX_SOURCES:
             raise ValueError(f"more than {MAX_SOURCES} sources, or no list")
         return tuple(parse(str(text)) for text in named)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, EnvironmentFault) as error:
         raise EnvironmentFault(
             "ENVIRONMENT",
             what=str(path),
