@@ -188,14 +188,17 @@ class LocalVault:
         except OSError:
             with suppress(OSError):  # the first failure is the one to tell
                 disk.remove(staged)
-                disk.remove(self._layout.sidecar(received.root))
+                if not os.path.lexists(target):  # a rename can be done and still be reported as failed
+                    disk.remove(self._layout.sidecar(received.root))
             raise
         finally:
             os.close(descriptor)
 
     def _flush(self, root: str) -> None:
-        self._disk.fsync_directory(self._layout.object(root).parent)
-        self._disk.fsync_directory(self._layout.incoming)
+        # The folders' own names too: whoever made them may have been killed before their flush.
+        shard = self._layout.object(root).parent
+        for folder in (shard, shard.parent, shard.parent.parent, self._layout.incoming):
+            self._disk.fsync_directory(folder)
 
 
 def _broken_sidecar(root: str, found: str) -> EvidenceBroken:
