@@ -110,6 +110,8 @@ class Disk:
 def fault(act: str, error: OSError) -> EnvironmentFault:
     """Return the environment error for a failed file operation; ``act`` says what was attempted."""
     number = error.errno or 0
+    if number in (errno.ENOSPC, errno.EDQUOT):
+        return EnvironmentFault("STORAGE", what=f"The vault's disk ({act})", remedy=_REMEDIES[number])
     return EnvironmentFault(
         "ENVIRONMENT",
         what=f"vault, {act}",

@@ -86,10 +86,13 @@ def test_a_failing_disk_is_an_environment_error_and_nothing_is_visible(
     vault = LocalVault(tmp_path / "v", disk)
     data = bytes(range(256)) * 4096 * 3
     disk.broken = True
-    with pytest.raises(EnvironmentFault, match="ENVIRONMENT") as caught:
+    with pytest.raises(EnvironmentFault) as caught:
         vault.store(io.BytesIO(data), LIMIT)
     assert caught.value.remedy
-    assert errno.errorcode[number] in caught.value.message
+    if number == errno.ENOSPC:
+        assert caught.value.code == "STORAGE" and caught.value.status == 507
+    else:
+        assert caught.value.code == "ENVIRONMENT" and errno.errorcode[number] in caught.value.message
     disk.broken = False
     assert vault.check().findings == ()
     assert vault.check().objects == 0
