@@ -7,7 +7,7 @@ could not be read is a finding of its own, never silence; checking changes nothi
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -18,7 +18,7 @@ from coverslip.vault.disk import Disk, guarded
 from coverslip.vault.layout import ROOT_NAME, Layout
 from coverslip.vault.sidecar import Sidecar, SidecarError
 
-Kind = Literal["missing", "damaged", "extra", "sidecar_missing", "sidecar_damaged", "unreadable"]
+Kind = Literal["missing", "damaged", "extra", "unnamed", "sidecar_missing", "sidecar_damaged", "unreadable"]
 _READ: Final = 4 * BLOCK_SIZE
 
 
@@ -26,7 +26,9 @@ _READ: Final = 4 * BLOCK_SIZE
 class VaultFinding:
     """One thing wrong. ``name`` is an object's root or a path inside the vault.
 
-    ``first`` (inclusive) and ``stop`` (exclusive) are bytes, -1 where unknown.
+    ``first`` (inclusive) and ``stop`` (exclusive) are bytes, -1 where unknown. ``unnamed`` is an object that
+    nothing asked for refers to, such as an upload no record names yet; ``modified`` (seconds since 1970)
+    tells how old it is.
     """
 
     kind: Kind
@@ -35,6 +37,7 @@ class VaultFinding:
     found: str
     first: int = -1
     stop: int = -1
+    modified: float = -1
 
     @property
     def where(self) -> str:
@@ -57,22 +60,29 @@ class CheckReport:
 
 
 def check(
-    disk: Disk, layout: Layout, roots: Iterable[str] | None, progress: Callable[[int, int], None] | None
+    disk: Disk,
+    layout: Layout,
+    roots: Iterable[str] | None,
+    progress: Callable[[int, int], None] | None,
+    *,
+    alone: bool = False,
 ) -> CheckReport:
     """Hash objects and return what is wrong.
 
-    With ``roots``, exactly these must be there: others are *extra*. Without, everything stored is
-    checked against itself. ``progress(done, total)`` is called after each object.
+    With ``roots``, exactly these must be there: other objects are *unnamed*, strangers *extra*. Without,
+    everything stored is checked against itself. ``progress(done, total)`` is called after each object.
+    ``alone``: look at ``roots`` and at nothing else.
 
     Raises:
         EnvironmentFault: ENVIRONMENT, the object folders cannot be listed.
     """
-    with guarded("listing the objects"):
-        names, strangers = _listing(layout)
+    names, strangers = set[str](), set[str]()
+    if not alone:
+        with guarded("listing the objects"):
+            names, strangers = _listing(layout)
     wanted = names if roots is None else set(roots)
     findings = [VaultFinding("extra", name, "nothing of this name", "a file") for name in sorted(strangers)]
-    findings += [VaultFinding("extra", name, "no such object", "an object nothing refers to")
-                 for name in sorted(names - wanted)]  # fmt: skip
+    findings += [_unnamed(layout, name) for name in sorted(names - wanted)]
     size = 0
     for done, root in enumerate(sorted(wanted), 1):
         length, found = _object(disk, layout, root)
@@ -83,10 +93,19 @@ def check(
     return CheckReport(len(wanted), size, tuple(findings))
 
 
+def _unnamed(layout: Layout, root: str) -> VaultFinding:
+    try:
+        modified = layout.object(root).lstat().st_mtime
+    except OSError:
+        modified = -1
+    found = "an object nothing refers to"
+    return VaultFinding("unnamed", root, "no such object", found, modified=modified)
+
+
 def examine(disk: Disk, layout: Layout, root: str) -> VaultFinding | None:
     """Hash one object against its name; None if it fits. Raises ENVIRONMENT if it cannot be read."""
     sidecar = _sidecar(layout, root)
-    digest = _hash(disk, layout.object(root))
+    digest = digest_of(disk, layout.object(root))
     if digest.root.hex() == root:
         return None
     return _damage(root, digest, sidecar if isinstance(sidecar, Sidecar) else None)
@@ -95,11 +114,13 @@ def examine(disk: Disk, layout: Layout, root: str) -> VaultFinding | None:
 def _object(disk: Disk, layout: Layout, root: str) -> tuple[int, list[VaultFinding]]:
     path = layout.object(root)
     if not os.path.lexists(path):
-        return 0, [VaultFinding("missing", root, "an object", "no file of this name")]
+        aside = os.path.lexists(layout.marker(root))
+        found = "damaged bytes, set aside into quarantine" if aside else "no file of this name"
+        return 0, [VaultFinding("missing", root, "an object", found)]
     sidecar = _sidecar(layout, root)
     findings = [] if isinstance(sidecar, Sidecar) else [sidecar]
     try:
-        digest = _hash(disk, path)
+        digest = digest_of(disk, path)
     except EnvironmentFault as error:
         return 0, [*findings, VaultFinding("unreadable", root, "a readable file", error.message)]
     known = sidecar if isinstance(sidecar, Sidecar) else None
@@ -133,7 +154,8 @@ def _sidecar(layout: Layout, root: str) -> Sidecar | VaultFinding:
         return VaultFinding("sidecar_damaged", root, "a sidecar that fits the object", str(error))
 
 
-def _hash(disk: Disk, path: Path) -> FileDigest:
+def digest_of(disk: Disk, path: Path) -> FileDigest:
+    """Hash one file past the system's cache. Raises ENVIRONMENT if it cannot be read."""
     tree = ChunkTree()
     with guarded(f"reading object {path.name}"):
         descriptor = disk.open_read(path)
@@ -162,10 +184,29 @@ def _listing(layout: Layout) -> tuple[set[str], set[str]]:
             placed = ROOT_NAME.fullmatch(root) is not None and path.parent == layout.object(root).parent
             if placed and file == root:
                 names.add(root)
+            elif path == marked(layout, file):
+                continue
             else:
                 others.add(str(path.relative_to(layout.root)))
     sidecars = {str(layout.sidecar(root).relative_to(layout.root)) for root in names}
     return names, others - sidecars
+
+
+def marked(layout: Layout, file: str) -> Path | None:
+    """Return where a marker of this file name belongs; None for any other name."""
+    root = file.removesuffix(".aside")
+    return layout.marker(root) if root != file and ROOT_NAME.fullmatch(root) else None
+
+
+def listing(layout: Layout) -> Iterator[tuple[int, str, int]]:
+    """Yield (modified, in ns since 1970; root; size) of every object in its place, in no order."""
+    with guarded("listing the objects"):
+        for folder, _, files in os.walk(layout.objects, onerror=_raise):
+            for file in files:
+                path = Path(folder, file)
+                if ROOT_NAME.fullmatch(file) and path.parent == layout.object(file).parent:
+                    status = path.lstat()
+                    yield status.st_mtime_ns, file, status.st_size
 
 
 def _raise(error: OSError) -> None:

@@ -1,6 +1,7 @@
 """Where things lie inside a vault.
 
-``objects/ab/cd/<root hex>`` and ``<root hex>.json`` beside it; ``incoming/<uuid>`` while a file is
+``objects/ab/cd/<root hex>`` and ``<root hex>.json`` beside it, and ``<root hex>.aside`` where damaged bytes
+of that name were set aside; ``incoming/<uuid>`` while a file is
 received; ``quarantine/<uuid>/content`` and ``about.json`` for what was refused; ``locks/``.
 """
 
@@ -46,6 +47,10 @@ class Layout:
     def sidecar(self, root: str) -> Path:
         """Return where the sidecar of this root lies. Raises as ``object``."""
         return self.object(root).with_name(f"{root}.json")
+
+    def marker(self, root: str) -> Path:
+        """Return where it is said that damaged bytes of this name were set aside. Raises as ``object``."""
+        return self.object(root).with_name(f"{root}.aside")
 
     @property
     def publishing(self) -> Path:

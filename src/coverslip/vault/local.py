@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Any
 
 from coverslip.errors import EvidenceBroken, NotFound
 from coverslip.ledger.files import BLOCK_SIZE
-from coverslip.vault import fixity, quarantine, receiving
+from coverslip.vault import damage, fixity, quarantine, receiving
 from coverslip.vault.disk import Disk, fault, guarded
 from coverslip.vault.layout import Layout
 from coverslip.vault.quarantine import Quarantined
@@ -102,11 +102,16 @@ class LocalVault:
         return os.path.lexists(self._layout.object(root))
 
     def path(self, root: str) -> Path:
-        """Return the object's file, for a reader in another process. Raises NOT_FOUND.
+        """Return the object's file, for a reader in another process.
+
+        Raises NOT_FOUND; HASH where damaged bytes of this name were set aside and nothing replaced them.
 
         Bytes read through it are not verified: call ``verify`` first.
         """
         if not self.has(root):
+            aside = damage.marker(self._layout, root)
+            if aside:
+                raise damaged(root, "the whole file", f"its bytes were set aside into quarantine {aside}")
             raise NotFound("NOT_FOUND", what="stored file", record=root)
         return self._layout.object(root)
 
@@ -161,6 +166,36 @@ class LocalVault:
     ) -> fixity.CheckReport:
         """Hash what is stored and return findings; see ``fixity.check``."""
         return fixity.check(self._disk, self._layout, roots, progress)
+
+    def objects(self) -> Iterator[tuple[int, str, int]]:
+        """Yield (modified in ns since 1970, root, size) of everything stored, in no order."""
+        return fixity.listing(self._layout)
+
+    def examine(self, root: str) -> list[fixity.VaultFinding]:
+        """Hash one object and its sidecar and return what is wrong. Unlike ``verify`` it raises nothing."""
+        return list(fixity.check(self._disk, self._layout, [root], None, alone=True).findings)
+
+    def set_aside(self, root: str, about: Mapping[str, Any]) -> Quarantined | None:
+        """Move a damaged object into quarantine; see ``damage.set_aside``."""
+        return damage.set_aside(self._disk, self._layout, root, about)
+
+    def mend_sidecar(self, root: str) -> bool:
+        """Write the sidecar of a sound object anew; see ``damage.mend_sidecar``."""
+        return damage.mend_sidecar(self._disk, self._layout, root)
+
+    def take_from(self, replica: damage.Replica, root: str) -> Stored:
+        """Store the object of this root from a replica, believed only by hash.
+
+        Raises NOT_FOUND where the replica lacks it; HASH where its bytes have another root (nothing is kept);
+        ENVIRONMENT when either disk refuses.
+        """
+        source = replica.path(root)
+        with guarded("opening a replica"):
+            size = source.stat().st_size
+        with self.receive(source, size) as received:
+            if received.root != root:
+                raise damaged(root, "the whole file", f"the replica's bytes have root {received.root}")
+            return self.commit(received)
 
     def leftovers(self) -> list[Leftover]:
         """Return undecided files in ``incoming``."""

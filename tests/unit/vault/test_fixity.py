@@ -71,13 +71,19 @@ def test_a_lost_object_is_missing_and_its_sidecar_tells_even_without_a_list(
     assert roots[0] in alone.name
 
 
-def test_what_nobody_refers_to_is_extra(vault: LocalVault, roots: list[str], tmp_path: Path) -> None:
+def test_a_stranger_is_extra_and_an_object_nobody_refers_to_is_unnamed(
+    vault: LocalVault, roots: list[str], tmp_path: Path
+) -> None:
     (tmp_path / "vault" / "objects" / "notes.txt").write_text("x")
     misplaced = tmp_path / "vault" / "objects" / "zz" / roots[0]
     misplaced.parent.mkdir()
     misplaced.write_bytes(vault.path(roots[0]).read_bytes())
-    names = {item.name for item in vault.check(roots[:1]).findings if item.kind == "extra"}
-    assert names == {"objects/notes.txt", f"objects/zz/{roots[0]}", roots[1]}
+    found = vault.check(roots[:1]).findings
+    names = {item.name for item in found if item.kind == "extra"}
+    assert names == {"objects/notes.txt", f"objects/zz/{roots[0]}"}
+    (unnamed,) = [item for item in found if item.kind == "unnamed"]
+    assert unnamed.name == roots[1]
+    assert unnamed.modified == vault.path(roots[1]).stat().st_mtime
 
 
 def test_a_sidecar_lost_broken_or_lying_is_told_apart(vault: LocalVault, roots: list[str]) -> None:
@@ -89,7 +95,7 @@ def test_a_sidecar_lost_broken_or_lying_is_told_apart(vault: LocalVault, roots: 
     kinds = {(item.kind, item.name) for item in vault.check().findings}
     assert kinds == {("sidecar_missing", roots[0]), ("sidecar_damaged", roots[1])}
     sidecars[1].write_text("{")
-    assert {item.kind for item in vault.check([roots[1]]).findings} == {"sidecar_damaged", "extra"}
+    assert {item.kind for item in vault.check([roots[1]]).findings} == {"sidecar_damaged", "unnamed"}
 
 
 def test_an_object_replaced_by_a_link_is_unreadable_not_fine(vault: LocalVault, roots: list[str]) -> None:
