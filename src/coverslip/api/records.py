@@ -71,7 +71,8 @@ def page(
     if type and services.catalogue.get(type) is None:
         raise NotFound("NOT_FOUND", what="record type", record=type)
     rows, following = services.reading.page(type, state, q, cursor, limit)
-    return {"records": [record_value(r, services.catalogue[r.type]) for r in rows], "next": following}
+    shown = [record_value(r, services.catalogue.under(r.type, r.definition)) for r in rows]
+    return {"records": shown, "next": following}
 
 
 @router.post("/records", status_code=201)
@@ -128,7 +129,7 @@ def show(number: str, request: Request, services: ServicesOf, context: ContextOf
     """Return one record with what this person may do and why not."""
     row = row_for(request, services, number)
     definition = services.catalogue[row.type]
-    return record_value(row, definition) | {
+    return record_value(row, services.catalogue.under(row.type, row.definition)) | {
         "acts": _acts(services, row, definition, context),
         "signatures": history.manifests(services.reading.history(row.uid)),
     }
@@ -148,7 +149,7 @@ def view(number: str, request: Request, services: ServicesOf, context: ContextOf
 
 def _view(services: Services, row: Row) -> str:
     manifests = [m["text"] for m in history.manifests(services.reading.history(row.uid))]
-    return render(services.catalogue[row.type], row, manifests)
+    return render(services.catalogue.under(row.type, row.definition), row, manifests)
 
 
 @router.get("/records/{number}/history")

@@ -106,7 +106,7 @@ def enrol(body: Enrolment, request: Request, services: ServicesOf) -> dict[str, 
         row = services.reading.find(number)
         if row is None:
             raise Refused("AUTH_REQUIRED")
-        shown = shown_hash(render(services.catalogue[row.type], row))
+        shown = shown_hash(render(services.catalogue.under(row.type, row.definition), row))
         key = {
             "kid": made.kid,
             "scheme": made.wrapped["scheme"],

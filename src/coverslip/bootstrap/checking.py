@@ -19,8 +19,7 @@ import psycopg
 
 from coverslip.bootstrap import wiring
 from coverslip.bootstrap.founding import sequencer_of
-from coverslip.errors import CoverslipError, EnvironmentFault, EvidenceBroken, NotFound
-from coverslip.kernel.ports import Projection
+from coverslip.errors import CoverslipError, EvidenceBroken, NotFound
 from coverslip.kernel.projecting import project
 from coverslip.ledger import canonical, leaf
 from coverslip.ledger.failure import LedgerError
@@ -28,8 +27,9 @@ from coverslip.ledger.tree import inclusion_proof
 from coverslip.settings import Home
 from coverslip.store import startup
 from coverslip.store.anchors import FileAnchor, read_file_anchor
+from coverslip.store.definitions import told
 from coverslip.store.findings import Report
-from coverslip.store.replay import replay
+from coverslip.store.replay import Projector, replay
 from coverslip.store.sections import sections_of
 from coverslip.store.signer import Signer, read_journal
 from coverslip.store.verify import verify_ledger
@@ -134,22 +134,14 @@ def ledger_replay(root: Path) -> Outcome:
     """Rebuild every projection from the ledger and compare it with what is stored."""
     home = Home(root)
     wiring.installation(home)
-    known = {d.hash: d for d in wiring.catalogue()}
-
-    def projector(kind: str, definition: str, uid: str, content: dict[str, Any]) -> Projection:
-        found = known.get(definition)
-        if found is None or found.name != kind:
-            raise EnvironmentFault(
-                "ENVIRONMENT",
-                what=f"the definition {definition[:12]} of {kind}",
-                expected="one of this release",
-                found="another",
-                remedy="Replay with the release that wrote it.",
-            )
-        return project(found, uid, content)
-
     with wiring.database(home), _readable(), wiring.connection(home, "cs_verifier") as conn:
-        return _outcome(replay(conn, projector))
+        return _outcome(replay(conn, projector(conn)))
+
+
+def projector(conn: psycopg.Connection[Any]) -> Projector:
+    """Return how versions are projected: each under the definition it was made with, read from the log."""
+    known = wiring.catalogue().recalling(lambda: {d.hash: d.canonical for d in told(conn).definitions})
+    return lambda kind, definition, uid, content: project(known.under(kind, definition), uid, content)
 
 
 def vault_check(root: Path, progress: Callable[[int, int], None] | None = None) -> Outcome:

@@ -32,6 +32,7 @@ from coverslip.records import all_types
 from coverslip.settings import Home
 from coverslip.store.accounts_sql import PostgresAccounts
 from coverslip.store.clock_sql import PostgresClock
+from coverslip.store.definitions import told
 from coverslip.store.ledger_sql import PostgresStore, writer_pool
 from coverslip.store.migrate import migrate as apply_migrations
 from coverslip.store.notes import NoteKey, NoteVerifier, read_seed
@@ -201,11 +202,12 @@ def core(home: Home, gatherers: dict[tuple[str, int], Any] | None = None, size: 
         identity = Identity(accounts, events, accounts.now)
         made: dict[tuple[str, int], Gatherer] = {k: f(reading) for k, f in (gatherers or {}).items()}
         vault = LocalVault(home.vault)
-        door = Door(catalogue(), store, identity, clock.state, events, made, kept_in(vault))
+        known = catalogue().recalling(lambda: _definitions(pool))
+        door = Door(known, store, identity, clock.state, events, made, kept_in(vault))
         yield Core(
             home,
             facts,
-            catalogue(),
+            known,
             pool,
             store,
             accounts,
@@ -216,6 +218,11 @@ def core(home: Home, gatherers: dict[tuple[str, int], Any] | None = None, size: 
             vault,
             clock,
         )
+
+
+def _definitions(pool: Pool) -> dict[str, bytes]:
+    with pool.connection() as conn:
+        return {one.hash: one.canonical for one in told(conn).definitions}
 
 
 def kept_in(vault: LocalVault) -> Callable[[Mapping[str, Any]], bool]:

@@ -6,6 +6,8 @@ Rules kept here:
 * Numbers are 1, 2, 3 … without gaps, and a database that is ahead of the program is refused.
 * The row in ``ops.migration`` is written first: it is what the DDL guard accepts as announcement.
 * Each file starts with four lines: why, beside (the release before), locks, undo.
+* A file that works as ``cs_owner`` throughout is applied by ``cs_migrator``; only one that cannot (roles,
+  event triggers) by the superuser.
 """
 
 from __future__ import annotations
@@ -37,6 +39,13 @@ class Migration:
     name: str
     sql: str
     sha256: str
+
+    @property
+    def needs_superuser(self) -> bool:
+        """Whether the file does what ``cs_owner`` may not: its first statement does not become that role."""
+        lines = (line.strip() for line in self.sql.splitlines())
+        first = next((line for line in lines if line and not line.startswith("--")), "")
+        return first != "set local role cs_owner;" or "reset role" in self.sql
 
     @property
     def header(self) -> dict[str, str]:
