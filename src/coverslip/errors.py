@@ -495,7 +495,16 @@ _SPECS = (
         503,
         "The ledger is shorter than, or differs from, its last checkpoint. "
         "It is read-only until two people sign a recovery.",
-        "Keep a copy of the whole home; two people sign a recovery.",
+        "Keep a copy of the whole home; two people sign a recovery: 'coverslip ledger recover'.",
+        "P11-10-c",
+        "21 CFR 11.10(c)",
+    ),
+    _spec(
+        "refused",
+        "RECOVERY_REFUSED",
+        409,
+        "The recovery was not accepted: {why}.",
+        "Two different people, one as QA and one as ADM, sign it with their own verified keys.",
         "P11-10-c",
         "21 CFR 11.10(c)",
     ),

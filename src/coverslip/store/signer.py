@@ -8,6 +8,7 @@ Rules kept here:
   Where writing fails nothing leaves, and the journal is read again before the next answer: what stands
   in it then was signed.
 * It knows nothing of the database. One process holds it at a time.
+* The one way to another history is a recovery that two people sign; the lines of the lost one stay.
 """
 
 from __future__ import annotations
@@ -15,17 +16,22 @@ from __future__ import annotations
 import errno
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from coverslip.errors import EnvironmentFault, EvidenceBroken
+from coverslip.kernel.clock import utc_now
 from coverslip.ledger import note, proof, receipt
 from coverslip.ledger.checkpoint import Checkpoint
 from coverslip.ledger.failure import LedgerError, ProofError
+from coverslip.store import recovery
 from coverslip.store.journal import JournalDisk, JournalFile
 from coverslip.store.notes import NoteKey, create_seed, read_seed
+from coverslip.verifier.recovery import Recovery
+from coverslip.verifier.recovery import parse as parse_recovery
+from coverslip.verifier.report import BundleError
 
 KEY_FILE = "signing.key"
 JOURNAL_FILE = "journal"
@@ -33,11 +39,15 @@ JOURNAL_FILE = "journal"
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A tree the signer signed: size, root (32 bytes) and the note as written."""
+    """A tree the signer signed: size, root (32 bytes) and the note as written.
+
+    ``recovery`` is the detail of the recovery (as JSON text) that this line begins a history with.
+    """
 
     size: int
     root: bytes
     note: bytes
+    recovery: str = ""
 
 
 class CheckpointSigner(Protocol):
@@ -73,7 +83,7 @@ def refused(reason: str, signed: int, found: int) -> EvidenceBroken:
 def read_journal(path: Path) -> list[Signed]:
     """Return everything signed, oldest first; a torn last line was never answered and is left out.
 
-    Raises EVIDENCE for a line that is not of the form, or sizes that do not rise.
+    Raises EVIDENCE for a line that is not of the form, or sizes that do not rise but at a recovery.
     """
     if not path.exists():
         return []
@@ -82,11 +92,27 @@ def read_journal(path: Path) -> list[Signed]:
     for position, line in enumerate(lines[:-1], 1):
         try:
             value = json.loads(line)
-            one = Signed(int(value["size"]), bytes.fromhex(value["root"]), str(value["note"]).encode())
+            declared = json.dumps(parse_recovery(value["recovery"]).detail()) if "recovery" in value else ""
+            one = Signed(
+                int(value["size"]), bytes.fromhex(value["root"]), str(value["note"]).encode(), declared
+            )
         except (ValueError, KeyError, TypeError) as error:
             raise _broken(position, "a signed size and root", str(error)) from error
-        if len(one.root) != 32 or (found and one.size <= found[-1].size):
+        if len(one.root) != 32 or (found and one.size <= found[-1].size and not one.recovery):
             raise _broken(position, "a larger size than before", str(one.size))
+        found.append(one)
+    return found
+
+
+def current(journal: Sequence[Signed]) -> list[Signed]:
+    """Return the lines that still hold: without those beyond what each recovery kept, oldest first."""
+    found: list[Signed] = []
+    for one in journal:
+        if one.recovery:
+            kept = int(json.loads(one.recovery)["statement"]["kept"]["size"])
+            found = [earlier for earlier in found if earlier.size <= kept]
+            if found and one.size == found[-1].size:
+                found.pop()
         found.append(one)
     return found
 
@@ -164,6 +190,50 @@ class Signer:
             self._last = made
             return made
 
+    def recover(
+        self, detail: Mapping[str, Any], entries: recovery.Entries, consistency: Sequence[bytes]
+    ) -> Signed:
+        """Sign another tree than the one that follows, because two people declare what was lost.
+
+        ``detail`` is that of the recovery entry, ``entries`` the first of the database up to what both
+        histories have, ``consistency`` the proof from there to the tree found. The journal keeps every
+        line; the new one holds the detail. Asked again for the recovery it carried out last, it returns
+        that. Raises RECOVERY_REFUSED saying why not, and as ``sign`` when the journal cannot be written.
+        """
+        with self._lock:
+            self._settle()
+            last = self._last
+            if last is not None and last.recovery and json.loads(last.recovery) == dict(detail):
+                return last
+            made = self._judged(detail, entries, consistency)
+            text = Checkpoint(self._origin, made.found.size, bytes.fromhex(made.found.root)).text()
+            signed = Signed(
+                made.found.size, bytes.fromhex(made.found.root), note.sign(text, [self._key]).to_bytes(),
+                json.dumps(dict(detail)),
+            )  # fmt: skip
+            self._append(signed)
+            self._last = signed
+            return signed
+
+    def _judged(
+        self, detail: Mapping[str, Any], entries: recovery.Entries, consistency: Sequence[bytes]
+    ) -> Recovery:
+        try:
+            made = parse_recovery(dict(detail))
+        except BundleError as error:
+            raise recovery.refusal(str(error)) from error
+        last, known = self._last, current(read_journal(self._path))
+        if made.log != self._origin:
+            raise recovery.refusal(f"it is of the log {made.log}")
+        if last is None or (made.signed.size, made.signed.root) != (last.size, last.root.hex()):
+            raise recovery.refusal("it names another tree than the one signed last")
+        if made.signed_note != last.note.decode():
+            raise recovery.refusal("it does not keep the last checkpoint of the lost history")
+        if not any((one.size, one.root.hex()) == (made.kept.size, made.kept.root) for one in known):
+            raise recovery.refusal("what it says both histories have in common was never signed")
+        recovery.insist(made, entries, consistency, utc_now()[:10])
+        return made
+
     def receipt(self, entry: str, leaf_hash: bytes, at: str) -> bytes:
         """Return a signed receipt of an entry that is not yet in a checkpoint."""
         text = receipt.PendingReceipt(self._origin, entry, leaf_hash.hex(), at).text()
@@ -182,7 +252,8 @@ class Signer:
             ) from error
 
     def _append(self, made: Signed) -> None:
-        line = json.dumps({"size": made.size, "root": made.root.hex(), "note": made.note.decode()})
+        value: dict[str, Any] = {"size": made.size, "root": made.root.hex(), "note": made.note.decode()}
+        line = json.dumps(value | ({"recovery": json.loads(made.recovery)} if made.recovery else {}))
         self._settled = False
         try:
             self._file.append(line.encode())
@@ -223,5 +294,5 @@ def verify_note(data: bytes, verifiers: Sequence[note.Verifier]) -> Checkpoint:
 
 
 __all__ = [
-    "CheckpointSigner", "LedgerError", "Signed", "Signer", "read_journal", "refused", "verify_note",
+    "CheckpointSigner", "LedgerError", "Signed", "Signer", "current", "read_journal", "refused", "verify_note",
 ]  # fmt: skip

@@ -53,6 +53,10 @@ class Enrolment:
         known.proven &= keys
         known.counts &= keys
 
+    def counts(self, person: str, key: Key) -> bool:
+        """Return whether a key is its person's, proven and verified, as of the entry taken last."""
+        return key in self._persons.get(person, _Person()).counts
+
     def sign(self, index: int, made: Signature, owner: str, genesis: bool) -> None:
         """Take a signature that holds; ``owner`` is the user record's id if its entry is one, else empty.
 
