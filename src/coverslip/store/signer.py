@@ -294,5 +294,6 @@ def verify_note(data: bytes, verifiers: Sequence[note.Verifier]) -> Checkpoint:
 
 
 __all__ = [
-    "CheckpointSigner", "LedgerError", "Signed", "Signer", "current", "read_journal", "refused", "verify_note",
+    "CheckpointSigner", "LedgerError", "Signed", "Signer", "current", "read_journal", "refused",
+    "verify_note",
 ]  # fmt: skip
