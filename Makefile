@@ -15,7 +15,7 @@ PYTEST_ARGS ?=
 
 export PYTHONUTF8 := 1
 
-.PHONY: help venv demo serve test check bench bench-large soak lock docs clean
+.PHONY: help venv system demo serve test check bench bench-large soak lock docs clean
 
 help: ## list these commands
 	@sed -nE 's/^([a-z-]+):.*## (.*)$$/  make \1\t\2/p' Makefile | expand -t 22
@@ -32,13 +32,16 @@ $(STAMP): $(LOCKS) pyproject.toml scripts/find_python.sh
 	$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
 
+system: ## see that compiler, OpenSSL and PostgreSQL are there; as root on Debian install them
+	@bash scripts/install_system.sh
+
 demo: $(STAMP) ## run the main job end to end on real images and verify its evidence bundle
 	$(BIN)/coverslip demo
 
 serve: $(STAMP) ## serve the demonstration laboratory on this machine (after `make demo`)
 	$(BIN)/coverslip serve --home "$${COVERSLIP_HOME:-coverslip-demo/lab}" --port $(PORT)
 
-test: $(STAMP) ## run all tests; a test that cannot run is a failure, never a skip
+test: system $(STAMP) ## run all tests; a test that cannot run is a failure, never a skip
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(PYTEST_ARGS) tests
 
 check: $(STAMP) ## lint, format, types, import contracts
@@ -47,7 +50,7 @@ check: $(STAMP) ## lint, format, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(STAMP) ## measure the figures the design owes, each as a ratio in one run
+bench: system $(STAMP) ## measure the figures the design owes, each as a ratio in one run
 	$(BIN)/python -m bench
 
 bench-large: $(STAMP) ## the long measurements (hours, tens of gigabytes)
