@@ -2,58 +2,23 @@
 
 Each leaf is preceded by its length, four bytes, big-endian. Rules kept here:
 
-* A leaf is judged by :mod:`coverslip.ledger.leaf` unless it matches one pattern that spells out the
-  common canonical form byte by byte; the pattern accepts nothing that the parser would refuse. It
-  exists because a log has millions of leaves and a laptop should need seconds for them.
+* A leaf is judged by :mod:`coverslip.ledger.leaf` unless :mod:`coverslip.ledger.forms` recognises it as
+  one that differs from a judged one in its slots only: a log has millions of leaves and a laptop should
+  need seconds for them.
 * Each stream's versions count 1, 2, 3 ... and each names the leaf hash of the one before.
 """
 
 from __future__ import annotations
 
-import re
+from binascii import unhexlify
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Final
 
-from coverslip.ledger.leaf import AUTHS, CLOCK_SOURCES, MAX_SIZE, TYPES, LeafError, parse
+from coverslip.ledger.forms import Forms, Seen
+from coverslip.ledger.leaf import MAX_SIZE, parse
 from coverslip.verifier.report import BundleError
 
-_UUID: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-_UUID7: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
-_CODE: Final = r"[a-z][a-z0-9_.:-]{0,79}"
-_INT: Final = r"(?:0|[1-9][0-9]{0,14})"
-_HASH: Final = r"[0-9a-f]{64}"
-
-
-def _body(section: str) -> str:
-    return rf'\{{"c":"{_HASH}","n":{_INT},"s":"{section}"\}}'
-
-
-def _bodies() -> str:
-    """Sections in their sorted order, each at most once, none carried over (``from``)."""
-    names = ("content", "context", "detail", "files", "personal", "reason", "signature")
-    return "|".join(
-        _body(first) + "".join(f"(?:,{_body(later)})?" for later in names[position + 1 :])
-        for position, first in enumerate(names)
-    )
-
-
-_FAST: Final = re.compile(
-    (
-        rf'\{{"act":"{_CODE}","actor":\{{"auth":"(?:{"|".join(sorted(AUTHS))})","id":"{_UUID}",'
-        rf'"sess":"{_UUID}"\}},"at":"(?P<at>[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}'
-        rf'\.[0-9]{{6}}Z)","bodies":\[(?:{_bodies()})?\],'
-        rf'"clock":\{{"off_us":(?:0|-?[1-9][0-9]{{0,14}}),"ok":(?:true|false),'
-        rf'"src":"(?:{"|".join(sorted(CLOCK_SOURCES))})"\}},"cmd":"{_UUID}",(?P<def>"def":"{_HASH}",)?'
-        rf'"entry":"{_UUID7}",(?:"files":\{{"count":{_INT},"root":"{_HASH}"\}},)?'
-        rf'"log":"(?P<log>[!#-*,-\[\]-~]{{1,255}})",(?:"meaning":"{_CODE}",)?'
-        rf'"record":\{{"id":"(?P<id>{_UUID})","kind":"(?P<kind>{_CODE})",'
-        rf'(?:"prev":"(?P<prev>{_HASH})",)?"ver":(?P<ver>[1-9][0-9]{{0,14}})\}},'
-        rf'"sw":"[a-z0-9_]+/[a-z0-9_.+-]{{1,64}}","type":"(?P<type>{"|".join(sorted(TYPES))})","v":1\}}'
-    ),
-    re.ASCII,
-)
+__all__ = ["Chains", "Line", "Lines", "framed", "line", "pieces", "split"]
 
 
 @dataclass(slots=True)
@@ -70,47 +35,73 @@ class Line:
     about: str = ""
 
 
-def line(data: bytes) -> Line:
-    """Read what the chain needs of a leaf, refusing whatever is no leaf. Raises LeafError."""
-    text = data.decode("ascii", "replace")
-    found = _FAST.fullmatch(text)
-    if found is None or len(data) > MAX_SIZE:
+class Lines:
+    """Reads leaves, remembering the forms met, so that most need no parser."""
+
+    def __init__(self) -> None:
+        forms = Forms()
+        self.see = forms.see
+        self._learn = forms.learn
+
+    def line(self, data: bytes) -> Line:
+        """Read what the chain needs of a leaf, refusing whatever is no leaf. Raises LeafError."""
+        seen = self.see(data)
+        return self.parsed(data) if seen is None else seen_line(seen, data)
+
+    def parsed(self, data: bytes) -> Line:
+        """Read a leaf that was not recognised, and remember its form. Raises LeafError."""
         leaf = parse(data)
+        self._learn(leaf, data)
         record = leaf.record
         about = leaf.about.id if leaf.about else ""
         return Line(
             leaf.log, leaf.type, record.kind, record.id, record.ver, record.prev or "", leaf.at, about
         )
-    at, definition, log, id, kind, prev, ver, type_ = found.group(
-        "at", "def", "log", "id", "kind", "prev", "ver", "type"
+
+
+def seen_line(seen: Seen, data: bytes) -> Line:
+    """Return what the chain needs of a leaf that was recognised."""
+    form, at, id, prev, ver = seen
+    return Line(
+        form.log, form.type, form.kind, id.decode(), int(ver), prev.decode(), at.decode(), form.about(data)
     )
-    version = int(ver)
-    if (version == 1) != (prev is None):
-        raise LeafError("record.prev is there from version 2 on, and only then")
-    if definition and kind in ("session", "installation"):
-        raise LeafError("only a record version names a definition")
-    try:
-        datetime.fromisoformat(at)
-    except ValueError as error:
-        raise LeafError(f"time {at!r}: {error}") from None
-    return Line(log, type_, kind, id, version, prev or "", at)
 
 
-def split(pieces: Iterable[bytes]) -> Iterator[bytes]:
+def line(data: bytes) -> Line:
+    """Read what the chain needs of a single leaf. Raises LeafError."""
+    return Lines().parsed(data)
+
+
+def split(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the leaves of ``leaves.bin``. Raises BundleError where its framing is broken."""
+    for some in pieces(chunks):
+        yield from some
+
+
+def pieces(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """Yield the leaves of ``leaves.bin``, those that end in each chunk together.
+
+    Raises BundleError where its framing is broken, after the leaves before that place.
+    """
     rest = b""
-    for piece in pieces:
-        data = rest + piece
-        position, end = 0, len(data)
-        while end - position >= 4:
-            stop = position + 4 + int.from_bytes(data[position : position + 4], "big")
-            if not position + 6 <= stop <= position + 4 + MAX_SIZE:
-                raise BundleError(f"a leaf of {stop - position - 4} bytes; 2 to {MAX_SIZE} are possible")
-            if stop > end:
+    read = int.from_bytes
+    for chunk in chunks:
+        data = rest + chunk if rest else chunk
+        found: list[bytes] = []
+        keep, position, last = found.append, 0, len(data) - 4
+        while position <= last:
+            start = position + 4
+            size = read(data[position:start], "big")
+            if not 2 <= size <= MAX_SIZE:
+                yield found
+                raise BundleError(f"a leaf of {size} bytes; 2 to {MAX_SIZE} are possible")
+            stop = start + size
+            if stop > last + 4:
                 break
-            yield data[position + 4 : stop]
+            keep(data[start:stop])
             position = stop
         rest = data[position:]
+        yield found
     if rest:
         raise BundleError(f"{len(rest)} bytes are left over after the last leaf")
 
@@ -124,22 +115,36 @@ class Chains:
     """The latest version of every stream, to which the next must link."""
 
     def __init__(self) -> None:
-        self._heads: dict[str, tuple[int, bytes, str]] = {}
+        self._heads: dict[bytes, tuple[int, bytes, str]] = {}
 
     def __len__(self) -> int:
         return len(self._heads)
 
+    def follow(self, seen: Seen, leaf_hash: bytes) -> bool:
+        """Take the next leaf of the log if it has its place in its stream; else leave all as it is."""
+        form, _, id, prev, ver = seen
+        head = self._heads.get(id)
+        version = int(ver)
+        if head is None:
+            if version != 1:
+                return False
+        elif head[0] + 1 != version or head[2] != form.kind or unhexlify(prev) != head[1]:
+            return False
+        self._heads[id] = (version, leaf_hash, form.kind)
+        return True
+
     def add(self, one: Line, leaf_hash: bytes) -> Iterator[str]:
         """Take the next leaf of the log and yield what is wrong with its place in its stream."""
-        version, before, kind = self._heads.get(one.id, (0, b"", one.kind))
+        id = one.id.encode()
+        version, before, kind = self._heads.get(id, (0, b"", one.kind))
         if one.ver != version + 1:
             yield f"version {one.ver} follows version {version} of the same stream"
         elif one.prev != before.hex():
             yield f"does not follow version {version}: names the leaf {one.prev}, which has {before.hex()}"
         if one.kind != kind:
             yield f"a stream of kind {kind} goes on as {one.kind}"
-        self._heads[one.id] = (one.ver, leaf_hash, kind)
+        self._heads[id] = (one.ver, leaf_hash, kind)
 
     def version(self, id: str) -> int:
         """Return the latest version of a stream, 0 if the log has none."""
-        return self._heads.get(id, (0, b"", ""))[0]
+        return self._heads.get(id.encode(), (0, b"", ""))[0]

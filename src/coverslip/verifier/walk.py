@@ -8,10 +8,13 @@ from __future__ import annotations
 import hmac
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from hashlib import sha256
+from itertools import count
 from typing import Final
 
 from coverslip.ledger import note
 from coverslip.ledger.checkpoint import Checkpoint, CheckpointError
+from coverslip.ledger.forms import MAX_FORMS, Form, Seen
 from coverslip.ledger.leaf import LeafError, parse
 from coverslip.ledger.tree import EMPTY_ROOT, Frontier, leaf_hash
 from coverslip.verifier import leaves, sections
@@ -25,6 +28,8 @@ from coverslip.verifier.sections import Stored
 
 Body = tuple[int, dict[str, Stored]]
 _OTHER: Final = ("session", "installation")
+_USUAL: Final = ("record", "session", "heartbeat", "view", "refusal", "export")
+"""Types of entry that are judged only where their record is in the scope."""
 
 
 @dataclass(slots=True)
@@ -57,6 +62,25 @@ def read_checkpoint(opened: Opened, trust: Trust, report: Report) -> Checkpoint 
     return checkpoint
 
 
+class _Quiet:
+    """Whether a leaf that follows its stream asks for nothing more: outside the scope, of a usual kind."""
+
+    def __init__(self, opened: Opened) -> None:
+        self._log = opened.manifest.log
+        self._scope = {record.id.encode() for record in opened.manifest.scope.records}
+        self._forms: dict[Form, bool] = {}
+
+    def __call__(self, seen: Seen, data: bytes) -> bool:
+        form = seen.form
+        usual = self._forms.get(form)
+        if usual is None:
+            usual = form.log == self._log and form.type in _USUAL and form.kind != "user"
+            if len(self._forms) >= MAX_FORMS:
+                self._forms.clear()
+            usual = self._forms[form] = usual and "about.id" not in form.names
+        return usual and seen.id not in self._scope
+
+
 class Walk:
     """Reads ``leaves.bin`` and ``bodies/`` side by side."""
 
@@ -70,20 +94,30 @@ class Walk:
     def rows(self) -> Iterator[Row]:
         """Walk, judging every entry, and yield the trail's rows."""
         judge, result = self._result.judge, self._result
-        frontier, chains = Frontier(), leaves.Chains()
+        chains, lines = leaves.Chains(), leaves.Lines()
+        see, follow, quiet = lines.see, chains.follow, _Quiet(self._opened)
         bodies = self._bodies()
         body = next(bodies, None)
         if 0 in self._sizes:
             result.roots[0] = EMPTY_ROOT
-        for index, data, digest in self._leaves(frontier):
-            stored: dict[str, Stored] = {}
+        for index, data, digest in self._leaves():
+            seen = see(data)
+            held = seen is not None and follow(seen, digest)
             has_body = body is not None and body[0] == index
+            if seen is not None and held and not has_body and self._genesis_over and quiet(seen, data):
+                if index + 1 in self._sizes:
+                    result.times[index + 1] = seen.at.decode()
+                continue
+            stored: dict[str, Stored] = {}
             if body is not None and has_body:
                 stored = body[1]
                 body = next(bodies, None)
             try:
-                line = leaves.line(data)
-                self._chain(index, line, digest, chains)
+                line = lines.parsed(data) if seen is None else leaves.seen_line(seen, data)
+                if not held:
+                    for sentence in chains.add(line, digest):
+                        self._report.add("leaves.bin", sentence, entry=index, field="record")
+                self._place(index, line)
                 if line.type == "heads":
                     result.heads = (index, stored["detail"].text if "detail" in stored else "")
                 if has_body or judge.wants(line.type, line.kind, line.id, line.about):
@@ -92,32 +126,38 @@ class Walk:
                 self._report.add("leaves.bin", str(error), entry=index)
                 continue
             if index + 1 in self._sizes:
-                result.roots[index + 1] = frontier.root()
                 result.times[index + 1] = line.at
         if body is not None:
             self._report.add(sections.path_of(body[0]), "a body of no entry of the log", entry=body[0])
         judge.finish()
-        result.size, result.streams = frontier.size, len(chains)
-        result.roots[frontier.size] = frontier.root()
+        result.streams = len(chains)
 
     def result(self) -> Walked:
         """Return what the walk found; call when its rows are exhausted."""
         return self._result
 
-    def _leaves(self, frontier: Frontier) -> Iterator[tuple[int, bytes, bytes]]:
+    def _leaves(self) -> Iterator[tuple[int, bytes, bytes]]:
+        """Yield index, bytes and hash of every leaf; keep the roots of the sizes asked for."""
+        result, frontier, sha = self._result, Frontier(), sha256
+        sizes = sorted(self._sizes - {0}, reverse=True)
         try:
-            for index, data in enumerate(leaves.split(self._opened.container.pieces("leaves.bin"))):
-                digest = leaf_hash(data)
-                frontier.append(digest)
-                yield index, data, digest
+            for some in leaves.pieces(self._opened.container.pieces("leaves.bin")):
+                digests = [sha(b"\x00" + data).digest() for data in some]
+                start, done = frontier.size, 0
+                while sizes and sizes[-1] <= start + len(digests):
+                    upto = sizes[-1] - start
+                    frontier.extend(digests[done:upto])
+                    result.roots[sizes.pop()], done = frontier.root(), upto
+                frontier.extend(digests[done:])
+                yield from zip(count(start), some, digests, strict=False)
         except BundleError as error:
             self._report.add("leaves.bin", str(error), entry=frontier.size)
+        result.size = frontier.size
+        result.roots[frontier.size] = frontier.root()
 
-    def _chain(self, index: int, line: leaves.Line, digest: bytes, chains: leaves.Chains) -> None:
+    def _place(self, index: int, line: leaves.Line) -> None:
         if line.log != self._opened.manifest.log:
             self._report.add("leaves.bin", f"the leaf is of the log {line.log}", entry=index, field="log")
-        for sentence in chains.add(line, digest):
-            self._report.add("leaves.bin", sentence, entry=index, field="record")
         if line.type == "genesis":
             if self._genesis_over:
                 self._report.add(

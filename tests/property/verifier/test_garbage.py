@@ -119,9 +119,15 @@ def test_deep_nesting_is_refused_not_run_out_of_stack(depth: int) -> None:
         sections.read("content", deep.decode())
 
 
+_quick = leaves.Lines()
+
+
 def _fast(data: bytes) -> leaves.Line | None:
+    """Read with a reader that has seen every leaf of the laboratory, so that it knows their forms."""
+    for known in _lab().leaves if not _quick.see(_lab().leaves[0]) else ():
+        _quick.line(known)
     try:
-        return leaves.line(data)
+        return _quick.line(data)
     except LeafError:
         return None
 
@@ -145,11 +151,13 @@ def test_the_quick_reader_of_leaves_accepts_exactly_what_the_strict_one_does(dat
         start = data.draw(st.integers(0, len(leaf)))
         stop = min(len(leaf), start + data.draw(st.integers(0, 3)))
         leaf[start:stop] = data.draw(
-            st.binary(max_size=3) | st.sampled_from([b"0", b'"', b",", b"null", b"1.0", b"A"])
+            st.binary(max_size=3)
+            | st.sampled_from([b"0", b"7", b"f", b"x", b"\x00", b'"', b",", b"null", b"1.0", b"A"])
         )
     assert _fast(bytes(leaf)) == _slow(bytes(leaf))
 
 
-def test_the_quick_reader_is_used_for_most_leaves() -> None:
-    quick = [leaf for leaf in _lab().leaves if leaves._FAST.fullmatch(leaf.decode())]
-    assert len(quick) >= len(_lab().leaves) // 2
+def test_the_quick_reader_recognises_every_leaf_of_a_form_it_met() -> None:
+    for leaf in _lab().leaves:
+        _quick.line(leaf)
+    assert all(_quick.see(leaf) is not None for leaf in _lab().leaves)
