@@ -31,6 +31,7 @@ tsa_name = no
 ess_cert_id_chain = no
 ess_cert_id_alg = sha256
 """
+_OTHER = re.compile(rb"\x04\x20.{32}", re.DOTALL)
 _SHA256 = bytes.fromhex("608648016503040201")
 _SHA512 = bytes.fromhex("608648016503040203")
 _EXTENSIONS = """
@@ -64,8 +65,25 @@ class Maker:
         (folder / "ext.cnf").write_text(_EXTENSIONS)
         (folder / "serial").write_text("01\n")
         self._kind = ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"] if curve else ["rsa:2048"]
-        self._run("req", "-x509", "-newkey", *self._kind, "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-days",
-                  "3650", "-subj", f"/CN=Root of {folder.name}", "-config", self._request(), "-extensions", "ca")  # fmt: skip
+        self._run(
+            "req",
+            "-x509",
+            "-newkey",
+            *self._kind,
+            "-nodes",
+            "-keyout",
+            "ca.key",
+            "-out",
+            "ca.pem",
+            "-days",
+            "3650",
+            "-subj",
+            f"/CN=Root of {folder.name}",
+            "-config",
+            self._request(),
+            "-extensions",
+            "ca",
+        )
         self.certificate("stamp", "stamp")
         self.certificate("ended", "stamp", "20200101000000Z", "20210101000000Z")
 
@@ -79,23 +97,64 @@ class Maker:
 
     def certificate(self, name: str, extensions: str, start: str = "", end: str = "") -> None:
         """Make a key and a certificate of the root, valid now or between two dates of the past."""
-        self._run("req", "-newkey", *self._kind, "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr",
-                  "-subj", f"/CN={name} of {self.folder.name}", "-config", self._request())  # fmt: skip
+        self._run(
+            "req",
+            "-newkey",
+            *self._kind,
+            "-nodes",
+            "-keyout",
+            f"{name}.key",
+            "-out",
+            f"{name}.csr",
+            "-subj",
+            f"/CN={name} of {self.folder.name}",
+            "-config",
+            self._request(),
+        )
         ca = self.folder / "issue.cnf"
         ca.write_text(
             f"[ca]\ndefault_ca = c\n[c]\ndatabase = {self.folder}/db\nnew_certs_dir = {self.folder}\n"
-            "default_md = sha256\npolicy = p\nrand_serial = yes\nunique_subject = no\n[p]\nCN = supplied\n" + _EXTENSIONS.replace("[ca]", "[root]")
-        )  # fmt: skip
+            "default_md = sha256\npolicy = p\nrand_serial = yes\nunique_subject = no\n[p]\nCN = supplied\n"
+            + _EXTENSIONS.replace("[ca]", "[root]")
+        )
         (self.folder / "db").touch()
         dates = ["-startdate", start, "-enddate", end] if start else ["-days", "3000"]
-        self._run("ca", "-batch", "-notext", "-config", ca, "-in", f"{name}.csr", "-cert", "ca.pem", "-keyfile",
-                  "ca.key", "-out", f"{name}.pem", "-extensions", extensions, *dates)  # fmt: skip
+        self._run(
+            "ca",
+            "-batch",
+            "-notext",
+            "-config",
+            ca,
+            "-in",
+            f"{name}.csr",
+            "-cert",
+            "ca.pem",
+            "-keyfile",
+            "ca.key",
+            "-out",
+            f"{name}.pem",
+            "-extensions",
+            extensions,
+            *dates,
+        )
 
     def reply(self, query: bytes, certificate: str = "stamp") -> bytes:
         """Return the authority's signed answer to a query (DER)."""
         (self.folder / "q.tsq").write_bytes(query)
-        self._run("ts", "-reply", "-config", "tsa.cnf", "-queryfile", "q.tsq", "-signer", f"{certificate}.pem",
-                  "-inkey", f"{certificate}.key", "-out", "r.tsr")  # fmt: skip
+        self._run(
+            "ts",
+            "-reply",
+            "-config",
+            "tsa.cnf",
+            "-queryfile",
+            "q.tsq",
+            "-signer",
+            f"{certificate}.pem",
+            "-inkey",
+            f"{certificate}.key",
+            "-out",
+            "r.tsr",
+        )
         return (self.folder / "r.tsr").read_bytes()
 
     def query(self, data: bytes, *more: str) -> bytes:
@@ -154,10 +213,16 @@ class Authority:
             time.sleep(3)
         if self.mode in ("garbage", "large", "page", "broken"):
             data = {"garbage": b"\x30\x03\x02\x01\x00", "large": b"\x00" * 200_000}.get(self.mode, b"<html>")
-            status, kind = {"page": (200, "text/html"), "broken": (500, "text/plain")}.get(self.mode, (200, reply))
+            status, kind = {"page": (200, "text/html"), "broken": (500, "text/plain")}.get(
+                self.mode, (200, reply)
+            )
             return status, kind, data
         if self.mode == "other imprint":
-            return 200, reply, self.maker.reply(re.sub(rb"\x04\x20.{32}", b"\x04\x20" + b"\x07" * 32, query, 1, re.DOTALL))
+            return (
+                200,
+                reply,
+                self.maker.reply(_OTHER.sub(b"\x04\x20" + b"\x07" * 32, query, count=1)),
+            )
         if self.mode == "stale" and self.stale is not None:
             return 200, reply, self.stale
         if self.mode == "refused":

@@ -12,9 +12,10 @@ from coverslip.bootstrap.checking import (
     vault_locate,
 )
 from coverslip.bootstrap.founding import Founding, init
+from coverslip.bootstrap.migrating import migrate
 from coverslip.bootstrap.serving import serve
 from coverslip.bootstrap.timing import clock_set, clock_status
-from coverslip.bootstrap.wiring import migrate
+from coverslip.bootstrap.witnessing import witness_init, witness_know, witness_serve, witness_status
 
 __all__ = [
     "Founding",
@@ -32,4 +33,8 @@ __all__ = [
     "serve",
     "vault_check",
     "vault_locate",
+    "witness_init",
+    "witness_know",
+    "witness_serve",
+    "witness_status",
 ]

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from coverslip import __version__
-from coverslip.cli import agent, files, operator, organisation, people, record, runs
+from coverslip.cli import agent, files, operator, organisation, people, record, runs, witness
 from coverslip.cli.failing import tell, unforeseen
 from coverslip.client import ApiError
 from coverslip.errors import CoverslipError
@@ -52,6 +52,7 @@ app.add_typer(organisation.role, name="role")
 app.add_typer(organisation.device, name="device")
 app.add_typer(agent.app, name="agent")
 operator.add(app)
+app.add_typer(witness.witness, name="witness")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
