@@ -23,6 +23,7 @@ from pathlib import Path
 import httpx
 
 from coverslip.bootstrap import wiring
+from coverslip.bootstrap.migrating import alone, require_current
 from coverslip.errors import EnvironmentFault
 from coverslip.settings import Home
 from coverslip.store import memory, startup
@@ -53,12 +54,14 @@ def serve(
     done = stop or threading.Event()
     _on_signal(done)
     cluster = wiring.cluster_of(home)
-    with cluster.running():
-        if only == "database":
+    if only == "database":
+        with cluster.running():
             say(f"ready: database {cluster.socket_folder}")
             done.wait()
-            return
+        return
+    with alone(home), cluster.running():
         _compare(home)
+        require_current(home)
         children = [_Child(home, name, _listener(host, port) if name == "web" else []) for name in CHILDREN]
         try:
             for child in children:

@@ -22,7 +22,8 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from coverslip.errors import EnvironmentFault
+from coverslip.errors import EnvironmentFault, EvidenceBroken
+from coverslip.kernel.clock import monotonic_s
 from coverslip.kernel.commit import Door, Gatherer
 from coverslip.kernel.definition import Catalogue
 from coverslip.kernel.events import Events
@@ -34,9 +35,9 @@ from coverslip.store.accounts_sql import PostgresAccounts
 from coverslip.store.clock_sql import PostgresClock
 from coverslip.store.definitions import told
 from coverslip.store.ledger_sql import PostgresStore, writer_pool
-from coverslip.store.migrate import migrate as apply_migrations
 from coverslip.store.notes import NoteKey, NoteVerifier, read_seed
 from coverslip.store.pool import Pool
+from coverslip.store.quarantine import READ_ONLY, QuarantinedAccounts, QuarantinedStore
 from coverslip.store.reading import PostgresReading
 from coverslip.store.server import Cluster
 from coverslip.vault.local import LocalVault
@@ -187,15 +188,25 @@ class Core:
 
 
 @contextmanager
-def core(home: Home, gatherers: dict[tuple[str, int], Any] | None = None, size: int = 8) -> Iterator[Core]:
+def core(
+    home: Home,
+    gatherers: dict[tuple[str, int], Any] | None = None,
+    size: int = 8,
+    quarantine: EvidenceBroken | None = None,
+) -> Iterator[Core]:
     """Open the kernel of a home whose database runs.
 
     ``gatherers`` are built from the reading side: ``name, version -> function(reading) -> gatherer``.
+    With ``quarantine``, the reason of it, nothing can be written.
     """
     facts = installation(home)
     admission = bytes.fromhex(home.secret("admission.key").read_text("ascii").strip())
-    with writer_pool(conninfo(home, "cs_writer"), size) as pool:
+    more = {} if quarantine is None else {"options": READ_ONLY}
+    with writer_pool(make_conninfo(conninfo(home, "cs_writer"), **more), size) as pool:
         store, accounts = PostgresStore(pool, admission), PostgresAccounts(pool)
+        if quarantine is not None:
+            store = QuarantinedStore(pool, quarantine, home.logs / "quarantine.jsonl")
+            accounts = QuarantinedAccounts(pool, quarantine, monotonic_s)
         reading = PostgresReading(pool)
         clock = PostgresClock(pool)
         events = Events(store, accounts, clock.state)
@@ -252,9 +263,8 @@ def trusted(home: Home) -> list[NoteVerifier]:
     return found
 
 
-def migrate(root: Path) -> list[str]:
-    """Apply pending migrations; return their names."""
-    home = Home(root)
-    with database(home):
-        done = apply_migrations(conninfo(home, "cs_superuser"))
-    return [f"{m.number:04d} {m.name}" for m in done]
+@contextmanager
+def migrators(home: Home, database_url: str = "") -> Iterator[tuple[str, str]]:
+    """Lend the connection strings of a superuser and of ``cs_migrator``, who may log in inside the block."""
+    with cluster_of(home).migrating() as migrator:
+        yield conninfo(home, "cs_superuser"), make_conninfo(**migrator)

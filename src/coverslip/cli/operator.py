@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from coverslip.cli import founding, show
+from coverslip.cli import founding, migrating, show
 from coverslip.cli.bootstrapping import HomeDir, bootstrap, conclude, the_home
 from coverslip.cli.caller import AsJson
 from coverslip.cli.failing import FINDING, HOLDS, UNDETERMINED
@@ -49,17 +49,6 @@ def doctor(home: HomeDir = None, as_json: AsJson = False) -> None:
     raise typer.Exit(
         FINDING if False in verdicts else UNDETERMINED if None in verdicts or not verdicts else HOLDS
     )
-
-
-def migrate(home: HomeDir = None, as_json: AsJson = False) -> None:
-    """Bring the database to this program's version. Forward only; each step is recorded."""
-    done = bootstrap().migrate(the_home(home))
-    if as_json:
-        show.as_json({"applied": done})
-        return
-    for name in done:
-        show.say(f"applied {name}")
-    show.say(f"{len(done)} migrations applied")
 
 
 def demo(
@@ -172,7 +161,7 @@ def locate(
 def add(app: typer.Typer) -> None:
     """Add these commands."""
     app.command()(founding.init)
-    for command in (serve, doctor, migrate, demo, verify):
+    for command in (serve, doctor, migrating.migrate, demo, verify):
         app.command()(command)
     app.add_typer(clock, name="clock")
     app.add_typer(ledger, name="ledger")

@@ -76,3 +76,24 @@ def _entries(conn: Connection) -> Iterator[tuple[leaf.Leaf, dict[str, bytes]]]:
         parsed = leaf.parse(bytes(data))
         found = sections_of(parsed, dict(zip(names, columns, strict=True)))
         yield parsed, {name: content for name, (_, content) in found.items()}
+
+
+def states_in_use(conn: Connection) -> dict[str, set[str]]:
+    """Return the states that records of each type are in now."""
+    found: dict[str, set[str]] = {}
+    for kind, state in conn.execute("select distinct type, state from projection.record").fetchall():
+        found.setdefault(str(kind), set()).add(str(state))
+    return found
+
+
+def unnamed(conn: Connection, said: Told) -> list[dict[str, Any]]:
+    """Return the migrations applied since the founding that no entry names: number, name, sha256."""
+    rows = conn.execute(
+        "select m.number, m.name, m.sha256 from ops.migration m"
+        " where m.applied_at > (select min(e.at) from ledger.entry e where e.log_id = 1) order by m.number"
+    ).fetchall()
+    return [
+        {"number": int(number), "name": str(name), "sha256": str(sha256)}
+        for number, name, sha256 in rows
+        if number not in said.migrations
+    ]

@@ -114,11 +114,15 @@ def pending(conn: psycopg.Connection[Any], folder: Path | None = None) -> list[M
     return [migration for migration in known if migration.number not in have]
 
 
-def migrate(dsn: str, folder: Path | None = None, level: int | None = None) -> list[Migration]:
-    """Apply what is pending as the login of ``dsn`` (superuser or cs_migrator); return what was applied.
+def migrate(
+    dsn: str, folder: Path | None = None, level: int | None = None, *, migrator: str | None = None
+) -> list[Migration]:
+    """Apply what is pending as the superuser of ``dsn``; return what was applied.
 
     ``level`` stops after the migration of that number: a backup is read into the schema it came from.
-    Raises ENVIRONMENT when a lock is not had within 5 s; nothing of that migration is then done.
+    ``migrator`` is a login of ``cs_migrator``, used wherever the superuser is not needed. Each file is a
+    transaction of its own: after an interruption the rest is still pending. Raises ENVIRONMENT when a
+    lock is not had within 5 s; nothing of that migration is then done.
     """
     done = []
     with psycopg.connect(dsn, autocommit=True) as conn:
@@ -126,7 +130,11 @@ def migrate(dsn: str, folder: Path | None = None, level: int | None = None) -> l
         for migration in pending(conn, folder):
             if level is not None and migration.number > level:
                 break
-            _apply(conn, migration)
+            if migrator is None or migration.needs_superuser:
+                _apply(conn, migration)
+            else:
+                with psycopg.connect(migrator, autocommit=True) as lesser:
+                    _apply(lesser, migration)
             done.append(migration)
     return done
 

@@ -51,6 +51,15 @@ def first_entry(conn: psycopg.Connection[Any]) -> tuple[bytes, dict[str, Any]] |
     return bytes(row[0]), dict(zip(names, row[1:], strict=True))
 
 
+def newest_software(conn: psycopg.Connection[Any]) -> str:
+    """Return the program and release that wrote the newest entry, empty when there is none."""
+    row = conn.execute(
+        "select convert_from(leaf, 'UTF8')::jsonb ->> 'sw' from ledger.entry where log_id = 1"
+        " order by id desc limit 1"
+    ).fetchone()
+    return "" if row is None else str(row[0])
+
+
 def compare(conn: psycopg.Connection[Any], last: Signed | None) -> Comparison:
     """Return the sizes when the database extends what was signed last.
 
