@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
@@ -25,6 +26,8 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 STREAMED = ("/files",)
+_UNWRITTEN = {("POST", "/sessions"), ("DELETE", "/sessions/current")}
+_EXPORT = re.compile("/records/[^/]+/export")
 
 
 def create_app(services: Services) -> FastAPI:
@@ -43,7 +46,8 @@ def create_app(services: Services) -> FastAPI:
 
     @app.middleware("http")
     async def guard(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
-        refused = _too_large(request) or check_address(request) or await _malformed(request)
+        refused = _quarantined(request) or _too_large(request) or check_address(request)
+        refused = refused or await _malformed(request)
         response: Response = (
             await run_in_threadpool(_refuse, request, refused) if refused else await proceed(request)
         )
@@ -62,9 +66,10 @@ def create_app(services: Services) -> FastAPI:
 
     @app.get("/healthz", include_in_schema=True)
     def health() -> dict[str, Any]:
-        status = services.reading.status()
+        status, why = services.reading.status(), services.quarantine()
         return {
-            "status": "ok",
+            "status": "ok" if why is None else "quarantined",
+            **({} if why is None else {"why": why.message, "remedy": why.remedy}),
             "size": status["size"],
             "pending": status["pending"],
             "checkpoint": status.get("checkpoint", {}).get("size", 0),
@@ -76,11 +81,21 @@ def create_app(services: Services) -> FastAPI:
         lines = {
             "coverslip_ledger_size": status["size"],
             "coverslip_ledger_pending": status["pending"],
+            "coverslip_quarantined": int(services.quarantine() is not None),
             "coverslip_checkpoint_size": status.get("checkpoint", {}).get("size", 0),
         }
         return "".join(f"# TYPE {name} gauge\n{name} {value}\n" for name, value in lines.items())
 
     return app
+
+
+def _quarantined(request: Request) -> CoverslipError | None:
+    """Refuse what would write while the installation is in quarantine; reading and exporting go on."""
+    services: Services = request.app.state.services
+    method, path = request.method, request.url.path.removeprefix("/api/v1")
+    if method in ("GET", "HEAD") or (method, path) in _UNWRITTEN:
+        return None
+    return None if method == "POST" and _EXPORT.fullmatch(path) else services.quarantine()
 
 
 def _refuse(request: Request, error: CoverslipError) -> Response:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Protocol
 
-from coverslip.errors import EnvironmentFault
+from coverslip.errors import CoverslipError, EnvironmentFault
 from coverslip.kernel.accounts import Accounts
 from coverslip.kernel.commit import Door
 from coverslip.kernel.definition import Catalogue
@@ -106,3 +106,5 @@ class Services:
     """What is bundled: field values of an algorithm record, and its parameters with their ranges."""
     reproducing: Reproducing = field(default_factory=NoRuns)
     upload_limit_bytes: int = 64 * 1024**3
+    quarantine: Callable[[], CoverslipError | None] = lambda: None
+    """Why nothing may be written; None where everything may."""
