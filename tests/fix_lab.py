@@ -790,6 +790,13 @@ def _furnish(lab: Lab) -> None:
     _method(lab)
 
 
+def furnish(lab: Lab) -> None:
+    """Let a laboratory just founded settle, take on people and get to work."""
+    _settle(lab)
+    _people(lab)
+    _furnish(lab)
+
+
 def _found_production(grounds: Grounds) -> None:
     """Found a second log in the same cluster, of a regulated installation."""
     with grounds.admin() as admin:
@@ -820,9 +827,7 @@ def grounds() -> Iterator[Grounds]:
         with made.cluster.running():
             made.keep("bare")
             with made.open() as lab:
-                _settle(lab)
-                _people(lab)
-                _furnish(lab)
+                furnish(lab)
             made.keep("world")
             yield made
     shutil.rmtree(root)
@@ -838,7 +843,9 @@ def lab(grounds: Grounds) -> Iterator[Lab]:
 @pytest.fixture(scope="module")
 def api(lab: Lab) -> Iterator[Callable[[str], Caller]]:
     """Give callers of the interface by user name; the empty name is nobody."""
-    client = TestClient(create_app(lab.services()), raise_server_exceptions=False)
+    client = TestClient(
+        create_app(lab.services()), raise_server_exceptions=False, client=("127.0.0.1", 50000)
+    )
     known: dict[str, Caller] = {}
 
     def give(username: str) -> Caller:
