@@ -28,10 +28,15 @@ time.sleep(600)
 """
 
 
+_LEAVING_IT_BEHIND = "from coverslip.store.server import parent\nparent._PRCTL = None\n"
+"""A system that cannot end a server with its supervisor."""
+
+
 @contextmanager
-def supervisor(home: Path) -> Iterator[subprocess.Popen[str]]:
-    """Another process that started the server and sits there."""
-    child = subprocess.Popen([sys.executable, "-c", SUPERVISE, str(home)], stdout=subprocess.PIPE, text=True)
+def supervisor(home: Path, *, leaves: bool = False) -> Iterator[subprocess.Popen[str]]:
+    """Another process that started the server and sits there; ``leaves``: the server outlives it."""
+    script = (_LEAVING_IT_BEHIND if leaves else "") + SUPERVISE
+    child = subprocess.Popen([sys.executable, "-c", script, str(home)], stdout=subprocess.PIPE, text=True)
     try:
         assert child.stdout is not None
         assert child.stdout.readline() == "ready\n"
@@ -68,6 +73,18 @@ def test_a_killed_postmaster_is_replaced_by_the_same_supervisor(own_cluster: Clu
         assert _read(own_cluster) == [(1,)]
 
 
+def test_a_supervisor_keeps_its_server_and_leaves_a_living_one_alone(own_cluster: Cluster) -> None:
+    with own_cluster.running():
+        assert not own_cluster.keep()
+        _write(own_cluster, 1)
+        _kill_postmaster(own_cluster)
+        deadline = time.monotonic() + 10
+        while not own_cluster.keep():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert _read(own_cluster) == [(1,)] and not own_cluster.keep()
+
+
 def test_a_killed_postmaster_with_its_pid_file_and_socket_is_replaced_by_another_supervisor(
     own_cluster: Cluster,
 ) -> None:
@@ -82,8 +99,20 @@ def test_a_killed_postmaster_with_its_pid_file_and_socket_is_replaced_by_another
         assert _read(own_cluster) == [(1,)]
 
 
-def test_a_server_whose_supervisor_was_killed_is_ended_and_replaced(own_cluster: Cluster) -> None:
+def test_a_server_ends_with_its_killed_supervisor_and_keeps_what_was_committed(own_cluster: Cluster) -> None:
     with supervisor(own_cluster.home) as other:
+        _write(own_cluster, 1)
+        orphan = own_cluster.status().postmaster
+        assert orphan is not None
+        other.kill()
+        other.wait()
+        assert process.wait_gone((orphan,), 20)
+    with own_cluster.running():
+        assert _read(own_cluster) == [(1,)]
+
+
+def test_a_server_that_outlived_its_supervisor_is_ended_and_replaced(own_cluster: Cluster) -> None:
+    with supervisor(own_cluster.home, leaves=True) as other:
         _write(own_cluster, 1)
         orphan = own_cluster.status().postmaster
         other.kill()
@@ -99,7 +128,7 @@ def test_a_server_whose_supervisor_was_killed_is_ended_and_replaced(own_cluster:
 
 
 def test_an_abandoned_server_can_be_stopped(own_cluster: Cluster) -> None:
-    with supervisor(own_cluster.home) as other:
+    with supervisor(own_cluster.home, leaves=True) as other:
         other.kill()
         other.wait()
     assert own_cluster.status().state == "running"

@@ -191,6 +191,16 @@ class Cluster:
                 self._lock.release()
             raise
 
+    def keep(self, timeout: float = 60.0) -> bool:
+        """Start the server again if it died under this supervisor; return whether it had to.
+
+        Raises EnvironmentFault as ``start``; asking again later is right.
+        """
+        if self._child is not None and self._child.poll() is None:
+            return False
+        self.start(timeout)
+        return True
+
     def stop(self, mode: Mode = "fast", timeout: float = 60.0) -> None:
         """Stop the server and give the lock back; does nothing when none runs.
 

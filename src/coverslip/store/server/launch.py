@@ -3,7 +3,7 @@
 Rules kept here:
 
 * The child gets its own session (a terminal's Ctrl-C is the supervisor's business), no inherited
-  files but its log, a minimal environment and no core dumps.
+  files but its log, a minimal environment and no core dumps. It shuts down when its supervisor dies.
 * Ready is a connection with our secret to a server that names our data directory.
 * A failure shows the last lines the server wrote.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -21,6 +22,7 @@ import psycopg
 
 from coverslip.errors import EnvironmentFault
 from coverslip.store.server.osuser import RunAs
+from coverslip.store.server.parent import die_with_parent
 
 LAST_LINES = 20
 _STARTING_UP = "57P03"
@@ -43,6 +45,7 @@ def spawn(
             cwd="/",
             env=environment,
             start_new_session=True,
+            preexec_fn=die_with_parent(signal.SIGINT),
             **way.options(),
         )
     except OSError as error:
