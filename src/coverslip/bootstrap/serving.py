@@ -3,14 +3,16 @@
 Rules kept here:
 
 * A child that dies is started again; one that keeps dying stops everything, because half a system
-  of record is none. Children end with their supervisor, however it ends.
+  of record is none. Children and database end with their supervisor, however it ends.
+* A database that dies is started again for as long as it takes: without it everything is refused, so
+  nothing half-done can be served. Children are not held against it meanwhile.
 * Before anything is written the database is compared with what the signer remembers.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
+import logging
 import os
 import signal
 import subprocess
@@ -28,12 +30,14 @@ from coverslip.errors import EnvironmentFault
 from coverslip.settings import Home
 from coverslip.store import memory, startup
 from coverslip.store.anchors import read_file_anchor
+from coverslip.store.server import Cluster
+from coverslip.store.server.parent import die_with_parent
 from coverslip.store.signer import read_journal
 
 CHILDREN = ("signer", "sequencer", "worker", "keeper", "web")
 READY_S = 60.0
 RESTARTS = 5
-_PR_SET_PDEATHSIG = 1
+_log = logging.getLogger("coverslip")
 
 
 def serve(
@@ -69,11 +73,22 @@ def serve(
             _wait_ready(home, children, done)
             say(f"ready: unix:{wiring.api_socket(home)}")
             while not done.wait(0.5):
-                for child in children:
-                    child.keep()
+                if _database_lives(cluster):
+                    for child in children:
+                        child.keep()
         finally:
             for child in reversed(children):
                 child.stop()
+
+
+def _database_lives(cluster: Cluster) -> bool:
+    try:
+        if cluster.keep():
+            _log.warning("the database had died and was started again")
+    except EnvironmentFault as error:
+        _log.error("the database does not start, trying again: %s %s", error, error.remedy)
+        return False
+    return True
 
 
 def _on_signal(done: threading.Event) -> None:
@@ -131,7 +146,7 @@ class _Child:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
+                preexec_fn=_prepare_child(),
                 cwd="/",
             )
 
@@ -157,10 +172,14 @@ class _Child:
             self._process.wait()
 
 
-def _die_with_parent() -> None:
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    os.umask(0o077)
+def _prepare_child() -> Callable[[], None]:
+    with_parent = die_with_parent(signal.SIGKILL)  # a killed supervisor asks for no farewell
+
+    def prepare() -> None:
+        with_parent()
+        os.umask(0o077)
+
+    return prepare
 
 
 def _wait_ready(home: Home, children: list[_Child], done: threading.Event) -> None:
