@@ -39,6 +39,7 @@ from coverslip.store.notes import NoteKey, NoteVerifier, read_seed
 from coverslip.store.pool import Pool
 from coverslip.store.quarantine import READ_ONLY, QuarantinedAccounts, QuarantinedStore
 from coverslip.store.reading import PostgresReading
+from coverslip.store.room import Room
 from coverslip.store.server import Cluster
 from coverslip.vault.local import LocalVault
 
@@ -203,7 +204,7 @@ def core(
     admission = bytes.fromhex(home.secret("admission.key").read_text("ascii").strip())
     more = {} if quarantine is None else {"options": READ_ONLY}
     with writer_pool(make_conninfo(conninfo(home, "cs_writer"), **more), size) as pool:
-        store, accounts = PostgresStore(pool, admission), PostgresAccounts(pool)
+        store, accounts = PostgresStore(pool, admission, Room(home.root / "postgres")), PostgresAccounts(pool)
         if quarantine is not None:
             store = QuarantinedStore(pool, quarantine, home.logs / "quarantine.jsonl")
             accounts = QuarantinedAccounts(pool, quarantine, monotonic_s)

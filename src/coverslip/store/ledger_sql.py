@@ -28,6 +28,7 @@ from coverslip.ledger.tree import leaf_hash
 from coverslip.store import wire
 from coverslip.store.pool import Connection, Pool
 from coverslip.store.refusals import from_state
+from coverslip.store.room import Room
 from coverslip.store.sections import sections_of
 
 _FACTS = b"coverslip_facts"
@@ -74,10 +75,11 @@ def admission_tag(key: bytes, hashed: bytes) -> bytes:
 class PostgresStore:
     """The kernel's ``Store`` on PostgreSQL. Thread-safe; one connection per call."""
 
-    def __init__(self, pool: Pool, admission_key: bytes) -> None:
-        """Take a pool of ``writer_pool`` and the 32-byte admission key."""
+    def __init__(self, pool: Pool, admission_key: bytes, room: Room | None = None) -> None:
+        """Take a pool of ``writer_pool``, the 32-byte admission key, and who watches the disk's room."""
         self._pool = pool
         self._key = admission_key
+        self._room = room
 
     def facts(self, plan: Mapping[str, Any]) -> dict[str, Any]:
         """Read everything a plan names in one statement. Raises UNAVAILABLE."""
@@ -93,10 +95,12 @@ class PostgresStore:
         """Write a command whole or not at all.
 
         Raises SIG_STALE when something read has changed, DUP, IDEMPOTENCY, AUTH_REQUIRED, CLOCK, and
-        TRAIL_UNAVAILABLE when nothing could be written.
+        TRAIL_UNAVAILABLE when nothing could be written, STORAGE when the disk's reserve is reached.
         """
         if not batch.entries:
             raise ValueError("a command without entries")
+        if self._room is not None:
+            self._room.insist()
         parameters = self._parameters(batch)
         try:
             with self._pool.connection() as conn:

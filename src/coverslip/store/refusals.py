@@ -27,4 +27,6 @@ def from_state(state: str, message: str, detail: str, constraint: str = "") -> C
         return Refused("CLOCK", offset=detail)
     if state == "CS012":
         return EnvironmentFault("CLOCK_BACK", behind=f"{float(detail):.1f} s")
+    if state == "53100":
+        return EnvironmentFault("STORAGE", what="The database's disk")
     return EnvironmentFault("TRAIL_UNAVAILABLE", why=f"{state} {message}".strip())

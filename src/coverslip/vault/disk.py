@@ -92,6 +92,11 @@ class Disk:
         if hasattr(os, "posix_fadvise"):
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
+    def free(self, descriptor: int) -> int:
+        """Return the bytes free on the disk of an open file."""
+        found = os.fstatvfs(descriptor)
+        return found.f_bavail * found.f_frsize
+
     def size(self, descriptor: int) -> int:
         """Return the length of an open file."""
         return os.fstat(descriptor).st_size

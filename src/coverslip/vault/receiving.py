@@ -7,10 +7,13 @@ Rules kept here:
 * A received file is decided exactly once: kept, quarantined or discarded. Leaving it undecided
   discards it. Until then it carries a lock, so that sweeping never takes a file still in use.
 * At most a few MiB are in memory, whatever the size.
+* A delivery never takes the disk's last room: the database may live on the same one, and a full disk
+  would end it.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -32,6 +35,9 @@ READ_SIZE: Final = 1 << 20
 _AHEAD: Final = 4
 """How many MiB the hashing thread may lag behind the writing one."""
 SWEEP_AFTER_SECONDS: Final = 24 * 3600
+RESERVE_BYTES: Final = 128 << 20
+"""Room that deliveries leave on the vault's disk."""
+_LOOK_EVERY: Final = 64 << 20
 
 
 class Stream(Protocol):
@@ -176,6 +182,8 @@ def _copy(disk: Disk, source: Stream, descriptor: int, limit: int) -> FileDigest
             size += len(block)
             if size > limit:
                 raise Invalid("TOO_LARGE", what="the file", size="larger", limit=f"{limit} bytes")
+            if size // _LOOK_EVERY != (size - len(block)) // _LOOK_EVERY or size == len(block):
+                _insist_room(disk, descriptor)
             pending.append(pool.submit(tree.update, block))
             disk.write(descriptor, block)
             if len(pending) > _AHEAD:
@@ -183,6 +191,11 @@ def _copy(disk: Disk, source: Stream, descriptor: int, limit: int) -> FileDigest
         for waiting in pending:
             waiting.result()
     return tree.finish()
+
+
+def _insist_room(disk: Disk, descriptor: int) -> None:
+    if disk.free(descriptor) < RESERVE_BYTES + _LOOK_EVERY:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _read_back(disk: Disk, descriptor: int, digest: FileDigest) -> None:
