@@ -127,6 +127,8 @@ class Limits:
     delay_after_failures: int = 5
     lock_after_failures: int = 10
     password_min_characters: int = 12
+    # 21 CFR 11.300(c): a temporary credential; it enrols and cannot sign.
+    enrolment_hours: int = 24
     password: PasswordCost = field(default_factory=PasswordCost)
     # 21 CFR 11.10(e): a trustworthy time, and a reason in words.
     clock_offset_max_seconds: float = 1.0

@@ -49,14 +49,16 @@ class Alerts:
         about: Sequence[str] = (),
         *,
         concerns: Sequence[str] = (),
+        places: Sequence[str] = (),
         evidence: Mapping[str, Any] | None = None,
         bucket: str = "",
     ) -> str:
         """Return the number of the alert of this happening, raising it if it is new.
 
         ``kind`` and ``severity`` are of ``records.organisation.alert``; ``about`` and ``concerns`` are record
-        numbers, the latter of accounts. ``evidence`` is canonical JSON: whole numbers and text, no floats.
-        ``bucket`` names the happening; left out it is kind, records and UTC day.
+        numbers, the latter of accounts; ``places`` are addresses, kept apart as personal. ``evidence`` is
+        canonical JSON: whole numbers and text, no floats. ``bucket`` names the happening; left out it is
+        kind, records and UTC day.
 
         Raises:
             Invalid: an unknown kind or severity, or a number that does not exist.
@@ -74,6 +76,7 @@ class Alerts:
             "what": " ".join(what.split())[:1000],
             "about": list(dict.fromkeys(about)),
             "concerns": list(dict.fromkeys(concerns)),
+            "places": [place[:100] for place in dict.fromkeys(places)],
             "bucket": name,
             "raised_at": now,
             "escalate_at": later(now, hours=hours),

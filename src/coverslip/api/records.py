@@ -18,6 +18,7 @@ from coverslip.kernel.change import Change, Context, Credential, Receipt
 from coverslip.kernel.definition import Definition
 from coverslip.kernel.drafts import expand
 from coverslip.kernel.events import Event
+from coverslip.kernel.identity import ENROLMENT_HOURS
 from coverslip.kernel.rows import Row
 from coverslip.kernel.view import render, shown_hash
 
@@ -230,7 +231,7 @@ def invite(number: str, request: Request, services: ServicesOf, context: Context
         )
     code = services.identity.invite(row.uid, context.person)
     services.events.record(Event("credential", "invited", {"record": row.number}, row), context)
-    return {"number": row.number, "code": code, "hours": 72}
+    return {"number": row.number, "code": code, "hours": ENROLMENT_HOURS}
 
 
 def _act(

@@ -12,6 +12,7 @@ from coverslip.api.shapes import DeviceSignIn, Enrolment, SignIn, receipt_value
 from coverslip.errors import CoverslipError, Refused
 from coverslip.kernel.change import Change, Credential
 from coverslip.kernel.identity import SignedIn, context_of
+from coverslip.kernel.rows import NIL
 from coverslip.kernel.view import render, shown_hash
 
 router = APIRouter(tags=["sessions"])
@@ -113,14 +114,15 @@ def enrol(body: Enrolment, request: Request, services: ServicesOf) -> dict[str, 
             "public": made.public,
             "enrolled_at": opened.session.opened_at,
         }
-        change = Change(
-            "enrol",
-            number=number,
-            fields={"signing_keys": [*row.fields.get("signing_keys", ()), key]},
-            expected_version=row.version,
-            shown=shown,
-        )
+        fields: dict[str, Any] = {"signing_keys": [*row.fields.get("signing_keys", ()), key]}
+        maker = services.accounts.account(services.identity.code_maker(body.code) or NIL)
+        if maker is not None and maker.get("number"):
+            fields["code_by"] = maker["number"]
+        change = Change("enrol", number=number, fields=fields, expected_version=row.version, shown=shown)
         receipt = services.door.submit(change, context, Credential(body.username, body.password))
+    except CoverslipError:
+        services.identity.abandon_enrolment(body.code, context.person, made.kid)
+        raise
     finally:
         services.identity.sign_out(opened.session, "enrolled")
     return receipt_value(receipt)

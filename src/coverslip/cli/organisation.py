@@ -57,7 +57,7 @@ def new_user(
 def invite(
     caller: Caller, number: Annotated[str, typer.Argument(help="The account's number, such as USR-0004.")]
 ) -> None:
-    """Print a one-time enrolment code, valid for three days. Hand it to the person alone."""
+    """Print a one-time enrolment code, valid for one day. Hand it to the person alone."""
     code = caller.client().records.invitation(number)
     show.as_json({"number": number, "code": code}) if caller.json else show.say(code)
 

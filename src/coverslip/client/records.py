@@ -140,7 +140,7 @@ class Records:
         )
 
     def invitation(self, number: str) -> str:
-        """Return a one-time enrolment code for an invited person, valid for three days."""
+        """Return a one-time enrolment code for an invited person, valid for one day."""
         value = self._transport.json("POST", f"/records/{segment(number)}/invitation")
         return str(value["code"])
 

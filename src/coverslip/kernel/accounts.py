@@ -101,8 +101,24 @@ class Accounts(Protocol):
         """Return failed attempts counted under (scope, key) since the last success."""
         ...
 
-    def add_failure(self, scope: str, key: str) -> int:
-        """Count a failed attempt; return the new count."""
+    def release_enrolment(self, token_hash: bytes) -> None:
+        """Give back a code that was used for something that did not come about."""
+        ...
+
+    def enrolment_maker(self, token_hash: bytes) -> str:
+        """Return who made a code (person id); empty when unknown."""
+        ...
+
+    def drop_credential(self, person: str, key_id: str) -> None:
+        """Destroy a wrapped key that no record came to name."""
+        ...
+
+    def origin(self) -> str:
+        """Return the origin of this installation's log."""
+        ...
+
+    def add_failure(self, scope: str, key: str, place: str = "") -> int:
+        """Count a failed attempt and the address it came from; return the new count."""
         ...
 
     def since_failure_s(self, scope: str, key: str) -> float:

@@ -19,7 +19,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 from uuid import UUID
 
-from coverslip.errors import Conflict, CoverslipError, Invalid, NotFound, Refused
+from coverslip.errors import Conflict, CoverslipError, EvidenceBroken, Invalid, NotFound, Refused
 from coverslip.kernel import authority, entries, signature
 from coverslip.kernel import words as w
 from coverslip.kernel.change import Change, Context, Credential, EntryReceipt, Receipt
@@ -46,7 +46,7 @@ class Ceremonies(Protocol):
     def signer(self, context: Context) -> signature.Signer:
         """Return the signer of this session with the wrapped key; refuses when there is none.
 
-        The attempt counts as a failed one until ``signed`` is called.
+        The attempt counts as a failed one until ``proved`` is called.
         """
         ...
 
@@ -54,8 +54,12 @@ class Ceremonies(Protocol):
         """Return the id of the open continuous period, empty when none is open."""
         ...
 
-    def signed(self, context: Context, components: list[str], period: str) -> None:
-        """Note a completed signing, which opens or continues the period."""
+    def proved(self, context: Context) -> None:
+        """Note that the secret was right."""
+        ...
+
+    def signed(self, context: Context, period: str) -> None:
+        """Note a signing that was written, which opens or continues the period."""
         ...
 
 
@@ -112,6 +116,12 @@ class Door:
         return Receipt(str(found.command), found.at, receipts, replayed=True)
 
     def _submit(self, attempt: _Attempt, credential: Credential | None) -> Receipt:
+        receipt = self._decide_and_write(attempt, credential)
+        if attempt.period and not receipt.replayed:
+            self._ceremonies.signed(attempt.context, attempt.period)
+        return receipt
+
+    def _decide_and_write(self, attempt: _Attempt, credential: Credential | None) -> Receipt:
         decision, facts = attempt.decide()
         self._require_files(decision.primary)
         sections = entries.content_sections(decision.primary)
@@ -223,7 +233,8 @@ class Door:
             period,
         )
         made = signature.make(signed, signer, credential)
-        self._ceremonies.signed(attempt.context, components, period)
+        self._ceremonies.proved(attempt.context)
+        attempt.period = period
         return made
 
     def _require_signing(self, facts: Facts, context: Context, wanted: w.Signature) -> None:
@@ -243,8 +254,10 @@ class _Attempt:
         self.door, self.change, self.context, self._dry = door, change, context, dry
         self._store = door._store
         self._command = str(uuid7())
+        self.period = ""
+        self._found: dict[tuple[str, int], Row] = {}
+        self._first: Facts | None = None
         self.definition, self._row = self._locate()
-        self._found = self._resolve()
         self._ids: Ids | None = None
         self._previous = self._latest_revision()
 
@@ -261,14 +274,24 @@ class _Attempt:
             definition = catalogue.get(change.type)
             if definition is None:
                 raise NotFound("NOT_FOUND", what="record type", record=change.type[:60])
+            self._found = self._resolve(definition)
             return definition, None
-        row = self._by_reference((change.number, change.revision))
+        # The number says the type, so that one statement finds the record and reads what its act needs.
+        supposed = catalogue.with_prefix(change.number)
+        if supposed is None:
+            raise NotFound("NOT_FOUND", what="record", record=change.number[:60])
+        self._found = self._resolve(supposed)
+        number = {"number": change.number, **({"revision": change.revision} if change.revision else {})}
+        facts = self._read_facts(supposed, change.number, number)
+        row = facts.record
         if row is None:
             raise NotFound("NOT_FOUND", what="record", record=change.number[:60])
-        return catalogue[row.type], row
-
-    def _by_reference(self, reference: tuple[str, int]) -> Row | None:
-        return self._read_many([reference]).get(reference)
+        if row.type != supposed.name:
+            raise EvidenceBroken(
+                "EVIDENCE", what=f"the type of {row.number}", expected=supposed.name, found=row.type
+            )
+        self._first = facts
+        return supposed, row
 
     def _read_many(self, references: list[tuple[str, int]]) -> dict[tuple[str, int], Row]:
         reads = [
@@ -279,8 +302,8 @@ class _Attempt:
         rows = {r: found.get(f"n{i}") or [] for i, r in enumerate(references)}
         return {r: row_from(v[0]) for r, v in rows.items() if v}
 
-    def _resolve(self) -> dict[tuple[str, int], Row]:
-        references = sorted(number_references(self.definition.type.fields, self.change.fields))
+    def _resolve(self, definition: Definition) -> dict[tuple[str, int], Row]:
+        references = sorted(number_references(definition.type.fields, self.change.fields))
         return self._read_many(references) if references else {}
 
     def _latest_revision(self) -> Row | None:
@@ -298,22 +321,31 @@ class _Attempt:
         return row_from(rows[0])
 
     def _facts(self) -> Facts:
-        plan = plan_act(self.door.catalogue, self.definition, self.change.act)
-        number = self._row.number if self._row is not None else self.change.number
-        if self.definition.type.revisions and number:
+        """Return the facts the record was found with, once; after that they are read anew."""
+        first, self._first = self._first, None
+        if first is not None:
+            return first
+        row = self._row
+        if row is None:
+            return self._read_facts(self.definition, self.change.number, None)
+        return self._read_facts(self.definition, row.number, {"type": row.type, "uid": row.uid})
+
+    def _read_facts(self, definition: Definition, number: str, record: dict[str, Any] | None) -> Facts:
+        plan = plan_act(self.door.catalogue, definition, self.change.act)
+        if definition.type.revisions and number:
             plan.numbers("effective", [number])
         request: dict[str, Any] = {
             "session": self.context.session,
             "reads": list(plan.reads.values()),
-            "proposed": self._proposed(),
+            "proposed": self._proposed(definition),
         }
-        if self._row is not None:
-            request["record"] = {"type": self._row.type, "uid": self._row.uid}
+        if record is not None:
+            request["record"] = record
         return facts_from(self._store.facts(request), self.door._clock().value())
 
-    def _proposed(self) -> dict[str, Any]:
+    def _proposed(self, definition: Definition) -> dict[str, Any]:
         """Links of the fields given, so that paths lead to where they will point."""
-        kinds = self.definition.type.fields
+        kinds = definition.type.fields
         found: dict[str, Any] = {}
         for name, value in self.change.fields.items():
             declared = kinds.get(name)
@@ -341,7 +373,7 @@ class _Attempt:
     def decide(self, now: str = "") -> tuple[Decision, Facts]:
         """Read facts and decide; ``now`` keeps the time of an earlier decision in the content."""
         if now:
-            self._found = self._resolve()
+            self._found = self._resolve(self.definition)
         facts = self._facts()
         deciding = replace(facts, now=now) if now else facts
         if self._ids is None:

@@ -2,12 +2,16 @@
 
 Rules kept here:
 
-* An unknown name, a wrong secret and an unfinished account get the same answer in the same time
-  (REGULATION 0.1.4).
+* An unknown name, a wrong secret and an unfinished account get the same answer after the same work: one
+  derivation and the same statements (REGULATION 0.1.4). What is particular to an account is found later
+  from the counters, by who watches (``alerts``).
 * Five failures bring a growing delay, ten a lock that a second person lifts (P11-300-d.1); failed
   signing secrets are counted apart. An attempt is counted before it is looked at, so that guesses made
   at the same time do not outrun the count.
-* One person is live at one workstation at a time (AUTH_SHARED).
+* A flood costs a bounded amount of work: two derivations at once, addresses served in turn (``gate``), and
+  one entry for each address and minute; the counts are entered when the minute is over.
+* One person is live at one place at a time, a place being workstation and address (AUTH_SHARED): the
+  workstation is what the client says, the address is not.
 * Who opens an enrolment code never sees or chooses the secret; signing waits for a second person's
   verification all the same (P11-200-a3.1).
 """
@@ -19,7 +23,7 @@ import math
 import re
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -32,17 +36,23 @@ from coverslip.kernel.accounts import Accounts, Session
 from coverslip.kernel.change import Context
 from coverslip.kernel.clock import known_zone
 from coverslip.kernel.events import NOBODY, Event, Events
+from coverslip.kernel.gate import Gate
+from coverslip.kernel.rows import NIL
 from coverslip.kernel.signature import Signer
 from coverslip.ledger import canonical
 from coverslip.ledger.identity import uuid7
+from coverslip.settings import Limits
 
-DELAY_AFTER = 5
-LOCK_AFTER = 10
-SESSION_HOURS = 12
-PERIOD_IDLE_MINUTES = 10
-PERIOD_MAX_MINUTES = 60
-ENROLMENT_HOURS = 72
+LIMITS = Limits()
+DELAY_AFTER = LIMITS.delay_after_failures
+LOCK_AFTER = LIMITS.lock_after_failures
+SESSION_HOURS = LIMITS.session_hours
+PERIOD_IDLE_MINUTES = LIMITS.signing_period_idle_minutes
+PERIOD_MAX_MINUTES = LIMITS.signing_period_max_minutes
+ENROLMENT_HOURS = LIMITS.enrolment_hours
 DEVICE_SKEW_S = 60
+NOT_SIGNED_IN = "You are not signed in: user name and password are needed, and what was given did not match."
+SIGN_IN, SIGNING = "sign_in", "signing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +80,8 @@ class Identity:
     def __init__(self, accounts: Accounts, events: Events, now: Callable[[], str]) -> None:
         """``now`` gives the database time, UTC, ISO 8601."""
         self._accounts, self._events, self._now = accounts, events, now
+        self._gate = Gate()
+        self._origin = ""
 
     # --- people --------------------------------------------------------------------------------
 
@@ -79,58 +91,62 @@ class Identity:
         Raises:
             Refused: SIG_REAUTH (whatever was wrong), THROTTLED, ACCOUNT_LOCKED, AUTH_SHARED.
         """
-        name = username.strip().casefold()[:200]
+        name = _folded(username)
         nobody = _at(NOBODY, place)
-        count = self._accounts.add_failure("sign_in", name)
-        try:
-            person = self._prove(name, secret, count)
-        except Refused as error:
-            self._failed_sign_in(name, error, nobody, count)
-            raise
-        self._accounts.clear_failures("sign_in", name)
+        with self._gate.enter(place.address):
+            count = self._accounts.add_failure(SIGN_IN, name_key(name), place.address)
+            found = self._accounts.person_by_username(name)
+            try:
+                person = self._prove(found, secret, count)
+            except Refused as error:
+                self._failed_sign_in(found[0] if found else NIL, error, nobody, count)
+                raise
+        self._accounts.clear_failures(SIGN_IN, name_key(name))
         context = Context("", person, "password", place.workstation, place.address, place.client, place.zone)
-        elsewhere = [s for s in self._accounts.sessions_of(person) if s.workstation != place.workstation]
-        if elsewhere:
-            shared = Refused("AUTH_SHARED", workstation=elsewhere[0].workstation or "another workstation")
-            self._events.refuse(shared, nobody, "sign_in")
-            raise shared
+        self._require_one_place(context)
         last = self._accounts.last_sign_ins(person)
         self._accounts.note_sign_in(person, succeeded=True)
         return self._open(context, name, "password", last)
 
-    def _prove(self, name: str, secret: str, count: int) -> str:
+    def _require_one_place(self, context: Context) -> None:
+        here = (context.workstation, context.address)
+        for session in self._accounts.sessions_of(context.person):
+            if (session.workstation, session.address) != here:
+                shared = Refused("AUTH_SHARED", workstation=session.workstation or "another workstation")
+                # In the name of the person: both components were right, whoever entered them.
+                self._events.refuse(shared, replace(context, session=NIL), "sign_in")
+                raise shared
+
+    def _prove(self, found: tuple[str, dict[str, Any]] | None, secret: str, count: int) -> str:
+        wrapped = self._accounts.credential(found[0] if found else NIL)
         if count > LOCK_AFTER:
             raise Refused("ACCOUNT_LOCKED", n=count - 1)
-        found = self._accounts.person_by_username(name)
-        wrapped = self._accounts.credential(found[0]) if found else None
-        if found is None or wrapped is None or not _in_force(wrapped, found[1]):
+        try:
+            if found is not None and wrapped is not None and _in_force(wrapped, found[1]):
+                keys.prove(wrapped, secret[: keys.MAX_SECRET], found[0])
+                return found[0]
             keys.burn_time(secret)
-            raise Refused("SIG_REAUTH", expected="a user name and its password are")
-        keys.prove(wrapped, secret[: keys.MAX_SECRET], found[0])
-        return found[0]
+        except Refused:
+            pass  # one answer for all, below
+        raise Refused("SIG_REAUTH", message=NOT_SIGNED_IN)
 
-    def _failed_sign_in(self, name: str, error: Refused, context: Context, count: int) -> None:
-        found = self._accounts.person_by_username(name)
-        if found is not None:
-            self._accounts.note_sign_in(found[0], succeeded=False)
-        self._events.record(
-            Event(
-                "refusal", "sign_in_failed", {"code": error.code, "rule": "P11-300-d.1", "failures": count}
-            ),
-            context,
-        )
+    def _failed_sign_in(self, person: str, error: Refused, context: Context, count: int) -> None:
+        self._accounts.note_sign_in(person, succeeded=False)
+        if self._accounts.refusal_slot(context.address or "unknown", "sign_in_failed"):
+            detail = {"code": error.code, "rule": "P11-300-d.1", "failures": count}
+            self._events.record(Event("refusal", "sign_in_failed", detail), context)
 
     def delay_s(self, username: str) -> int:
         """Return how long an attempt for a user name still has to wait: 0, then 1, 2, 4 … at most 60 s.
 
         The delay runs from the last failure of that name, whoever made it.
         """
-        name = username.strip().casefold()[:200]
-        failures = self._accounts.failures("sign_in", name)
+        key = name_key(_folded(username))
+        failures = self._accounts.failures(SIGN_IN, key)
         if failures < DELAY_AFTER:
             return 0
-        delay = min(60.0, 2.0 ** (failures - DELAY_AFTER))
-        return max(0, math.ceil(delay - self._accounts.since_failure_s("sign_in", name)))
+        delay = min(60.0, 2.0 ** min(6, failures - DELAY_AFTER))
+        return max(0, math.ceil(delay - self._accounts.since_failure_s(SIGN_IN, key)))
 
     def _open(self, context: Context, username: str, kind: str, last: dict[str, str]) -> SignedIn:
         if not known_zone(context.zone):
@@ -183,7 +199,7 @@ class Identity:
     # --- enrolment -----------------------------------------------------------------------------
 
     def invite(self, person: str, created_by: str) -> str:
-        """Return a one-time enrolment code for a person's own device, valid for three days."""
+        """Return a one-time enrolment code for a person's own device, valid for one day (P11-300-c.1)."""
         code = secrets.token_urlsafe(24)
         self._accounts.add_enrolment(person, token_hash(code), created_by, ENROLMENT_HOURS)
         return code
@@ -193,9 +209,9 @@ class Identity:
     ) -> tuple[SignedIn, keys.Enrolment]:
         """Use up a code, and every other of the same person: make their key and open a session to enrol it.
 
-        The caller submits the enrolment to the door and ends the session. A code opens nothing once its
-        person has enrolled: a key in force is replaced only after a reset, which is an entry. Earlier
-        failures are forgotten, because a second person verifies who this is before the key counts.
+        The caller submits the enrolment to the door and ends the session, or gives the code back with
+        ``abandon_enrolment`` where the door refused. A code opens nothing once its person has enrolled: a
+        key in force is replaced only after a reset, which is an entry.
         """
         keys.check_secret(secret, username)
         person = self._accounts.take_enrolment(token_hash(code))
@@ -204,12 +220,20 @@ class Identity:
             error = Refused("AUTH_REQUIRED")
             self._events.refuse(error, _at(NOBODY, place), "enrol")
             raise error
-        self._accounts.clear_failures("sign_in", str(account["username"]))
-        self._accounts.clear_failures("signing", person)
         made = keys.enrol(secret, person)
         self._accounts.put_credential(person, made.kid, made.wrapped)
         context = Context("", person, "password", place.workstation, place.address, place.client, place.zone)
         return self._open(context, username.casefold(), "password", {}), made
+
+    def abandon_enrolment(self, code: str, person: str, kid: str) -> None:
+        """Undo what was begun: the key goes, the code serves again. What was refused is an entry already."""
+        self._accounts.drop_credential(person, kid)
+        self._accounts.clear_failures(SIGNING, person)
+        self._accounts.release_enrolment(token_hash(code))
+
+    def code_maker(self, code: str) -> str:
+        """Return the person who made a code; they do not verify whose it became (P11-200-a3.1)."""
+        return self._accounts.enrolment_maker(token_hash(code))
 
     # --- devices and services ------------------------------------------------------------------
 
@@ -224,15 +248,26 @@ class Identity:
         try:
             verify_device(data, signed, statement)
             value = canonical.decode(statement)
-            fresh = isinstance(value, dict) and value.get("device") == number and self._fresh(value)
+            named = isinstance(value, dict) and (value.get("device"), value.get("log")) == (
+                number,
+                self._log(),
+            )
+            fresh = named and self._fresh(value)
         except (canonical.CanonicalError, Refused):
             fresh = False
-        if not fresh:
-            error = Refused("DEVICE_UNKNOWN", device=number or "this device")
-            self._events.refuse(error, _at(NOBODY, place), "device_sign_in")
+        if not fresh or not device:
+            error = Refused("DEVICE_UNKNOWN", device=number or "this device", record=number[:40])
+            if self._accounts.refusal_slot(place.address or "unknown", f"device_sign_in:{number[:40]}"):
+                self._events.refuse(error, _at(NOBODY, place), "device_sign_in")
+            error.recorded = True
             raise error
         context = Context("", device, "device", place.workstation, place.address, place.client, place.zone)
         return self._open(context, number, "device", {})
+
+    def _log(self) -> str:
+        """Return the origin of this installation's log: a statement made for another opens nothing here."""
+        self._origin = self._origin or self._accounts.origin()
+        return self._origin
 
     def _fresh(self, value: dict[str, Any]) -> bool:
         at, nonce = str(value.get("at", "")), str(value.get("nonce", ""))
@@ -254,10 +289,10 @@ class Identity:
     def signer(self, context: Context) -> Signer:
         """Return who signs in this session, with the wrapped key (``Ceremonies``).
 
-        The attempt counts as failed until ``signed`` forgets it; ten lock signing until a second person
-        has looked.
+        The attempt counts as failed until ``proved`` forgets it; ten lock signing at once, and the account
+        as soon as the watch has seen it, until a second person has looked.
         """
-        count = self._accounts.add_failure("signing", context.person)
+        count = self._accounts.add_failure(SIGNING, context.person, context.address)
         if count > LOCK_AFTER:
             raise Refused("ACCOUNT_LOCKED", n=count - 1)
         wrapped = self._accounts.credential(context.person)
@@ -285,9 +320,12 @@ class Identity:
             return ""
         return session.period
 
-    def signed(self, context: Context, components: list[str], period: str) -> None:
-        """Note a signing: the first one opens the period, later ones keep it awake."""
-        self._accounts.clear_failures("signing", context.person)
+    def proved(self, context: Context) -> None:
+        """Forget failed attempts: the secret was right, whatever becomes of the act."""
+        self._accounts.clear_failures(SIGNING, context.person)
+
+    def signed(self, context: Context, period: str) -> None:
+        """Note a signing that was written: the first one opens the period, later ones keep it awake."""
         now = self._now()
         session = self._accounts.session_by_id(context.session)
         began = now
@@ -304,6 +342,18 @@ def _in_force(wrapped: dict[str, Any], account: dict[str, Any]) -> bool:
     The wrapped key lies outside the ledger; what it may do is what an entry said of its public half.
     """
     return bool(account.get("verified")) and wrapped.get("kid") in account.get("kids", ())[-1:]
+
+
+def _folded(username: str) -> str:
+    return username.strip().casefold()[:200]
+
+
+def name_key(name: str) -> str:
+    """Return the key under which attempts on a folded user name are counted.
+
+    Not the name: people type passwords where the name belongs, and a counter is no place to keep them.
+    """
+    return hashlib.sha256(name.encode()).hexdigest()[:12]
 
 
 def token_hash(token: str) -> bytes:

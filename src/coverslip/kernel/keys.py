@@ -14,7 +14,7 @@ import hashlib
 import secrets
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from argon2.low_level import Type, hash_secret_raw
@@ -24,11 +24,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from coverslip.errors import Invalid, Refused
+from coverslip.settings import Limits
 
 SCHEME = "ed25519-wrapped"
-MIN_SECRET = 12
+MIN_SECRET = Limits().password_min_characters
 MAX_SECRET = 1024
-_COST = {"memory_kib": 131072, "time_cost": 4, "parallelism": 1}
+_COST = asdict(Limits().password)
 _DERIVING = threading.BoundedSemaphore(2)
 _COMMON = ("password", "passphrase", "qwerty", "letmein", "welcome", "coverslip", "123456789")
 

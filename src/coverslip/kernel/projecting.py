@@ -95,6 +95,8 @@ def _account(word: w.Account, d: Definition, uid: str, content: dict[str, Any]) 
         "verified": content["state"] in word.states,
         "kids": [k["kid"] for k in fields.get(word.keys, ())],
     }
+    if word.since and word.since in fields:
+        data["since"] = fields[word.since]
     yield {"person": uid, "kind": "account", "code": fields[word.username], "data": data}
 
 

@@ -374,7 +374,8 @@ class Editing(Word, frozen=True):
 class Account(Word, frozen=True):
     """The record is a person or service that may act while in ``states``.
 
-    In ``enrolling`` states the owner of a one-time code may do one thing: enrol a key.
+    In ``enrolling`` states the owner of a one-time code may do one thing: enrol a key. ``since`` names an
+    instant: sessions opened before it have ended.
     """
 
     states: tuple[str, ...]
@@ -382,6 +383,7 @@ class Account(Word, frozen=True):
     name: str
     keys: str
     enrolling: tuple[str, ...] = ()
+    since: str = ""
 
 
 class GrantsRole(Word, frozen=True):

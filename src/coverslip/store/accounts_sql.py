@@ -13,9 +13,10 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from coverslip.kernel.accounts import Session
+from coverslip.settings import Limits
 from coverslip.store.pool import Pool
 
-IDLE_MINUTES = 15
+IDLE_MINUTES = Limits().idle_lock_minutes
 
 _LIVE = (
     "ended_at is null and expires_at > clock_timestamp()"
@@ -87,7 +88,8 @@ class PostgresAccounts:
     def put_credential(self, person: str, key_id: str, wrapped: dict[str, Any]) -> None:
         """Keep a wrapped key and revoke the person's earlier ones."""
         self._one(
-            "with gone as (update ops.credential set revoked_at = clock_timestamp(), data = data - 'sealed'"
+            "with gone as (update ops.credential set revoked_at = clock_timestamp(), secret = null,"
+            " data = data - 'sealed' - 'salt' - 'nonce'"
             " where person = %(p)s and kind = 'signing' and key_id <> %(k)s and revoked_at is null)"
             " insert into ops.credential(person, kind, key_id, data) values (%(p)s, 'signing', %(k)s, %(d)s)",
             p=person,
@@ -216,6 +218,30 @@ class PostgresAccounts:
         )
         return str(row["person"]) if row else None
 
+    def release_enrolment(self, token_hash: bytes) -> None:
+        """Give back a code that was used for something that did not come about."""
+        self._one("update ops.enrolment set used_at = null where token_hash = %(t)s", t=token_hash)
+
+    def enrolment_maker(self, token_hash: bytes) -> str:
+        """Return who made a code (person id); empty when unknown."""
+        row = self._one("select created_by from ops.enrolment where token_hash = %(t)s", t=token_hash)
+        return str(row["created_by"]) if row and row["created_by"] else ""
+
+    def drop_credential(self, person: str, key_id: str) -> None:
+        """Destroy a wrapped key that no record came to name."""
+        self._one(
+            "update ops.credential set revoked_at = clock_timestamp(), secret = null,"
+            " data = data - 'sealed' - 'salt' - 'nonce'"
+            " where person = %(p)s and kind = 'signing' and key_id = %(k)s",
+            p=person,
+            k=key_id,
+        )
+
+    def origin(self) -> str:
+        """Return the origin of this installation's log."""
+        row = self._one("select origin from ops.installation where log_id = 1")
+        return str(row["origin"]) if row else ""
+
     def failures(self, scope: str, key: str) -> int:
         """Return failed attempts since the last success."""
         row = self._one(
@@ -223,14 +249,17 @@ class PostgresAccounts:
         )
         return int(row["failures"]) if row else 0
 
-    def add_failure(self, scope: str, key: str) -> int:
-        """Count a failed attempt; return the new count."""
+    def add_failure(self, scope: str, key: str, place: str = "") -> int:
+        """Count a failed attempt and where it came from; return the new count."""
         row = self._one(
-            "insert into ops.throttle(scope, key, failures) values (%(s)s, %(k)s, 1)"
-            " on conflict (scope, key) do update set failures = ops.throttle.failures + 1,"
-            " since = clock_timestamp() returning failures",
+            "insert into ops.throttle as t (scope, key, failures, places)"
+            " values (%(s)s, %(k)s, 1, array_remove(array[%(a)s::text], ''))"
+            " on conflict (scope, key) do update set failures = t.failures + 1, since = clock_timestamp(),"
+            " places = case when %(a)s = '' or %(a)s = any(t.places) or cardinality(t.places) >= 10"
+            " then t.places else array_append(t.places, %(a)s::text) end returning failures",
             s=scope,
             k=key,
+            a=place,
         )
         return int(row["failures"]) if row else 0
 
@@ -246,7 +275,11 @@ class PostgresAccounts:
 
     def clear_failures(self, scope: str, key: str) -> None:
         """Forget failed attempts."""
-        self._one("update ops.throttle set failures = 0 where scope = %(s)s and key = %(k)s", s=scope, k=key)
+        self._one(
+            "update ops.throttle set failures = 0, places = '{}' where scope = %(s)s and key = %(k)s",
+            s=scope,
+            k=key,
+        )
 
     def refusal_slot(self, scope: str, key: str) -> bool:
         """Count a refusal of this minute; true for the first."""

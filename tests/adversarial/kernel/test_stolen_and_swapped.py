@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from coverslip.kernel.change import Change, Credential
-from coverslip.kernel.identity import Place, context_of
+from coverslip.kernel.identity import Place, context_of, name_key
 from coverslip.ledger import canonical
 from fix_lab import ORIGIN, SHOWN, TODAY, Caller, Lab, Person, refused, secret_of, together
 
@@ -256,13 +257,16 @@ def test_the_delay_after_failures_grows_and_spaces_around_the_name_do_not_shorte
     lab: Lab, api: Api
 ) -> None:
     for _ in range(8):
-        lab.accounts.add_failure("sign_in", "nobody-here")
+        lab.accounts.add_failure("sign_in", name_key("nobody-here"))
     answers = [
         api("").post("/sessions", {"username": " " * n + "nobody-here", "password": "x"}) for n in range(4)
     ]
     assert {a.json()["code"] for a in answers} == {"THROTTLED"}
     assert 5 <= int(answers[0].headers["Retry-After"]) <= 8
-    lab.ask("update ops.throttle set since = since - interval '9 s' where key = 'nobody-here' returning 1")
+    lab.ask(
+        "update ops.throttle set since = since - interval '9 s' where key = %s returning 1",
+        name_key("nobody-here"),
+    )
     body = {"username": "nobody-here", "password": "x"}
     codes = [api("").post("/sessions", body).json()["code"] for _ in range(2)]
     assert codes == ["SIG_REAUTH", "THROTTLED"]
@@ -270,8 +274,9 @@ def test_the_delay_after_failures_grows_and_spaces_around_the_name_do_not_shorte
 
 def test_guesses_made_at_the_same_time_do_not_outrun_the_count(lab: Lab) -> None:
     person = _enrolled_in_session(lab, "pablo")
-    guess = lambda: lab.identity.sign_in("pablo", OTHER, PLACE)  # noqa: E731
-    codes = [error.code for error in together(*[guess] * 16)]
+    places = [replace(PLACE, address=f"192.0.2.{n}") for n in range(16)]
+    guesses = [lambda p=p: lab.identity.sign_in("pablo", OTHER, p) for p in places]
+    codes = [error.code for error in together(*guesses)]
     assert codes.count("SIG_REAUTH") <= 10, codes
     assert "ACCOUNT_LOCKED" in codes
     change = Change(

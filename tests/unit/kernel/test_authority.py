@@ -274,7 +274,9 @@ def test_a_locked_person_cannot_go_on_and_is_let_in_by_somebody_else(lab: Lab) -
     with refused("AUTH_SELF"):
         lab.aurel.do(number, "unlock", why="It was found again.")
     lab.ada.do(number, "unlock", why="It was found again.")
-    lena.create("document_sop", title="After the lock", criticality="gxp")
+    with refused("AUTH_REQUIRED"):
+        lena.create("document_sop", title="In the session from before", criticality="gxp")
+    lab.sign_in("lena").create("document_sop", title="After the lock", criticality="gxp")
 
 
 # --- holds -------------------------------------------------------------------------------------

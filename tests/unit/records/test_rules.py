@@ -48,7 +48,8 @@ def ask(
     children: Mapping[str, Rows] | None = None,
     actor: str = ANN,
 ) -> Any:
-    return rules.find(name, 1)(RuleInput(fields or {}, record, reads or {}, children or {}, actor, NOW))
+    version = max(v for n, v in rules._RULES if n == name)
+    return rules.find(name, version)(RuleInput(fields or {}, record, reads or {}, children or {}, actor, NOW))
 
 
 # --- organisation ----------------------------------------------------------------------------------

@@ -59,6 +59,9 @@ TYPE = w.Type(
         "what": _fixed(w.Text(1000, 5), "What happened", required=True),
         "about": _fixed(w.Link((), "none"), "Records concerned", many=True),
         "concerns": _fixed(w.Link(("user",), "none"), "People concerned", many=True),
+        "places": w.Field(
+            w.Text(100), "Addresses", many=True, personal=True, source="computed", immutable_at=_EVER
+        ),
         "evidence": _fixed(w.Json(20_000), "Evidence"),
         "bucket": w.Field(
             w.Text(200, 3),

@@ -2,7 +2,9 @@
 
 Rules kept here: signing keys enter only by their owner's enrolment and count only after a second
 person verified who the owner is (11.100(b)); earlier keys stay listed, so that old signatures can be
-checked; who was locked is let in again by somebody else.
+checked; who was locked is let in again by somebody else. A reset destroys the wrapped key, and whoever
+reset the credentials or made the enrolment code does not verify whose key it became: one person alone
+never comes to sign as another (11.200(a)(3)).
 """
 
 from __future__ import annotations
@@ -15,11 +17,12 @@ _EVER = ("invited", "enrolled", "active", "locked", "disabled")
 _ENROLLED = ("enrolled", "active", "locked", "disabled")
 
 
-@rule("identity_untouched", 1)
+@rule("identity_untouched", 2)
 def identity_untouched(inp: RuleInput) -> str | None:
-    """Refuse an edit that changes signing keys or the identity check."""
+    """Refuse an edit that changes signing keys, the identity check, or what is written beside them."""
     before = inp.record.fields if inp.record is not None else {}
-    if any(before.get(name) != inp.fields.get(name) for name in ("signing_keys", "identity_check")):
+    kept = ("signing_keys", "identity_check", "code_by", "sessions_ended_at")
+    if any(before.get(name) != inp.fields.get(name) for name in kept):
         return "Signing keys and the identity check change only by enrolment and activation."
     return None
 
@@ -64,7 +67,9 @@ _PERSON = w.Compare(
 TYPE = w.Type(
     name="user",
     title="User",
-    version=1,
+    version=2,
+    migration_note="Version 2: who made the enrolment code or reset the credentials does not verify the key;"
+    " owner and security end sessions and report credentials lost. Nothing in earlier records changes.",
     purpose="Who acts: one account, one person, for ever.",
     number=w.Number("USR"),
     gxp=REGULATED,
@@ -98,6 +103,15 @@ TYPE = w.Type(
         "identity_check": w.Field(
             _CHECK, "Identity check (11.100(b))", critical=True, immutable_at=("active", "locked", "disabled")
         ),
+        "code_by": w.Field(
+            w.Link(("user",), "none"),
+            "Enrolment code made by",
+            immutable_at=_ENROLLED,
+            help="Filled at enrolment.",
+        ),
+        "sessions_ended_at": w.Field(
+            w.Instant(), "Sessions ended", source="computed", help="No session from before this lives."
+        ),
     },
     states=(
         w.State("invited"),
@@ -112,18 +126,22 @@ TYPE = w.Type(
         requires=(
             w.Compare(("signing_keys",), "absent", message="The person enrols the signing key themselves."),
             w.Compare(("identity_check",), "absent", message="Identity is checked after enrolment."),
+            w.Compare(("code_by",), "absent", message="The enrolment says who made its code."),
         ),
     ),
     edit=w.Editing(
         ("ADM",),
         ("invited", "enrolled", "active"),
-        requires=(w.Rule("identity_untouched", 1, message="Keys and identity check are as they were."),),
+        requires=(w.Rule("identity_untouched", 2, message="Keys and identity check are as they were."),),
     ),
     persons={
         "holder": w.PersonAt(()),
         "creator": w.Actor("create"),
         "editors": w.Touched(),
         "locker": w.Actor("lock"),
+        "resetter": w.Actor("reset"),
+        "reporter": w.Actor("report_lost"),
+        "inviter": w.PersonAt(("code_by",)),
     },
     transitions=(
         w.Transition(
@@ -132,7 +150,7 @@ TYPE = w.Type(
             ("invited",),
             "enrolled",
             persons=("holder",),
-            fields=("signing_keys",),
+            fields=("signing_keys", "code_by"),
             requires=(_PERSON, w.Rule("keys_kept", 1, message="Earlier keys stay listed.")),
             signature=w.Signature(
                 "acknowledged",
@@ -152,7 +170,7 @@ TYPE = w.Type(
                 "verified",
                 "I verified this person's identity by the document named.",
                 ("SEC",),
-                ("creator", "holder"),
+                ("creator", "holder", "resetter", "reporter", "inviter"),
             ),
         ),
         w.Transition(
@@ -198,6 +216,25 @@ TYPE = w.Type(
             reason=w.Reason(),
         ),
         w.Transition(
+            "report_lost",
+            "Report credentials lost",
+            ("enrolled", "active", "locked"),
+            "invited",
+            ("SEC",),
+            persons=("holder",),
+            requires=(_PERSON,),
+            reason=w.Reason(),
+        ),
+        w.Transition(
+            "end_sessions",
+            "End all sessions",
+            ("active",),
+            who=("SEC",),
+            persons=("holder",),
+            effects=(w.Set("sessions_ended_at", w.Value("now")),),
+            reason=w.Reason(),
+        ),
+        w.Transition(
             "disable",
             "Disable",
             ("invited", "enrolled", "active", "locked"),
@@ -207,7 +244,9 @@ TYPE = w.Type(
             reason=w.Reason(),
         ),
     ),
-    provides=(w.Account(("active",), "username", "printed_name", "signing_keys", ("invited",)),),
+    provides=(
+        w.Account(("active",), "username", "printed_name", "signing_keys", ("invited",), "sessions_ended_at"),
+    ),
     retention=w.Retention("PERS"),
     summary=("username", "printed_name", "kind"),
     predicate_rules=("21 CFR 11.10(d)", "21 CFR 11.100(a)", "21 CFR 11.100(b)", "21 CFR 11.300(a)"),

@@ -1,0 +1,38 @@
+"""Watching: the duties over accounts and alerts, put together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from coverslip.alerts.attempts import Attempts
+from coverslip.alerts.escalating import Escalation
+from coverslip.alerts.watching import Watch
+from coverslip.bootstrap.labs import Lab
+from coverslip.keeper.loop import Duty
+from coverslip.kernel.events import Event
+from coverslip.store.watching_sql import PostgresWatch
+
+
+def watching(lab: Lab) -> list[Duty]:
+    """Return what watches over accounts, tells people, and goes on telling."""
+    c = lab.core
+    watch = PostgresWatch(c.pool)
+
+    def write(kind: str, act: str, detail: dict[str, Any]) -> None:
+        c.events.installation(Event(kind, act, detail), lab.service())
+
+    attempts = Attempts(
+        counters=watch,
+        records=c.reading,
+        door=c.door,
+        service=lab.service,
+        alerts=lab.alerts(),
+        forget=c.accounts.clear_failures,
+        write=write,
+        now=c.accounts.now,
+    )
+    return [
+        attempts,
+        Watch(watch, lab.alerts()),
+        Escalation(c.reading, c.door, lab.service, c.accounts.now),
+    ]
