@@ -12,8 +12,10 @@ Rules kept here:
 from __future__ import annotations
 
 import secrets
+import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -50,6 +52,8 @@ class Events:
 
     def __init__(self, store: Store, accounts: Accounts, clock: Callable[[], ClockState]) -> None:
         self._store, self._accounts, self._clock = store, accounts, clock
+        # Threads of one process take turns at the installation's stream instead of meeting on it.
+        self._turn = threading.Lock()
 
     def record(self, event: Event, context: Context) -> entries.Built:
         """Append one event to the context's session, or to the installation where there is none.
@@ -68,7 +72,8 @@ class Events:
     def _insist(self, event: Event, context: Context, in_session: bool) -> entries.Built:
         for _ in range(_ATTEMPTS):
             try:
-                return self._append(event, context, in_session)
+                with nullcontext() if in_session else self._turn:
+                    return self._append(event, context, in_session)
             except Conflict:
                 # Many may wait for one stream, the installation's above all; they must not keep step.
                 time.sleep(secrets.randbelow(_PAUSE_MS) / 1000)
