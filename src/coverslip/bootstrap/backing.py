@@ -22,7 +22,6 @@ import json
 import os
 import shutil
 import stat
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -34,17 +33,13 @@ import psycopg
 from coverslip import __version__
 from coverslip.bootstrap import backupset, wiring
 from coverslip.bootstrap.backupset import Progress
-from coverslip.bootstrap.labs import Lab, lab
+from coverslip.bootstrap.certifying import certify, plain
 from coverslip.bootstrap.places import read_places
-from coverslip.errors import CoverslipError, EnvironmentFault, EvidenceBroken
+from coverslip.errors import CoverslipError, EnvironmentFault
 from coverslip.kernel.clock import monotonic_s, utc_now
-from coverslip.kernel.events import Event
 from coverslip.ledger import canonical, note
 from coverslip.settings import Home
 from coverslip.store import backup as database
-from coverslip.store import startup
-from coverslip.store.certificates import Certificates, subject
-from coverslip.store.signer import read_journal
 from coverslip.vault.local import LocalVault
 
 _SNAPSHOTS: Final = 20
@@ -69,22 +64,6 @@ class Made:
     entered: bool = False
     lacks: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-
-
-def last_backup(core: wiring.Core) -> dict[str, Any] | None:
-    """Return the newest backup on the ledger: ``index``, ``at``, ``detail``; None before the first."""
-    return Certificates(core.pool, core.facts.uuid).last("backup", "backup_made")
-
-
-def last_drill(core: wiring.Core) -> dict[str, Any] | None:
-    """Return the newest restore drill on the ledger: ``index``, ``at``, ``detail``; None before the first."""
-    return Certificates(core.pool, core.facts.uuid).last("backup", "restore_drill")
-
-
-def enter(opened: Lab, act: str, detail: dict[str, Any]) -> None:
-    """Write a certificate about backups. Raises TRAIL_UNAVAILABLE when it cannot be written."""
-    about = subject(opened.core.facts.uuid, "backup")
-    opened.core.events.installation(Event("backup", act, detail, about), opened.service())
 
 
 def backup(
@@ -309,7 +288,7 @@ def _objects(
             made.objects, made.bytes = made.objects + 1, made.bytes + sidecar.size
             lines.write(f"{one} {sidecar.sha256.hex()} {sidecar.size}\n")
     manifest["objects"] = {"count": made.objects, "bytes": made.bytes}
-    manifest["lacks"] = [_text(one) for one in made.lacks]
+    manifest["lacks"] = [plain(one, 2000) for one in made.lacks]
 
 
 def _quarantined(home: Home, target: Path, draft: Path, manifest: dict[str, Any]) -> None:
@@ -361,20 +340,14 @@ def _certify(home: Home, target: Path, made: Made) -> None:
     """Enter the backup on the ledger, unless the ledger may not be written now."""
     detail: dict[str, Any] = {
         "name": made.name, "manifest": made.manifest, "size": made.size, "root": made.root,
-        "target": _text(str(target)), "objects": made.objects, "bytes": made.bytes,
+        "target": plain(str(target)), "objects": made.objects, "bytes": made.bytes,
         "new_objects": made.new_objects, "keys": "apart" if made.keys else "none", "seconds": made.seconds,
-        "lacks": [_text(one)[:300] for one in made.lacks[:50]], "lacking": len(made.lacks),
+        "lacks": [plain(one, 300) for one in made.lacks[:50]], "lacking": len(made.lacks),
     }  # fmt: skip
-    journal = read_journal(home.signer / "journal")
-    try:
-        with wiring.connection(home, "cs_verifier") as conn:
-            startup.compare(conn, journal[-1] if journal else None)
-    except EvidenceBroken as error:
-        made.notes.append(f"the backup is not on the ledger: {error.message}")
-        return
-    with lab(home) as opened:
-        enter(opened, "backup_made", detail)
-    made.entered = True
+    refused = certify(home, "backup_made", detail)
+    if refused:
+        made.notes.append(f"the backup is not on the ledger: {refused}")
+    made.entered = not refused
 
 
 # --- helpers ----------------------------------------------------------------------------------------
@@ -419,10 +392,6 @@ def _device(path: Path) -> int:
 def _absolute(given: Path | None, kept: str) -> Path | None:
     chosen = given or (Path(kept) if kept else None)
     return chosen.expanduser().absolute() if chosen else None
-
-
-def _text(value: str) -> str:
-    return unicodedata.normalize("NFC", value.encode("utf-8", "replace").decode("utf-8"))
 
 
 def _fault(what: str, expected: str, found: str, remedy: str) -> EnvironmentFault:
