@@ -1,4 +1,4 @@
-"""One door: the kernel's commit, genesis and session events append to the ledger, and nobody else does."""
+"""One door: an attempt at the door, genesis, the step to a release and events append to the ledger, and nobody else does."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 CALLERS = {
-    "kernel/commit.py": "every change to a record",
+    "kernel/attempt.py": "every change to a record, on its way through the door",
     "kernel/genesis.py": "the first command of an installation",
+    "kernel/upgrade.py": "the step to a new release, which changes no record",
     "kernel/events.py": "sign-ins, refusals, views and exports, which change no record",
 }
 APPENDS = re.compile(

@@ -23,8 +23,9 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from coverslip.errors import EnvironmentFault, EvidenceBroken
+from coverslip.kernel.attempt import Gatherer
 from coverslip.kernel.clock import monotonic_s
-from coverslip.kernel.commit import Door, Gatherer
+from coverslip.kernel.commit import Door
 from coverslip.kernel.definition import Catalogue
 from coverslip.kernel.events import Events
 from coverslip.kernel.identity import Identity
