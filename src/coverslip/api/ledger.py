@@ -14,8 +14,8 @@ router = APIRouter(tags=["ledger"])
 
 @router.get("/ledger")
 def status(services: ServicesOf, context: ContextOf) -> dict[str, Any]:
-    """Return size, root, the last checkpoint and what waits."""
-    return services.reading.status()
+    """Return size, root, the last checkpoint, what waits, and how old each anchor is."""
+    return services.reading.status() | {"anchors": services.anchors()}
 
 
 @router.get("/ledger/entries/{entry}")

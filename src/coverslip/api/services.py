@@ -105,6 +105,8 @@ class Services:
     algorithms: Callable[[], list[dict[str, Any]]] = list
     """What is bundled: field values of an algorithm record, and its parameters with their ranges."""
     reproducing: Reproducing = field(default_factory=NoRuns)
+    anchors: Callable[[], list[dict[str, Any]]] = list
+    """How each place stands that keeps checkpoints: last success, age, independence, whether too old."""
     upload_limit_bytes: int = 64 * 1024**3
     quarantine: Callable[[], CoverslipError | None] = lambda: None
     """Why nothing may be written; None where everything may."""

@@ -1,5 +1,6 @@
 """The composition root: the only place that knows every adapter and puts an installation together."""
 
+from coverslip.bootstrap.anchors import anchors_add, anchors_list, anchors_remove, anchors_round
 from coverslip.bootstrap.checking import (
     anchor,
     checkpoint,
@@ -20,6 +21,10 @@ from coverslip.bootstrap.witnessing import witness_init, witness_know, witness_s
 __all__ = [
     "Founding",
     "anchor",
+    "anchors_add",
+    "anchors_list",
+    "anchors_remove",
+    "anchors_round",
     "checkpoint",
     "clock_set",
     "clock_status",

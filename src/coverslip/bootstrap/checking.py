@@ -17,6 +17,7 @@ from typing import Any
 
 import psycopg
 
+from coverslip.bootstrap import anchors as anchoring
 from coverslip.bootstrap import wiring
 from coverslip.bootstrap.founding import sequencer_of
 from coverslip.errors import CoverslipError, EvidenceBroken, NotFound
@@ -25,7 +26,7 @@ from coverslip.ledger import canonical, leaf
 from coverslip.ledger.failure import LedgerError
 from coverslip.ledger.tree import inclusion_proof
 from coverslip.settings import Home
-from coverslip.store import startup
+from coverslip.store import fingerprint_log, startup
 from coverslip.store.anchors import FileAnchor, read_file_anchor
 from coverslip.store.definitions import told
 from coverslip.store.findings import Report
@@ -72,6 +73,8 @@ def ledger_status(root: Path) -> dict[str, Any]:
     wiring.installation(home)
     with wiring.database(home), _readable(), wiring.core(home, size=1) as core:
         status = core.reading.status()
+        with core.pool.connection() as conn:
+            status["anchors"] = anchoring.lines(home, conn)
     journal = read_journal(home.signer / "journal")
     status["signed"] = journal[-1].size if journal else 0
     status["installation"] = wiring.installation(home).origin
@@ -82,20 +85,28 @@ def ledger_status(root: Path) -> dict[str, Any]:
 def ledger_verify(root: Path, anchors: Path | None = None) -> Outcome:
     """Verify every entry, body, tree state and checkpoint against journal, anchors and public keys.
 
-    ``anchors`` is a file, or a folder of files, that was kept elsewhere; the home's own file anchor is
-    not independent and is used only when none is given.
+    ``anchors`` is a file, or a folder of files, that was kept elsewhere; when none is given, the home's own
+    file, which is not independent, and what the witnesses listed answer. Every stored timestamp and
+    cosignature is checked again.
     """
     home = Home(root)
     wiring.installation(home)
     notes = [n for path in _anchor_files(anchors or home.anchors) for n in read_file_anchor(path)]
+    asked, silent = ([], []) if anchors else anchoring.witnessed(home)
+    notes += asked
     keys = [
         line for line in home.public_keys.read_text("utf-8").splitlines() if line and not line.startswith("#")
     ]
     with wiring.database(home), _readable(), wiring.connection(home, "cs_verifier") as conn:
         facts = _facts(home, conn)
+        fingerprint_log.check(conn, facts)
         report = verify_ledger(conn, read_journal(home.signer / "journal"), notes, keys)
+        anchoring.check_evidence(home, conn, facts)
     for one in facts.findings:
         report.add(one.kind, one.message, index=one.index, field=one.field)
+    report.counts.update({k: n for k, n in facts.counts.items() if k in anchoring.COUNTS})
+    report.counts["witnesses_silent"] += len(silent)
+    report.counts["guards"] += facts.counts["guards"]
     return _outcome(report)
 
 
@@ -261,7 +272,7 @@ def doctor(root: Path) -> list[dict[str, Any]]:
     """Look at an installation from outside; ``ok`` is ``None`` where something could not be checked."""
     home = Home(root)
     wiring.installation(home)
-    found = [_secrets(home), _disk(home), _shared_user(home), _clock(), _anchor_age(home)]
+    found = [_secrets(home), _disk(home), _shared_user(home), _clock()]
     try:
         with wiring.database(home), _readable(), wiring.connection(home, "cs_verifier") as conn:
             journal = read_journal(home.signer / "journal")
@@ -274,6 +285,7 @@ def doctor(root: Path) -> list[dict[str, Any]]:
                     "",
                 ),
                 _roles(conn),
+                *anchoring.independent_lines(anchoring.lines(home, conn)),
             ]
     except CoverslipError as error:
         found.append(
@@ -317,16 +329,6 @@ def _clock() -> dict[str, Any]:
         None,
         "no time source is configured",
         "Signing is refused on a production installation until one is.",
-    )
-
-
-def _anchor_age(home: Home) -> dict[str, Any]:
-    here = home.anchors.exists()
-    return _line(
-        "checkpoints are anchored elsewhere",
-        False,
-        "only in the home itself" if here else "nowhere",
-        "Copy anchors to another host: 'coverslip ledger anchor FOLDER'.",
     )
 
 

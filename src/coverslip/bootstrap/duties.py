@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from coverslip.bootstrap.anchors import newest_token, rounds
+from coverslip.bootstrap.guarding import fingerprinting
 from coverslip.bootstrap.labs import Lab
 from coverslip.keeper.loop import Duty
 from coverslip.kernel.clock import monotonic_s, wall_s
@@ -15,13 +17,18 @@ from coverslip.timekeeping.sources import read_sources
 
 def duties(lab: Lab) -> list[Duty]:
     """Return everything that has to happen by itself, most urgent first."""
-    return [timekeeper(lab), heads(lab)]
+    return [timekeeper(lab), fingerprinting(lab, write_with(lab)), heads(lab), rounds(lab.core.home)]
 
 
 def timekeeper(lab: Lab) -> Timekeeper:
     """Return the duty that measures the clock and writes heartbeats."""
     return Timekeeper(
-        lab.core.clock, lambda: read_sources(lab.core.home.clock), wall_s, monotonic_s, write_with(lab)
+        lab.core.clock,
+        lambda: read_sources(lab.core.home.clock),
+        wall_s,
+        monotonic_s,
+        write_with(lab),
+        newest_token(lab.core.pool),
     )
 
 

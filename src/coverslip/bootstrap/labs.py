@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from coverslip.alerts import Alerts
 from coverslip.analysis.registry import bundled
 from coverslip.analysis.rerun import Reruns
 from coverslip.analysis.service import Runs
 from coverslip.api.services import Services
+from coverslip.bootstrap import anchors as anchoring
 from coverslip.bootstrap import wiring
 from coverslip.errors import EnvironmentFault
 from coverslip.exports.service import Exports, Signing
@@ -87,6 +89,11 @@ class Lab:
         runs = Runs(c.door, c.reading, c.vault, self.service, UPLOAD_LIMIT_BYTES)
         return Work(c.door, c.reading, self.service, lambda: c.accounts.now()[:10], (imports, runs))
 
+    def anchors(self) -> list[dict[str, Any]]:
+        """Return how each place stands that keeps checkpoints."""
+        with self.core.pool.connection() as conn:
+            return anchoring.lines(self.core.home, conn)
+
     def services(self) -> Services:
         """Return what the interface uses."""
         c = self.core
@@ -106,6 +113,7 @@ class Lab:
             installation=c.reading.installation,
             algorithms=bundled,
             reproducing=Reruns(c.reading, c.vault),
+            anchors=self.anchors,
             upload_limit_bytes=UPLOAD_LIMIT_BYTES,
         )
 

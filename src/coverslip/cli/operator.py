@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from coverslip.cli import founding, migrating, show
+from coverslip.cli import anchoring, founding, migrating, show
 from coverslip.cli.bootstrapping import HomeDir, bootstrap, conclude, the_home
 from coverslip.cli.caller import AsJson
 from coverslip.cli.failing import FINDING, HOLDS, UNDETERMINED
@@ -86,7 +86,11 @@ def verify(
 def status(home: HomeDir = None, as_json: AsJson = False) -> None:
     """Show size and root of the tree, the last checkpoint, and what waits."""
     found = bootstrap().ledger_status(the_home(home))
-    show.as_json(found) if as_json else show.pairs(found.items())
+    if as_json:
+        show.as_json(found)
+        return
+    places = found.pop("anchors", [])
+    show.pairs([*found.items(), *((f"anchor {one['name']}", one["sentence"]) for one in places)])
 
 
 @ledger.command("verify")
@@ -164,5 +168,6 @@ def add(app: typer.Typer) -> None:
     for command in (serve, doctor, migrating.migrate, demo, verify):
         app.command()(command)
     app.add_typer(clock, name="clock")
+    ledger.add_typer(anchoring.anchors, name="anchors")
     app.add_typer(ledger, name="ledger")
     app.add_typer(vault, name="vault")
