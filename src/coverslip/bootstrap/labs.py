@@ -16,7 +16,7 @@ from coverslip.bootstrap import anchors as anchoring
 from coverslip.bootstrap import wiring
 from coverslip.errors import EnvironmentFault
 from coverslip.exports.service import Exports, Signing
-from coverslip.ingest import Imports, Ingest
+from coverslip.ingest import Imports, Ingest, Unfinished
 from coverslip.kernel.change import Context
 from coverslip.kernel.identity import context_of
 from coverslip.ledger import note
@@ -86,8 +86,10 @@ class Lab:
         """Return what a worker acts on."""
         c = self.core
         imports = Imports(c.door, c.reading, self.service)
+        unfinished = Unfinished(c.door, c.reading, self.service, c.accounts.now)
         runs = Runs(c.door, c.reading, c.vault, self.service, UPLOAD_LIMIT_BYTES)
-        return Work(c.door, c.reading, self.service, lambda: c.accounts.now()[:10], (imports, runs))
+        jobs = (imports, unfinished, runs)
+        return Work(c.door, c.reading, self.service, lambda: c.accounts.now()[:10], jobs)
 
     def anchors(self) -> list[dict[str, Any]]:
         """Return how each place stands that keeps checkpoints."""

@@ -5,5 +5,6 @@ Between the vault, the readers and the one door: each does its part, this packag
 
 from coverslip.ingest.imports import Imports
 from coverslip.ingest.service import Ingest
+from coverslip.ingest.unfinished import Unfinished
 
-__all__ = ["Imports", "Ingest"]
+__all__ = ["Imports", "Ingest", "Unfinished"]

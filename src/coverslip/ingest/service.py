@@ -7,11 +7,14 @@ Rules kept here:
 * Every delivery becomes an image record, the refused ones with every check and the reason.
 * A device delivers only into a session of its own instrument; what it says of itself is compared
   with what the file says (DEVICE_MISMATCH).
+* The same delivery sent again, because no answer came, goes on with the record it began, or gets the
+  answer it had: never a second record. What is never sent again is closed by ``unfinished``.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import mimetypes
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -21,6 +24,7 @@ from zoneinfo import ZoneInfo
 from coverslip.errors import CoverslipError, Invalid, NotFound, Refused
 from coverslip.imaging import CheckResult, ImageMetadata, Refusal, SessionFacts, ingest_checks, inspect
 from coverslip.ingest.delivery import Manifest, check_device, read
+from coverslip.ingest.unfinished import unfinished
 from coverslip.kernel.accounts import Accounts
 from coverslip.kernel.change import Change, Context, Receipt
 from coverslip.kernel.commit import Door
@@ -47,6 +51,10 @@ class Records(Protocol):
 
     def root_holder(self, root: str) -> str:
         """Return the number of the image registered with this root, empty when there is none."""
+        ...
+
+    def history(self, uid: str) -> list[dict[str, Any]]:
+        """Return the entries of a record, oldest first."""
         ...
 
 
@@ -88,6 +96,7 @@ class _Arrived:
     receiving: Any
     metadata: ImageMetadata | Refusal
     checks: list[CheckResult]
+    number: str
 
 
 class Ingest:
@@ -149,10 +158,14 @@ class Ingest:
         receiving = self._vault.receive(stream, self._limit)
         try:
             self._require_bytes(told, receiving, row)
+            number, before = self._begin(told, row, context)
+            if before is not None:
+                receiving.discard()
+                return self._answered(before)
             metadata = inspect(receiving.path, name=told.name)
             checks = ingest_checks(metadata, self._facts(row, receiving.root))
             checks = [*_explained(checks, row), *self._declared(told, context)]
-            arrived = _Arrived(told, context, row, receiving, metadata, checks)
+            arrived = _Arrived(told, context, row, receiving, metadata, checks, number)
             return self._register(arrived)
         except CoverslipError:
             if receiving.open:
@@ -247,8 +260,7 @@ class Ingest:
     # --- the record ----------------------------------------------------------------------------
 
     def _register(self, arrived: _Arrived) -> dict[str, Any]:
-        made = self._create(arrived)
-        number = made.entries[0].number
+        number = arrived.number
         failed = [c for c in arrived.checks if c.verdict == "fail"]
         fields = self._read_fields(arrived)
         service = self._service()
@@ -264,9 +276,22 @@ class Ingest:
         receipt = self._submit(number, "accept", fields, "", service)
         return self._answer(arrived, receipt, failed)
 
-    def _create(self, arrived: _Arrived) -> Receipt:
-        told, row = arrived.manifest, arrived.session
-        manual = arrived.context.auth == "password"
+    def _begin(self, told: Manifest, row: Row, context: Context) -> tuple[str, Row | None]:
+        """Return the number of the record of this delivery, and the record when it was answered before."""
+        attempt = 0
+        while True:
+            attempt += 1
+            made = self._create(told, row, context, _key(told, row, attempt))
+            number = made.entries[0].number
+            found = self._records.find(number) if made.replayed else None
+            if found is None or (unfinished(found) and found.state == "registering"):
+                return number, None
+            if not unfinished(found):
+                return number, found
+            # It was given up and closed meanwhile: this is a new one.
+
+    def _create(self, told: Manifest, row: Row, context: Context, key: str) -> Receipt:
+        manual = context.auth == "password"
         fields: dict[str, Any] = {"name": told.name, "kind": "raw"}
         if row.type == "study":
             fields["study"] = row.number
@@ -274,7 +299,24 @@ class Ingest:
             fields |= {"study": row.fields["study"]["number"], "session": row.number}
         if manual:
             fields |= {"manual_import": True, "import_reason": told.reason}
-        return self._door.submit(Change("create", type="image", fields=fields), arrived.context)
+        return self._door.submit(Change("create", type="image", fields=fields, idempotency_key=key), context)
+
+    def _answered(self, row: Row) -> dict[str, Any]:
+        """Return what this delivery was answered before, or would have been."""
+        delivery = row.fields.get("delivery") or {}
+        last = [one for one in self._records.history(row.uid) if not one["about"]][-1]
+        checks = row.fields.get("checks") or []
+        return {
+            "number": row.number,
+            "state": row.state,
+            "version": row.version,
+            "entry": last["entry"],
+            "name": row.fields["name"],
+            "size": delivery.get("size", 0),
+            "sha256": delivery.get("sha256", ""),
+            "why": [c["sentence"] for c in checks if c["verdict"] == "fail"],
+            "checks": checks,
+        }
 
     def _quarantine(
         self,
@@ -341,6 +383,12 @@ class Ingest:
             "why": [c.sentence for c in failed],
             "checks": [_check_row(c) for c in arrived.checks],
         }
+
+
+def _key(told: Manifest, row: Row, attempt: int) -> str:
+    """Name a delivery: the same file of the same name and place in the same session is the same one."""
+    said = "\n".join((row.uid, told.name, told.sha256, str(told.sequence), told.reason))
+    return f"delivery-{hashlib.sha256(said.encode()).hexdigest()}-{attempt}"
 
 
 def _explained(checks: list[CheckResult], session: Row) -> list[CheckResult]:

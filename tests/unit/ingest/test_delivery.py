@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import io
 import os
@@ -14,8 +15,8 @@ import pytest
 import tifffile
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from coverslip.errors import CoverslipError
-from coverslip.ingest import Imports
+from coverslip.errors import CoverslipError, EnvironmentFault
+from coverslip.ingest import Imports, Unfinished
 from coverslip.ingest.delivery import PREFIX
 from coverslip.kernel.change import Change, Context
 from coverslip.ledger import canonical
@@ -92,9 +93,12 @@ def test_the_same_pixels_again_go_to_quarantine_and_say_where_they_are(lab: Lab)
 
 def test_a_replayed_delivery_registers_nothing_new(lab: Lab) -> None:
     data = pixels()
-    told = manifest(lab, data)
-    assert deliver(lab, data, told)["state"] == "available"
-    again = deliver(lab, data, told)
+    told, count = manifest(lab, data), images(lab)
+    first = deliver(lab, data, told)
+    assert first["state"] == "available"
+    assert deliver(lab, data, told) == first, "the same delivery has the same answer"
+    assert images(lab) == count + 1
+    again = deliver(lab, data, manifest(lab, data, sequence=2))
     assert again["state"] == "quarantined"
     holders = lab.ask(
         "select count(*) from projection.unique_value where scope = 'image.registered_root' and value = %s",
@@ -262,6 +266,55 @@ def test_a_verified_import_into_a_study_is_registered_by_the_worker(lab: Lab) ->
     assert imports.step()
     assert lab.row(answer["number"]).state == "available"
     assert "session" not in lab.row(answer["number"]).fields
+
+
+def test_a_manual_import_sent_again_is_the_same_one_and_another_reason_makes_another(lab: Lab) -> None:
+    data, reason = pixels(), "The files came on a disk from the site's old microscope."
+    first = deliver(lab, data, by_hand(data, reason), lab.alan.context)
+    assert deliver(lab, data, by_hand(data, reason), lab.alan.context) == first
+    other = deliver(lab, data, by_hand(data, "A second disk held the very same file."), lab.alan.context)
+    assert other["number"] != first["number"]
+
+
+def cut_off(lab: Lab, data: bytes, told: dict[str, Any]) -> str:
+    """Begin a delivery that gets no further than its record; return the number."""
+    ingest = lab.ingest()
+
+    def die(arrived: Any) -> Any:
+        raise EnvironmentFault("UNAVAILABLE", what="The server")
+
+    ingest._register = die
+    count = images(lab)
+    with pytest.raises(EnvironmentFault):
+        ingest.deliver(lab.n["session"], lab.device(), told, io.BytesIO(data))
+    assert images(lab) == count + 1
+    return str(
+        lab.ask("select number from projection.record where type = 'image' order by created_at desc")[0][0]
+    )
+
+
+def test_a_delivery_that_was_cut_off_goes_on_with_its_record_when_it_is_sent_again(lab: Lab) -> None:
+    data = pixels()
+    told = manifest(lab, data)
+    number = cut_off(lab, data, told)
+    answer = deliver(lab, data, told)
+    assert (answer["number"], answer["state"]) == (number, "available")
+
+
+def test_a_delivery_given_up_is_closed_after_an_hour_and_not_before(lab: Lab) -> None:
+    data = pixels()
+    told = manifest(lab, data)
+    number = cut_off(lab, data, told)
+
+    def after(minutes: int) -> Unfinished:
+        at = dt.datetime.now(dt.UTC) + dt.timedelta(minutes=minutes)
+        return Unfinished(lab.door, lab.reading, lab.service, at.isoformat)
+
+    after(59).step()
+    assert lab.row(number).state == "registering"
+    assert after(61).step() and lab.row(number).state == "quarantined"
+    answer = deliver(lab, data, told)
+    assert answer["state"] == "available" and answer["number"] != number
 
 
 def test_a_device_delivers_into_no_study(lab: Lab) -> None:
