@@ -7,9 +7,12 @@ import logging
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from coverslip.bootstrap import wiring
+from coverslip.api.services import Services
+from coverslip.bootstrap import quarantine, wiring
 from coverslip.bootstrap.founding import sequencer_of
 from coverslip.bootstrap.labs import lab
 from coverslip.errors import CoverslipError
@@ -55,12 +58,13 @@ def _keeper(home: Home) -> None:
         run(duties(found), stop)
 
 
-def _web(home: Home, host: str | None, port: int | None) -> None:
+def _web(home: Home, host: str | None, port: int | None, reason: str = "") -> None:
     import uvicorn
 
     from coverslip.api.app import create_app
 
-    with lab(home) as found:
+    opened = quarantine.quarantined(home, quarantine.from_argument(reason)) if reason else _services(home)
+    with opened as services:
         path = wiring.api_socket(home)
         path.unlink(missing_ok=True)
         listeners = [wiring.bind_unix(path)]
@@ -68,7 +72,7 @@ def _web(home: Home, host: str | None, port: int | None) -> None:
         if port is not None:
             listeners.append(wiring.bind_loopback(host or "127.0.0.1", port))
         config = uvicorn.Config(
-            create_app(found.services()),
+            create_app(services),
             log_level="warning",
             access_log=False,
             server_header=False,
@@ -79,25 +83,33 @@ def _web(home: Home, host: str | None, port: int | None) -> None:
         uvicorn.Server(config).run(sockets=listeners)
 
 
+@contextmanager
+def _services(home: Home) -> Iterator[Services]:
+    with lab(home) as found:
+        yield found.services()
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Run one role until told to stop; return 3 when the environment does not allow it."""
+    """Run one role until told to stop; return 3 when the environment does not allow it, 4 when the database
+    contradicts what was signed."""
     parser = argparse.ArgumentParser(prog="coverslip.bootstrap.child")
     parser.add_argument("role", choices=("signer", "sequencer", "worker", "keeper", "web"))
     parser.add_argument("home", type=Path)
     parser.add_argument("--host")
     parser.add_argument("--port", type=int)
+    parser.add_argument("--quarantine", default="")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     home = Home(given.home)
     try:
         if given.role == "web":
-            _web(home, given.host, given.port)
+            _web(home, given.host, given.port, given.quarantine)
         else:
             roles = {"signer": _signer, "sequencer": _sequencer, "worker": _worker, "keeper": _keeper}
             roles[given.role](home)
     except CoverslipError as error:
         logging.getLogger("coverslip").error("%s %s %s", given.role, error, error.remedy)
-        return 3
+        return quarantine.CONTRADICTED if error.code == "RECOVERY_REQUIRED" else 3
     return 0
 
 

@@ -6,7 +6,8 @@ Rules kept here:
   of record is none. Children and database end with their supervisor, however it ends.
 * A database that dies is started again for as long as it takes: without it everything is refused, so
   nothing half-done can be served. Children are not held against it meanwhile.
-* Before anything is written the database is compared with what the signer remembers.
+* Before anything is written the database is compared with what the signer remembers. Where they contradict
+  each other, then or later, everything that writes is stopped and the home is served in quarantine.
 """
 
 from __future__ import annotations
@@ -24,15 +25,12 @@ from pathlib import Path
 
 import httpx
 
-from coverslip.bootstrap import wiring
+from coverslip.bootstrap import guarding, quarantine, recovering, wiring
 from coverslip.bootstrap.migrating import alone, require_current
-from coverslip.errors import EnvironmentFault
+from coverslip.errors import EnvironmentFault, EvidenceBroken
 from coverslip.settings import Home
-from coverslip.store import memory, startup
-from coverslip.store.anchors import read_file_anchor
 from coverslip.store.server import Cluster
 from coverslip.store.server.parent import die_with_parent
-from coverslip.store.signer import read_journal
 
 CHILDREN = ("signer", "sequencer", "worker", "keeper", "web")
 READY_S = 60.0
@@ -64,21 +62,40 @@ def serve(
             done.wait()
         return
     with alone(home), cluster.running():
-        _compare(home)
-        require_current(home)
-        children = [_Child(home, name, _listener(host, port) if name == "web" else []) for name in CHILDREN]
-        try:
-            for child in children:
-                child.start()
-            _wait_ready(home, children, done)
-            say(f"ready: unix:{wiring.api_socket(home)}")
-            while not done.wait(0.5):
-                if _database_lives(cluster):
-                    for child in children:
-                        child.keep()
-        finally:
-            for child in reversed(children):
-                child.stop()
+        reason = quarantine.contradiction(home)
+        if reason is None:
+            recovering.finish(home)
+            require_current(home)
+            guarding.check_guards(home)
+            listener = _listener(host, port)
+            children = [_Child(home, name, listener if name == "web" else []) for name in CHILDREN]
+            try:
+                _supervise(home, cluster, children, say, done)
+                return
+            except _Contradicted:
+                reason = quarantine.contradiction(home) or EvidenceBroken("RECOVERY_REQUIRED")
+        _log.error("quarantine: %s", reason)
+        say(f"quarantine: {reason.message} {reason.remedy}")
+        given = [*_listener(host, port), "--quarantine", quarantine.to_argument(reason)]
+        _supervise(home, cluster, [_Child(home, "web", given)], say, done)
+
+
+def _supervise(
+    home: Home, cluster: Cluster, children: list[_Child], say: Callable[[str], None], done: threading.Event
+) -> None:
+    """Keep the children until told to stop; they have ended when this returns or raises."""
+    try:
+        for child in children:
+            child.start()
+        _wait_ready(home, children, done)
+        say(f"ready: unix:{wiring.api_socket(home)}")
+        while not done.wait(0.5):
+            if _database_lives(cluster):
+                for child in children:
+                    child.keep()
+    finally:
+        for child in reversed(children):
+            child.stop()
 
 
 def _database_lives(cluster: Cluster) -> bool:
@@ -111,13 +128,8 @@ def _listener(host: str | None, port: int | None) -> list[str]:
     return ["--host", host or "127.0.0.1", "--port", str(port)]
 
 
-def _compare(home: Home) -> None:
-    journal = read_journal(home.signer / "journal")
-    with wiring.connection(home, "cs_verifier") as conn:
-        startup.compare(conn, journal[-1] if journal else None)
-        kept = [("the database", data) for data in memory.newest_stored(conn)]
-    kept += [(str(home.anchors), data) for data in read_file_anchor(home.anchors)]
-    memory.insist_whole(journal, kept, wiring.trusted(home))
+class _Contradicted(Exception):
+    """A child found that the database contradicts what was signed."""
 
 
 class _Child:
@@ -155,8 +167,11 @@ class _Child:
         return self._home.logs / f"{self.name}.log"
 
     def keep(self) -> None:
-        if self._process is not None and self._process.poll() is not None:
-            self.start()
+        if self._process is None or (code := self._process.poll()) is None:
+            return
+        if code == quarantine.CONTRADICTED:
+            raise _Contradicted
+        self.start()
 
     def dead(self) -> bool:
         return self._process is None or self._process.poll() is not None

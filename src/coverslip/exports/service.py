@@ -38,6 +38,8 @@ from coverslip.verifier.sections import FileItem, label
 MAX_DEPTH = 6
 MAX_RECORDS = 20_000
 WAIT_S = 10.0
+_ALWAYS = ("genesis", "definition", "erasure", "recovery")
+"""Types of entries whose bodies go with every copy: what it says rests on them."""
 
 
 class Reading(Protocol):
@@ -232,7 +234,7 @@ class Exports:
     ) -> Iterator[tuple[int, Mapping[str, Stored]]]:
         for index, data, sections in self._reading.stored(0, size):
             parsed = leaf.parse(data)
-            always = parsed.type in ("genesis", "definition", "erasure") or parsed.record.kind == "user"
+            always = parsed.type in _ALWAYS or parsed.record.kind == "user"
             always = always or index == heads
             if parsed.record.id in uids or (parsed.about and parsed.about.id in uids) or always:
                 yield index, {n: Stored(salt, content.decode()) for n, (salt, content) in sections.items()}

@@ -17,7 +17,7 @@ from coverslip.ledger.checkpoint import Checkpoint
 from coverslip.ledger.failure import LedgerError
 from coverslip.ledger.tree import HASH_SIZE, Frontier, root_of
 from coverslip.store.findings import Report
-from coverslip.store.signer import Signed
+from coverslip.store.signer import Signed, current
 from coverslip.store.tiles import WIDTH
 
 
@@ -84,7 +84,11 @@ def promises(
     A note without a good signature is a finding and promises nothing.
     """
     sizes: set[int] = set()
-    found = [Promise("journal", one.size, one.root) for one in journal]
+    live = current(journal)
+    standing = {id(one) for one in live}
+    gone = {(one.size, one.root) for one in journal if id(one) not in standing}
+    gone -= {(one.size, one.root) for one in live}
+    found = [Promise("journal", one.size, one.root) for one in live]
     stored: dict[int, bytes] = {}
     for size, root, data in conn.execute(
         "select size, root, note from ledger.checkpoint where log_id = 1 order by size"
@@ -103,21 +107,24 @@ def promises(
     for one in journal:
         checkpoint = opened(one.note, verifiers, origin, "journal", f"of size {one.size}", report)
         if checkpoint is not None:
-            sizes.add(checkpoint.size)
+            sizes |= {checkpoint.size} if id(one) in standing else set()
             if (checkpoint.size, checkpoint.root) != (one.size, one.root):
                 report.add(
                     "journal",
                     f"the note of size {one.size} says size {checkpoint.size} or another root than its line",
                 )
-        if stored.get(one.size, one.root) != one.root:
+        if id(one) in standing and stored.get(one.size, one.root) != one.root:
             report.add(
                 "checkpoint", f"the stored checkpoint of size {one.size} is not the one the signer signed"
             )
     for number, data in enumerate(anchors, 1):
         checkpoint = opened(data, verifiers, origin, "anchor", f"number {number}", report)
-        if checkpoint is not None:
+        # A checkpoint of a history that two people declared lost is accounted for; of a third one, not.
+        if checkpoint is not None and (checkpoint.size, checkpoint.root) not in gone:
             found.append(Promise("anchor", checkpoint.size, checkpoint.root))
             sizes.add(checkpoint.size)
+    if gone:
+        report.counts["superseded"] = len(gone)
     report.counts["checkpoints"] = len(stored)
     report.counts["anchors"] = len(anchors)
     return found, sizes

@@ -55,19 +55,30 @@ def insist(made: Recovery, entries: Entries, consistency: Sequence[bytes], today
     ``found`` (oldest hash first), ``today`` a date (ISO 8601). That ``signed`` and ``kept`` were signed is
     for the caller to know.
     """
+    insist_declared(made, entries, today)
+    root, found = bytes.fromhex(made.kept.root), bytes.fromhex(made.found.root)
     try:
-        insist_signed(made)
-        root, known = register(made.kept.size, entries)
-        if not hmac.compare_digest(root.hex(), made.kept.root):
-            raise BundleError("the entries handed in are not those that were signed")
-        found = bytes.fromhex(made.found.root)
         if made.kept.size == made.found.size:
             if found != root:
                 raise BundleError("another root at the size both histories have")
         else:
             proof.verify_consistency(made.kept.size, made.found.size, root, found, list(consistency))
-        insist_entitled(made, known, today)
     except (BundleError, ProofError) as error:
+        raise refusal(str(error)) from error
+
+
+def insist_declared(made: Recovery, entries: Entries, today: str) -> None:
+    """Return if two entitled people declare a recovery, by the first ``kept.size`` of ``entries``.
+
+    Raises RECOVERY_REFUSED saying why not.
+    """
+    try:
+        insist_signed(made)
+        root, known = register(made.kept.size, entries)
+        if not hmac.compare_digest(root.hex(), made.kept.root):
+            raise BundleError("the entries handed in are not those that were signed")
+        insist_entitled(made, known, today)
+    except BundleError as error:
         raise refusal(str(error)) from error
 
 

@@ -15,7 +15,7 @@ import psycopg
 from coverslip.ledger import leaf, note
 from coverslip.ledger.failure import LeafError
 from coverslip.ledger.tree import leaf_hash
-from coverslip.store import check_guards, rows
+from coverslip.store import check_guards, check_recovery, rows
 from coverslip.store.check_entries import Content, EntryCheck
 from coverslip.store.check_heads import HeadsCheck
 from coverslip.store.check_tree import TileCheck, TreeCheck, check_state, promises
@@ -52,6 +52,7 @@ def verify_ledger(
         check_state(conn, tree, report)
         tree.compare(promised, entries.faulty)
         _heads(conn, entries, report)
+        check_recovery.recoveries(conn, journal, report)
         check_guards.unsigned(signed, tree.frontier.size, _time(conn, max(signed, default=0)), report)
         check_guards.anchored(conn, verifiers, origin, report)
         check_guards.strays(conn, report)

@@ -9,7 +9,7 @@ Rules kept here:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +19,7 @@ from coverslip.ledger import note
 from coverslip.ledger.checkpoint import Checkpoint, CheckpointError
 from coverslip.ledger.leaf import parse_time
 from coverslip.verifier.keys import Trust
+from coverslip.verifier.recovery import Recovery
 from coverslip.verifier.report import BundleError, Report, UsageError
 
 MAX_FILE: Final = 16 * 1024 * 1024
@@ -84,12 +85,25 @@ def _notes(data: bytes) -> Iterator[bytes]:
         yield b"".join(lines)
 
 
-def compare(anchors: list[Anchor], size: int, roots: Mapping[int, bytes], part: str, report: Report) -> int:
-    """Compare anchors with a log of ``size``; return how many hold. ``roots`` by tree size."""
-    held = 0
+def compare(
+    anchors: list[Anchor],
+    size: int,
+    roots: Mapping[int, bytes],
+    part: str,
+    report: Report,
+    recoveries: Sequence[Recovery] = (),
+) -> int:
+    """Compare anchors with a log of ``size``; return how many hold. ``roots`` by tree size.
+
+    One that lies in a range that ``recoveries`` declare lost holds nothing and is said so, not found.
+    """
+    held, lost = 0, 0
     for anchor in anchors:
         checkpoint = anchor.checkpoint
-        if checkpoint.size > size:
+        other = checkpoint.size > size or roots.get(checkpoint.size) != checkpoint.root
+        if other and any(_lost(checkpoint, one) for one in recoveries):
+            lost += 1
+        elif checkpoint.size > size:
             report.add(
                 part,
                 f"rollback: {anchor.source} anchors {checkpoint.size} entries, the bundle's log has {size}; "
@@ -102,7 +116,19 @@ def compare(anchors: list[Anchor], size: int, roots: Mapping[int, bytes], part: 
             )
         else:
             held += 1
+    if lost:
+        report.not_proven.append(
+            f"{lost} checkpoint(s) of {part} lie in a range declared lost: that they are of the lost history"
+            " and not of a third one, only the signer's journal can show."
+        )
     return held
+
+
+def _lost(checkpoint: Checkpoint, recovery: Recovery) -> bool:
+    """Whether a checkpoint can be of the history that a recovery declares lost."""
+    if checkpoint.size == recovery.signed.size:
+        return checkpoint.root.hex() == recovery.signed.root
+    return recovery.kept.size < checkpoint.size < recovery.signed.size
 
 
 def too_old(newest: str, exported_at: str, hours: float) -> bool:

@@ -16,17 +16,18 @@ from typing import Any, Final
 
 from coverslip.ledger import commitment, files
 from coverslip.ledger.leaf import Leaf
+from coverslip.verifier import recovery, shape, signing
 from coverslip.verifier import sections as bodies
-from coverslip.verifier import shape, signing
 from coverslip.verifier.enrolment import Enrolment
 from coverslip.verifier.history import Entry, History
 from coverslip.verifier.manifest import Manifest
+from coverslip.verifier.recovery import Recovery
 from coverslip.verifier.report import BundleError, Report
 from coverslip.verifier.rows import Row
 from coverslip.verifier.sections import Stored
 from coverslip.verifier.statement import Signature
 
-_ALWAYS: Final = ("definition", "genesis", "erasure")
+_ALWAYS: Final = ("definition", "genesis", "erasure", "recovery")
 _DEFINING: Final = ("definition", "genesis", "migration")
 
 
@@ -79,6 +80,7 @@ class Judge:
         self.counts = Counts()
         self.pins: list[Pin] = []
         self.claims: list[Claim] = []
+        self.recoveries: list[tuple[int, Recovery]] = []
         self._definitions: dict[str, str] = {}
         self._commitments: dict[str, dict[str, tuple[int, str]]] = {}
         self._numbers: dict[str, str] = {}
@@ -105,6 +107,8 @@ class Judge:
             self._record(index, leaf, values)
         if leaf.type == "erasure":
             self._erase(index, leaf, values)
+        if leaf.type == "recovery":
+            self._recover(index, leaf, values)
         if (
             leaf.type == "genesis"
             and values.get("detail", {}).get("use", self.manifest.use) != self.manifest.use
@@ -271,6 +275,22 @@ class Judge:
                 self._add(index, leaf, "an erasure target without id and version", "targets")
                 continue
             self._erased.add((id, version))
+
+    def _recover(self, index: int, leaf: Leaf, values: Mapping[str, Any]) -> None:
+        """Two people, each with a key that counts here, declare what was lost before this entry."""
+        try:
+            made = recovery.parse(values.get("detail", {}))
+            recovery.insist_signed(made)
+            if made.log != leaf.log or made.found.size > index:
+                raise BundleError("a recovery of another log, or of a tree larger than the one before it")
+            for one, signature in zip(made.declarers, made.signatures, strict=True):
+                key = (one.kid, str(signature["scheme"]), str(signature["public"]))
+                if not self.enrolment.counts(one.person, key):
+                    raise BundleError(f"the key {one.kid} is not an enrolled and verified key of {one.name}")
+        except BundleError as error:
+            self._add(index, leaf, str(error), "detail")
+            return
+        self.recoveries.append((index, made))
 
     def _signature(self, index: int, leaf: Leaf, values: Mapping[str, Any]) -> None:
         made: Signature | None = values.get("signature")

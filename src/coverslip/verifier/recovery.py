@@ -170,7 +170,6 @@ class Register:
     enrolment: Enrolment = field(default_factory=Enrolment)
     _accounts: dict[str, tuple[str, str]] = field(default_factory=dict)
     _grants: dict[str, _Grant] = field(default_factory=dict)
-    _unverified: dict[int, str] = field(default_factory=dict)
     _genesis: bool = True
 
     @staticmethod
@@ -184,7 +183,10 @@ class Register:
         Raises BundleError where the content of a user or a grant is not there.
         """
         if self._genesis and leaf.type != "genesis" and leaf.record.kind not in OTHER_STREAMS:
-            self._end_genesis()
+            self._genesis = False
+            # Keys that no other founder verified in genesis count for nothing afterwards.
+            for _ in self.enrolment.end_genesis():
+                pass
         if not self.wants(leaf.record.kind) or not leaf.is_record_version:
             return
         own = leaf.body("content")
@@ -197,7 +199,8 @@ class Register:
             self.enrolment.carry(leaf.record.id, content)
         counts = self._signed(index, leaf, values)
         if leaf.record.kind == "role_grant" and content is not None:
-            self._grant(index, leaf.record.id, content, counts)
+            # What founders hold was not signed for: they are named by genesis itself.
+            self._grant(leaf.record.id, content, counts or (leaf.type == "genesis" and self._genesis))
 
     def may(self, one: Declarer, public: str, scheme: str, today: str) -> None:
         """Return if a declarer may sign in the role named. Raises BundleError saying why not."""
@@ -212,11 +215,6 @@ class Register:
             for grant in self._grants.values()
         ):  # fmt: skip
             raise BundleError(f"{one.name} does not hold the role {one.role} in the history both have")
-
-    def _end_genesis(self) -> None:
-        self._genesis = False
-        for index, _ in self.enrolment.end_genesis():
-            self._grants.pop(self._unverified.pop(index, ""), None)
 
     def _signed(self, index: int, leaf: Leaf, values: Mapping[str, Any]) -> bool:
         made: Signature | None = values.get("signature")
@@ -233,15 +231,14 @@ class Register:
             return False
         return True
 
-    def _grant(self, index: int, id: str, content: Mapping[str, Any], counts: bool) -> None:
+    def _grant(self, id: str, content: Mapping[str, Any], counts: bool) -> None:
         fields, before = content.get("fields", {}), self._grants.get(id)
         state = str(content["state"])
         if state == "active" and not counts and (before is None or before.state != "active"):
             state = "not signed"
-        self._unverified[index] = id
         self._grants[id] = _Grant(
             state, _of(fields.get("person"), "uid"), _of(fields.get("role"), "number"),
-            str(fields.get("start", "9999-12-31")), str(fields.get("end", "9999-12-31")),
+            str(fields.get("start", "0001-01-01")), str(fields.get("end", "9999-12-31")),
         )  # fmt: skip
 
 

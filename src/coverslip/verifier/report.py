@@ -70,6 +70,7 @@ class Report:
     found: int = 0
     undetermined: list[str] = field(default_factory=list)
     not_proven: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
     untrusted: str = ""
 
     def add(
@@ -104,6 +105,7 @@ class Report:
         lines += [text for text in (self.notice, self.incomplete) if text]
         if self.untrusted:
             lines += ["", self.untrusted, "Nothing in the bundle was judged."]
+        lines += _block("On the record", self.notices)
         lines += _block("Holds", self.holds) + _block("Findings", [one.sentence() for one in self.findings])
         if self.found > len(self.findings):
             lines.append(f"- and {self.found - len(self.findings)} more, not listed")
@@ -117,7 +119,7 @@ class Report:
             "bundle": self.bundle, "verdict": self.verdict, "exit": self.exit_code, "notice": self.notice,
             "incomplete": self.incomplete, "untrusted": self.untrusted, "holds": self.holds,
             "findings": [one.value() for one in self.findings], "findings_total": self.found,
-            "undetermined": self.undetermined, "not_proven": self.not_proven,
+            "undetermined": self.undetermined, "not_proven": self.not_proven, "notices": self.notices,
         }  # fmt: skip
         return json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
 

@@ -85,15 +85,18 @@ def _judge(opened: Opened, trust: Trust, given: list[Anchor], report: Report) ->
         report.not_proven.append(
             "Trail, record copies and page were not compared: the log behind them does not hold."
         )
-    independent = anchoring.compare(given, walked.size, walked.roots, "anchors", report)
-    inside = anchoring.compare(copies, walked.size, walked.roots, "anchors/ in the bundle", report)
+    declared = [made for _, made in walked.judge.recoveries]
+    report.notices += [f"Entry {index}: {made.sentence()}." for index, made in walked.judge.recoveries]
+    independent = anchoring.compare(given, walked.size, walked.roots, "anchors", report, declared)
+    inside = anchoring.compare(copies, walked.size, walked.roots, "anchors/ in the bundle", report, declared)
     if report.found == before and checkpoint is not None:
         _say_what_holds(opened, walked, count, held, report)
     if independent:
         report.holds.append(f"{independent} independently held checkpoint(s) are prefixes of this log.")
     if inside:
         report.holds.append(f"{inside} checkpoint copies inside the bundle are prefixes of this log.")
-    _say_what_is_not_proven(opened, walked, streams, given, absent, report)
+    held_here = [one for one in given if walked.roots.get(one.checkpoint.size) == one.checkpoint.root]
+    _say_what_is_not_proven(opened, walked, streams, held_here, absent, report)
 
 
 def _copies(opened: Opened, trust: Trust, report: Report) -> list[Anchor]:
