@@ -58,6 +58,7 @@ from coverslip.store.signer import Signer
 from coverslip.store.unique_sql import PostgresUnique
 from coverslip.vault.local import LocalVault
 from coverslip.worker.loop import Work
+from fix_store import open_to_roles
 
 with warnings.catch_warnings():
     # The client of the locked httpx works as it is; its successor is not in the lock file.
@@ -66,7 +67,6 @@ with warnings.catch_warnings():
     from fastapi.testclient import TestClient
 
 ORIGIN = "lab.example/site1"
-LOGINS = ("cs_writer", "cs_sequencer", "cs_reader", "cs_verifier", "cs_eraser")
 CHEAP = {"memory_kib": 64, "time_cost": 1, "parallelism": 1}
 TODAY = dt.datetime.now(dt.UTC).date()
 LATER = (TODAY + dt.timedelta(days=200)).isoformat()
@@ -617,10 +617,8 @@ class Grounds:
         """Put a copy of a template, or an empty database, in the place of the database."""
         with self.admin() as admin:
             admin.execute("drop database if exists coverslip with (force)")
-            admin.execute(
-                sql.SQL("create database coverslip template {} owner cs_owner").format(sql.Identifier(name))
-            )
-            admin.execute(f"grant connect on database coverslip to {', '.join(LOGINS)}")
+            admin.execute(sql.SQL("create database coverslip template {}").format(sql.Identifier(name)))
+            open_to_roles(admin)
 
     @contextmanager
     def open(self, template: str = "", clock: ClockState | None = None) -> Iterator[Lab]:

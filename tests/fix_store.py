@@ -18,6 +18,7 @@ import psycopg
 import pytest
 
 from coverslip.store.server import Cluster
+from coverslip.store.server.roles import LOGIN_ROLES
 
 Superuser = psycopg.Connection[tuple[Any, ...]]
 
@@ -72,6 +73,12 @@ def new_home(cluster_root: Path) -> Iterator[Callable[[], Path]]:
         for home in parent.iterdir():
             Cluster(home, "evaluation").stop("immediate")
         shutil.rmtree(parent)
+
+
+def open_to_roles(admin: Superuser) -> None:
+    """Give a database made from a template the privileges that ``init`` gives: templates carry none."""
+    admin.execute("revoke all on database coverslip from public")
+    admin.execute(f"grant connect on database coverslip to {', '.join(LOGIN_ROLES)}")
 
 
 @pytest.fixture

@@ -70,16 +70,21 @@ def _queries() -> tuple[bytes, ...]:
 
 def read(conn: psycopg.Connection[Any]) -> Fingerprint:
     """Return the fingerprint of the database of ``conn``, an idle connection of cs_verifier or better."""
-    objects: dict[str, str] = {}
-    *described, system = _queries()
     with conn.transaction():
         conn.execute("set transaction isolation level repeatable read, read only")
-        # Names in definitions are written out in full, and no temporary table stands before a catalog.
-        conn.execute("set local search_path = pg_catalog, pg_temp")
-        for query in described:
-            for name, value in conn.execute(query):
-                objects[str(name)] = "" if value is None else str(value)
-        row = conn.execute(system).fetchone()
+        return describe(conn)
+
+
+def describe(conn: psycopg.Connection[Any]) -> Fingerprint:
+    """Return the fingerprint as the open transaction of ``conn`` sees it; it ends with its search path set."""
+    objects: dict[str, str] = {}
+    *described, system = _queries()
+    # Names in definitions are written out in full, and no temporary table stands before a catalog.
+    conn.execute("set local search_path = pg_catalog, pg_temp")
+    for query in described:
+        for name, value in conn.execute(query):
+            objects[str(name)] = "" if value is None else str(value)
+    row = conn.execute(system).fetchone()
     return Fingerprint(objects, "" if row is None else str(row[1]))
 
 

@@ -15,10 +15,10 @@ import pytest
 
 from coverslip.bootstrap import checking, wiring
 from coverslip.settings import Home
+from fix_store import open_to_roles
 
 GUARDS = ("coverslip_ddl_guard", "coverslip_drop_guard")
 TABLES = ("entry", "leaf", "tile", "checkpoint", "anchor", "body")
-LOGINS = "cs_writer, cs_sequencer, cs_reader, cs_verifier, cs_eraser"
 
 Finding = dict[str, Any]
 
@@ -47,6 +47,7 @@ class Copy:
             if not tidy:
                 return
             for table in TABLES:
+                conn.execute(f"alter table ledger.{table} enable trigger all")
                 names = ("no_delete", "erase_only") if table == "body" else ("append_only",)
                 for name in (*names, "no_truncate"):
                     conn.execute(f"alter table ledger.{table} enable always trigger {name}")
@@ -113,8 +114,8 @@ class Copy:
         """Bring back what was kept."""
         with self._admin() as admin:
             admin.execute("drop database coverslip with (force)")
-            admin.execute("create database coverslip template pristine owner cs_owner")
-            admin.execute(f"grant connect, temporary on database coverslip to {LOGINS}")
+            admin.execute("create database coverslip template pristine")
+            open_to_roles(admin)
         for child in self._kept.iterdir():
             target = self.root / child.name
             if child.is_dir():
