@@ -91,6 +91,7 @@ def leave_behind(conn: psycopg.Connection[Any], lost: int) -> None:
                 ),
                 (lost,),
             )
+        conn.execute("update ops.counter set last = last + %s", (lost,))
         conn.execute(
             "update ops.session set ended_at = clock_timestamp(), ended_why = 'recovery'"
             " where ended_at is null"

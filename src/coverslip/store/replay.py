@@ -96,9 +96,21 @@ def _fold(conn: psycopg.Connection[Any], project: Projector, report: Report) -> 
                 if current is not None:
                     yield current
                 current = _Folded(row.kind, row.stream, parse_time(value["at"]), row.actor, row, value)
+            else:
+                _chained(current, row, value, report)
             _take(current, row, value, project)
     if current is not None:
         yield current
+
+
+def _chained(before: _Folded, row: Row, value: dict[str, Any], report: Report) -> None:
+    """Name a version that was built on one the ledger does not have: its content may be the forger's."""
+    if row.version != before.row.version + 1 or value["record"].get("prev") != before.row.leaf_hash.hex():
+        number = str((before.content or {}).get("number", row.stream))
+        report.add(
+            "chain", f"follows version {before.row.version}, and was not made from it", record=number,
+            version=row.version, entry_id=row.entry_id, field="prev",
+        )  # fmt: skip
 
 
 def _take(folded: _Folded, row: Row, value: dict[str, Any], project: Projector) -> None:
