@@ -32,7 +32,7 @@ from coverslip.store.anchors import FileAnchor
 from coverslip.store.findings import Report
 
 ROUND_S = 45.0
-COUNTS = ("timestamps", "cosignatures", "unchecked_evidence")
+COUNTS = ("key_changes", "timestamps", "cosignatures", "unchecked_evidence")
 
 
 def targets_file(home: Home) -> Path:

@@ -7,11 +7,8 @@ an empty list of findings.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import stat
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,38 +17,26 @@ import psycopg
 from coverslip.bootstrap import anchors as anchoring
 from coverslip.bootstrap import wiring
 from coverslip.bootstrap.founding import sequencer_of
+from coverslip.bootstrap.recovering import recoveries
+from coverslip.bootstrap.tending import vault_check as vault_check
 from coverslip.errors import CoverslipError, EvidenceBroken, NotFound
 from coverslip.kernel.projecting import project
 from coverslip.ledger import canonical, leaf
 from coverslip.ledger.failure import LedgerError
 from coverslip.ledger.tree import inclusion_proof
 from coverslip.settings import Home
-from coverslip.store import fingerprint_log, startup
+from coverslip.store import check_keys, fingerprint_log, startup
+from coverslip.store.alarms import alarmed
 from coverslip.store.anchors import FileAnchor, read_file_anchor
 from coverslip.store.definitions import told
 from coverslip.store.findings import Report
+from coverslip.store.refusals import readable
 from coverslip.store.replay import Projector, replay
 from coverslip.store.sections import sections_of
 from coverslip.store.signer import Signer, read_journal
 from coverslip.store.verify import verify_ledger
 
-_ROOT = re.compile(r"[0-9a-f]{64}")
-
 Outcome = tuple[list[dict[str, Any]], dict[str, int]]
-
-
-@contextmanager
-def _readable() -> Iterator[None]:
-    """Say in the words of evidence what PostgreSQL says of a page it cannot believe."""
-    try:
-        yield
-    except (psycopg.errors.DataCorrupted, psycopg.errors.IndexCorrupted) as error:
-        raise EvidenceBroken(
-            "EVIDENCE",
-            what="the database's files",
-            expected="pages that fit their checksums",
-            found=str(error.diag.message_primary or error),
-        ) from error
 
 
 def _outcome(report: Report) -> Outcome:
@@ -71,10 +56,13 @@ def ledger_status(root: Path) -> dict[str, Any]:
     """Return sizes, the last checkpoint, what waits, and how the signer's memory compares."""
     home = Home(root)
     wiring.installation(home)
-    with wiring.database(home), _readable(), wiring.core(home, size=1) as core:
+    with wiring.database(home), readable(), wiring.core(home, size=1) as core:
         status = core.reading.status()
         with core.pool.connection() as conn:
             status["anchors"] = anchoring.lines(home, conn)
+            status["alarms"], blocked = alarmed(conn)
+    status["blocked"] = ", ".join(blocked)
+    status["recoveries"] = recoveries(root)
     journal = read_journal(home.signer / "journal")
     status["signed"] = journal[-1].size if journal else 0
     status["installation"] = wiring.installation(home).origin
@@ -97,11 +85,12 @@ def ledger_verify(root: Path, anchors: Path | None = None) -> Outcome:
     keys = [
         line for line in home.public_keys.read_text("utf-8").splitlines() if line and not line.startswith("#")
     ]
-    with wiring.database(home), _readable(), wiring.connection(home, "cs_verifier") as conn:
+    with wiring.database(home), readable(), wiring.connection(home, "cs_verifier") as conn:
         facts = _facts(home, conn)
         fingerprint_log.check(conn, facts)
         report = verify_ledger(conn, read_journal(home.signer / "journal"), notes, keys)
         anchoring.check_evidence(home, conn, facts)
+        check_keys.check(conn, [one.note for one in read_journal(home.signer / "journal")], keys, facts)
     for one in facts.findings:
         report.add(one.kind, one.message, index=one.index, field=one.field)
     report.counts.update({k: n for k, n in facts.counts.items() if k in anchoring.COUNTS})
@@ -145,7 +134,7 @@ def ledger_replay(root: Path) -> Outcome:
     """Rebuild every projection from the ledger and compare it with what is stored."""
     home = Home(root)
     wiring.installation(home)
-    with wiring.database(home), _readable(), wiring.connection(home, "cs_verifier") as conn:
+    with wiring.database(home), readable(), wiring.connection(home, "cs_verifier") as conn:
         return _outcome(replay(conn, projector(conn)))
 
 
@@ -155,52 +144,11 @@ def projector(conn: psycopg.Connection[Any]) -> Projector:
     return lambda kind, definition, uid, content: project(known.under(kind, definition), uid, content)
 
 
-def vault_check(root: Path, progress: Callable[[int, int], None] | None = None) -> Outcome:
-    """Hash every object again, look for every object that any version of a record names, and for others.
-
-    What must be there is what the ledger says, with what the current records say besides.
-    """
-    home = Home(root)
-    wiring.installation(home)
-    with wiring.database(home), _readable(), wiring.core(home, size=1) as core:
-        named = core.reading.named_roots()
-        for object_root, holders in core.reading.kept_roots().items():
-            known = named.setdefault(object_root, [])
-            known += [number for number in holders if number not in known]
-        possible = {name for name in named if _ROOT.fullmatch(name)}
-        report = core.vault.check(possible, progress)
-    findings = [
-        _vault_finding(
-            one.kind, one.name, named, f"expected {one.expected}, found {one.found}"
-            + (f" at {one.where}" if one.first >= 0 else ""),
-        )
-        for one in report.findings
-    ]  # fmt: skip
-    findings += [
-        _vault_finding("missing", name, named, "no object can have this name")
-        for name in sorted(named.keys() - possible)
-    ]
-    return findings, {"objects": report.objects, "bytes": report.size, "named": len(named)}
-
-
-def _vault_finding(kind: str, name: str, named: dict[str, list[str]], message: str) -> dict[str, Any]:
-    # A file's own name may be all that a stranger has: show it whole where it is no root.
-    holder = ", ".join(named.get(name, ())) or "no record"
-    shown = f"{name[:16]}…" if _ROOT.fullmatch(name) else name
-    return {
-        "kind": kind,
-        "object": name,
-        "record": holder,
-        "message": message,
-        "sentence": f"{kind}: {holder}, object {shown}: {message}",
-    }
-
-
 def vault_locate(root: Path, number: str) -> list[dict[str, Any]]:
     """Return where the files of a record lie."""
     home = Home(root)
     wiring.installation(home)
-    with wiring.database(home), _readable(), wiring.core(home, size=1) as core:
+    with wiring.database(home), readable(), wiring.core(home, size=1) as core:
         row = core.reading.find(number)
         if row is None:
             raise NotFound("NOT_FOUND", what="record", record=number)
@@ -260,7 +208,7 @@ def entry_proof(root: Path, index: int) -> str:
     wiring.installation(home)
     note = checkpoint(root)
     size = int(note.splitlines()[1])
-    with wiring.database(home), _readable(), wiring.core(home, size=1) as core:
+    with wiring.database(home), readable(), wiring.core(home, size=1) as core:
         hashes = core.reading.leaf_hashes(size)
     if not 0 <= index < size:
         raise NotFound("NOT_FOUND", what="entry", record=f"at index {index} of {size}")
@@ -274,7 +222,7 @@ def doctor(root: Path) -> list[dict[str, Any]]:
     wiring.installation(home)
     found = [_secrets(home), _disk(home), _shared_user(home), _clock()]
     try:
-        with wiring.database(home), _readable(), wiring.connection(home, "cs_verifier") as conn:
+        with wiring.database(home), readable(), wiring.connection(home, "cs_verifier") as conn:
             journal = read_journal(home.signer / "journal")
             startup.compare(conn, journal[-1] if journal else None)
             found += [

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from coverslip.cli import anchoring, founding, migrating, show
+from coverslip.cli import anchoring, backing, founding, log_keys, migrating, show
 from coverslip.cli.bootstrapping import HomeDir, bootstrap, conclude, the_home
 from coverslip.cli.caller import AsJson
 from coverslip.cli.failing import FINDING, HOLDS, UNDETERMINED
@@ -137,11 +137,23 @@ def proof(
 
 
 @vault.command()
-def check(home: HomeDir = None, as_json: AsJson = False) -> None:
-    """Read every stored file and compare it with its hash. Exit 1 with each finding."""
+def check(
+    replica: Annotated[
+        list[Path] | None, typer.Option(help="Another vault, or a folder of backups, to mend from.")
+    ] = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Set damaged files aside and put them back from a replica.")
+    ] = False,
+    home: HomeDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read every stored file and compare it with its hash. Exit 1 with each finding, mended or not."""
     with steps("reading stored files") as progress:
         result = bootstrap().vault_check(
-            the_home(home), lambda done, total: progress(f"{done} of {total} stored files read")
+            the_home(home),
+            lambda done, total: progress(f"{done} of {total} stored files read"),
+            replica or (),
+            repair,
         )
     # A vault without files holds when no record names one; the check has compared both.
     conclude("vault check", result, as_json, may_be_empty=True)
@@ -165,9 +177,11 @@ def locate(
 def add(app: typer.Typer) -> None:
     """Add these commands."""
     app.command()(founding.init)
-    for command in (serve, doctor, migrating.migrate, demo, verify):
+    for command in (serve, doctor, migrating.migrate, backing.backup, backing.restore, demo, verify):
         app.command()(command)
     app.add_typer(clock, name="clock")
     ledger.add_typer(anchoring.anchors, name="anchors")
+    ledger.add_typer(log_keys.keys, name="keys")
+    ledger.command()(backing.certificates)
     app.add_typer(ledger, name="ledger")
     app.add_typer(vault, name="vault")

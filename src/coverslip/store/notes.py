@@ -58,6 +58,10 @@ class NoteVerifier:
         """Key id, an unsigned 32-bit number."""
         return self._key.key_id
 
+    def vkey(self) -> str:
+        """Return the verifier key text."""
+        return self._key.format()
+
     def verify(self, message: bytes, signature: bytes) -> None:
         """Return if the signature is good; raise ValueError if it is not."""
         try:

@@ -35,6 +35,8 @@ from coverslip.verifier.report import BundleError
 
 KEY_FILE = "signing.key"
 JOURNAL_FILE = "journal"
+ROTATION_FILE = "rotation"
+"""Statement of a change of key that was begun; while it lies there only whoever ends it signs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +126,19 @@ def _broken(line: int, expected: str, found: str) -> EvidenceBroken:
 class Signer:
     """The signer in its own folder (mode 0700): key file and journal."""
 
-    def __init__(self, folder: Path, origin: str, disk: JournalDisk | None = None) -> None:
+    def __init__(
+        self, folder: Path, origin: str, disk: JournalDisk | None = None, *, rotating: bool = False
+    ) -> None:
         """Take up the folder. Raises ENVIRONMENT when another process holds it or the key is unusable.
 
+        Also when a change of key was begun and not ended, but not for whoever ends it (``rotating``).
         ``disk`` does the journal's file operations; tests give one that fails.
         """
+        if not rotating and (folder / ROTATION_FILE).exists():
+            raise EnvironmentFault(
+                "ENVIRONMENT", what=str(folder / ROTATION_FILE), expected="a change of key that is finished",
+                found="one begun", remedy="Finish it: 'coverslip ledger keys rotate'.",
+            )  # fmt: skip
         self._origin = origin
         self._key = NoteKey(origin, read_seed(folder / KEY_FILE))
         self._path = folder / JOURNAL_FILE
