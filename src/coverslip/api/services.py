@@ -34,6 +34,10 @@ class Reading(Protocol):
         """Return the records that link to this one."""
         ...
 
+    def concerning(self, person: str) -> list[Row]:
+        """Return the unfinished records that concern a person and tell them something, newest first."""
+        ...
+
     def status(self) -> dict[str, Any]:
         """Return size and root of the tree, the last checkpoint, and entries not yet integrated."""
         ...

@@ -94,6 +94,22 @@ def me(services: ServicesOf, context: ContextOf) -> dict[str, Any]:
     }
 
 
+@router.get("/me/notices")
+def notices(services: ServicesOf, context: ContextOf) -> list[dict[str, Any]]:
+    """Say what the installation has to tell this person about their own account, newest first."""
+    found = services.reading.concerning(context.person)
+    return [
+        {
+            "number": row.number,
+            "state": row.state,
+            "title": row.title,
+            "raised_at": row.fields.get("raised_at", ""),
+            "kind": row.fields.get("kind", ""),
+        }
+        for row in found
+    ]
+
+
 @router.post("/enrolments", status_code=201)
 def enrol(body: Enrolment, request: Request, services: ServicesOf) -> dict[str, Any]:
     """Use a one-time code: make one's own key under one's own password and sign for it."""

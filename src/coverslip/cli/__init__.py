@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from coverslip import __version__
-from coverslip.cli import agent, files, operator, organisation, people, record, runs, witness
+from coverslip.cli import accounts, agent, files, operator, organisation, people, record, runs, witness
 from coverslip.cli.failing import tell, unforeseen
 from coverslip.client import ApiError
 from coverslip.errors import CoverslipError
@@ -48,6 +48,7 @@ app.command()(record.sign)
 files.add(app)
 app.add_typer(runs.app, name="run")
 app.add_typer(organisation.user, name="user")
+app.add_typer(accounts.alert, name="alert")
 app.add_typer(organisation.role, name="role")
 app.add_typer(organisation.device, name="device")
 app.add_typer(agent.app, name="agent")

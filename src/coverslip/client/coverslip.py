@@ -134,6 +134,11 @@ class Coverslip:
         value: Json = self._transport.json("GET", "/me")
         return value
 
+    def notices(self) -> list[Json]:
+        """Return what the installation has to tell this person about their own account, newest first."""
+        found: list[Json] = self._transport.json("GET", "/me/notices")
+        return found
+
     def enrol(self, code: str, username: str, password: str) -> Receipt:
         """Use a one-time code: make one's own signing key under one's own password, and sign for it."""
         body = {

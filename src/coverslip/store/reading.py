@@ -99,6 +99,16 @@ class PostgresReading:
         )
         return [row_from(r["row"]) for r in rows]
 
+    def concerning(self, person: str) -> list[Row]:
+        """Return the records whose ``concerns`` names a person and that nobody has closed, newest first."""
+        rows = self._all(
+            "select ops.row_of(r.type, r.uid) as row from projection.link l join projection.record r"
+            " on r.type = l.from_type and r.uid = l.from_uid where l.to_uid = %(u)s and l.field = 'concerns'"
+            " and r.state <> 'closed' order by r.created_at desc, r.uid limit 200",
+            {"u": person},
+        )
+        return [row_from(r["row"]) for r in rows]
+
     def in_state(self, kind: str, state: str, limit: int = 100) -> list[Row]:
         """Return records of a type in a state, oldest change first: a queue is a state."""
         rows = self._all(

@@ -15,6 +15,7 @@ from coverslip.bootstrap import founding
 from coverslip.kernel.events import Event
 from coverslip.kernel.identity import Place
 from coverslip.kernel.rows import Row
+from coverslip.store.signer import read_journal
 from coverslip.store.watching_sql import PostgresWatch
 from fix_lab import TODAY, Caller, Lab
 
@@ -34,7 +35,7 @@ class Watched:
     sequencer: Any
 
     def look(self) -> None:
-        while self.sequencer.step().integrated:
+        while self.sequencer.step(sign=False).integrated:
             pass
         self.attempts.do()
         self.watch.do()
@@ -66,6 +67,19 @@ class Watched:
         return codes
 
 
+class _Founded:
+    """The signer of a home whose database was copied: it remembers the founding, and signs nothing more."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._signer, self._first = lab.signer, read_journal(lab.home.signer / "journal")[0]
+
+    def last(self) -> Any:
+        return self._first
+
+    def vkey(self) -> str:
+        return str(self._signer.vkey())
+
+
 def watching(lab: Lab) -> Watched:
     """Put the duties over a lab together, as the keeper does."""
     watch = PostgresWatch(lab.accounts._pool)
@@ -88,7 +102,7 @@ def watching(lab: Lab) -> Watched:
         attempts,
         Watch(watch, lab.alerts()),
         Escalation(lab.reading, lab.door, lab.service, lab.accounts.now),
-        founding.sequencer_of(lab.home, lab.signer),
+        founding.sequencer_of(lab.home, _Founded(lab)),
     )
 
 
@@ -96,7 +110,9 @@ def watching(lab: Lab) -> Watched:
 def watched(lab: Lab) -> Iterator[Watched]:
     """The lab with its watch, looked at once, so that what was before is before."""
     found = watching(lab)
-    found.look()
-    yield found
-    found.sequencer.close()
+    try:
+        found.look()
+        yield found
+    finally:
+        found.sequencer.close()
     lab.ask("update ops.throttle set failures = 0, places = '{}' returning 1")

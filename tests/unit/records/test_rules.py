@@ -119,6 +119,17 @@ def test_an_edit_of_a_user_may_change_the_name_but_not_keys_or_identity_check() 
         assert "only by enrolment" in ask("identity_untouched", fields, record=record)
 
 
+def test_an_identity_check_counts_only_when_it_came_after_the_newest_key() -> None:
+    first, second = (
+        KEY | {"enrolled_at": "2026-01-10T00:00:00Z"},
+        KEY_2 | {"enrolled_at": "2026-03-02T00:00:00Z"},
+    )
+    for on, holds in (("2026-03-02", True), ("2026-03-01", True), ("2026-02-28", False)):
+        fields = {"signing_keys": [first, second], "identity_check": [{"on": on}]}
+        assert (ask("checked_anew", fields) is None) == holds, on
+    assert "checked again" in ask("checked_anew", {"signing_keys": [first]})
+
+
 def grant(code: str, *, state: str = "active", end: str = "", uid: str = "") -> Row:
     return row(
         f"GRT-{code}",

@@ -9,6 +9,8 @@ never comes to sign as another (11.200(a)(3)).
 
 from __future__ import annotations
 
+import datetime as dt
+
 from coverslip.kernel import words as w
 from coverslip.kernel.rules import RuleInput, rule
 from coverslip.records._shared import REGULATED, signing
@@ -39,6 +41,17 @@ def keys_kept(inp: RuleInput) -> str | None:
     if len({row["kid"] for row in after}) != len(after):
         return "This signing key is already listed; enrol a new one."
     return None
+
+
+@rule("checked_anew", 1)
+def checked_anew(inp: RuleInput) -> str | None:
+    """Ask that identity was checked after the newest key was enrolled; a day more for zones behind UTC."""
+    keys, checks = inp.fields.get("signing_keys", ()), inp.fields.get("identity_check", ())
+    newest = max((str(key["enrolled_at"])[:10] for key in keys), default="")
+    earliest = (dt.date.fromisoformat(newest) - dt.timedelta(days=1)).isoformat() if newest else ""
+    if checks and str(checks[-1]["on"]) >= earliest:
+        return None
+    return "Identity is checked again after a new key was enrolled; an earlier check does not count."
 
 
 _KEYS = w.Table(
@@ -165,7 +178,10 @@ TYPE = w.Type(
             "active",
             ("SEC",),
             fields=("identity_check",),
-            requires=(w.Compare(("identity_check",), "present", message="The identity check is recorded."),),
+            requires=(
+                w.Compare(("identity_check",), "present", message="The identity check is recorded."),
+                w.Rule("checked_anew", 1, message="Identity was checked after the newest key was enrolled."),
+            ),
             signature=signing(
                 "verified",
                 "I verified this person's identity by the document named.",
