@@ -28,6 +28,9 @@ from coverslip.ledger.identity import uuid7
 SOFTWARE = "coverslip/0.1.0"
 
 
+_FILE_KEYS = frozenset({"root", "sha256", "size", "name"})
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
     """One section with its salt: 32 bytes; ``commitment`` is hex."""
@@ -102,9 +105,11 @@ def file_items(draft: Draft) -> list[dict[str, Any]]:
     """
     found: dict[str, dict[str, Any]] = {}
     for value in draft.fields.values():
+        if not isinstance(value, list | dict):
+            continue
         for item in value if isinstance(value, list) else [value]:
             for candidate in [item, *(item.values() if isinstance(item, dict) else ())]:
-                if isinstance(candidate, dict) and {"root", "sha256", "size", "name"} <= set(candidate):
+                if isinstance(candidate, dict) and candidate.keys() >= _FILE_KEYS:
                     path = candidate["name"]
                     listed = {"path": path} | {k: candidate[k] for k in ("root", "sha256", "size")}
                     if found.setdefault(path, listed) != listed:

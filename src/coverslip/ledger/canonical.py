@@ -26,6 +26,9 @@ MAX_DEPTH: Final = 64
 """Nesting beyond this is refused, so that hostile input cannot exhaust the stack."""
 
 _KEY: Final = re.compile(r"[a-z0-9_]+")
+_KEYS_KEPT: Final = 4096
+_keys: set[str] = set()
+"""Keys found to be of the form; the few hundred that declarations use are asked about once."""
 _dump: Final = json.JSONEncoder(
     ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"), check_circular=False
 ).encode
@@ -84,12 +87,23 @@ def _check_object(value: dict[Any, Any], depth: int) -> None:
     if depth > MAX_DEPTH:
         raise CanonicalError(f"nested deeper than {MAX_DEPTH}")
     for key, item in value.items():
-        if type(key) is not str or not _KEY.fullmatch(key):
+        # The key is asked for its type first: a value that merely equals a known key is none.
+        if type(key) is not str or key not in _keys and not _new_key(key):
             raise CanonicalError(f"key {key!r} does not match [a-z0-9_]+")
+        if type(item) is str and item.isascii():
+            continue
         try:
             _check(item, depth)
         except CanonicalError as error:
             raise error.under(f".{key}") from None
+
+
+def _new_key(key: str) -> bool:
+    if not _KEY.fullmatch(key):
+        return False
+    if len(_keys) < _KEYS_KEPT:
+        _keys.add(key)
+    return True
 
 
 def _check_array(value: list[Any] | tuple[Any, ...], depth: int) -> None:
