@@ -6,7 +6,10 @@ from typing import Any
 
 from coverslip.bootstrap.anchors import newest_token, rounds
 from coverslip.bootstrap.guarding import fingerprinting
+from coverslip.bootstrap.keeping import BackupDuty, DrillDuty
 from coverslip.bootstrap.labs import Lab
+from coverslip.bootstrap.tending import fixity
+from coverslip.bootstrap.watching import watching
 from coverslip.keeper.loop import Duty
 from coverslip.kernel.clock import monotonic_s, wall_s
 from coverslip.kernel.events import Event
@@ -17,7 +20,16 @@ from coverslip.timekeeping.sources import read_sources
 
 def duties(lab: Lab) -> list[Duty]:
     """Return everything that has to happen by itself, most urgent first."""
-    return [timekeeper(lab), fingerprinting(lab, write_with(lab)), heads(lab), rounds(lab.core.home)]
+    return [
+        timekeeper(lab),
+        *watching(lab),
+        fingerprinting(lab, write_with(lab)),
+        heads(lab),
+        rounds(lab.core.home),
+        fixity(lab),
+        BackupDuty(lab),
+        DrillDuty(lab),
+    ]
 
 
 def timekeeper(lab: Lab) -> Timekeeper:

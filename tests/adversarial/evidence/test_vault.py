@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from pathlib import Path
 from typing import Any
 
 
@@ -74,16 +76,20 @@ def test_an_object_replaced_by_a_link_to_a_right_copy_is_not_passed_over(copy: A
     assert kinds(copy.vault(), copy.n["image1"]), "whoever can write the other file can change this one"
 
 
-def test_an_extra_object_is_found_even_if_it_is_sound(copy: Any) -> None:
-    """A sound object that no version of any record names, and a stranger that is no object at all."""
+def test_a_stranger_is_found_and_a_sound_object_no_record_names_once_it_is_a_day_old(copy: Any) -> None:
+    """An upload waits for its record; one that waits for days, and a stranger that is no object, are told."""
     from coverslip.vault.local import LocalVault
 
     (copy.home.root / "new").write_bytes(b"not on any record")
     stored = LocalVault(copy.home.vault).store(copy.home.root / "new", 1 << 20)
     path = LocalVault(copy.home.vault).path(stored.root)
     (path.parent / "notes.txt").write_text("hello")
-    extra = {one["object"] for one in copy.vault() if one["kind"] == "extra"}
-    assert any(stored.root == name for name in extra) and any("notes.txt" in name for name in extra)
+    found = {(one["kind"], Path(one["object"]).name) for one in copy.vault()}
+    assert found == {("extra", "notes.txt")}
+    old = path.stat().st_mtime - 2 * 24 * 3600
+    os.utime(path, (old, old))
+    found = {(one["kind"], Path(one["object"]).name) for one in copy.vault()}
+    assert found == {("extra", "notes.txt"), ("unnamed", stored.root)}
     (copy.home.root / "new").unlink()
 
 
