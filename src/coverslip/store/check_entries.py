@@ -12,7 +12,7 @@ Rules kept here:
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -31,14 +31,21 @@ Content = dict[str, Any]
 
 @dataclass(slots=True)
 class Stream:
-    """What is known of one stream after its newest entry."""
+    """What is known of one stream after its newest entry, whose leaf is ``newest``."""
 
     number: str = ""
     kind: str = ""
     version: int = 0
     leaf_hash: bytes = b""
-    sections: dict[str, tuple[int, str]] = field(default_factory=dict)
+    newest: bytes = b""
     content: bytes | None = None
+
+    def sections(self) -> dict[str, tuple[int, str]]:
+        """Return version that stored it and commitment of each section of the newest entry."""
+        if not self.newest:
+            return {}
+        value = orjson.loads(self.newest)
+        return {ref["s"]: (ref.get("from", value["record"]["ver"]), ref["c"]) for ref in value["bodies"]}
 
 
 @dataclass(slots=True)
@@ -67,12 +74,12 @@ class EntryCheck:
         self.report = report
         self.streams: dict[str, Stream] = {}
         self.faulty: list[tuple[int, str]] = []
-        self._origin = origin
+        self.origin = origin
         self._current = current
         self._name = name
-        self._chains = leaves.Chains()
+        self.chains, self.lines = leaves.Chains(), leaves.Lines()
         self._enrolment = Enrolment()
-        self._genesis = True
+        self.genesis = True
         self._missing: list[_Missing] = []
         self._erased: set[tuple[str, int]] = set()
 
@@ -82,24 +89,24 @@ class EntryCheck:
         if hashed != row.leaf_hash:
             self._add("row", row, "the stored leaf hash is not that of the bytes", "leaf_hash")
         try:
-            line = leaves.line(row.leaf)
+            line = self.lines.line(row.leaf)
             value: dict[str, Any] = orjson.loads(row.leaf)
         except (LeafError, orjson.JSONDecodeError) as error:
             self._add("leaf", row, f"no leaf: {error}")
             return
-        if line.log != self._origin:
+        if line.log != self.origin:
             self._add("leaf", row, f"belongs to the log {line.log}", "log")
         self._columns(row, value)
-        for sentence in self._chains.add(line, hashed):
+        for sentence in self.chains.add(line, hashed):
             self._add("chain", row, sentence, "prev")
         known = self.streams.setdefault(line.id, Stream(kind=line.kind))
         sections = self._bodies(row, value, known)
         # Session and installation entries may lie between; genesis is over with the first other record.
-        if self._genesis and line.type not in ("genesis", "session", "heartbeat", "keys"):
+        if self.genesis and line.type not in ("genesis", "session", "heartbeat", "keys"):
             self._end_genesis()
         self._record(row, value, known, sections)
         known.version, known.leaf_hash = line.ver, hashed
-        known.sections = {ref["s"]: (ref.get("from", line.ver), ref["c"]) for ref in value["bodies"]}
+        known.newest = row.leaf
 
     def finish(self) -> None:
         """Judge what only the whole log can decide."""
@@ -146,8 +153,9 @@ class EntryCheck:
                 self._add("row", row, f"the leaf says {said}, the row {stored}", name)
 
     def _bodies(self, row: Row, value: dict[str, Any], known: Stream) -> dict[str, bytes]:
+        before = known.sections() if any("from" in ref for ref in value["bodies"]) else {}
         for ref in value["bodies"]:
-            if "from" in ref and known.sections.get(ref["s"]) != (ref["from"], ref["c"]):
+            if "from" in ref and before.get(ref["s"]) != (ref["from"], ref["c"]):
                 self._add(
                     "body", row, f"says it is unchanged since version {ref['from']}, and is not", ref["s"]
                 )
@@ -255,8 +263,8 @@ class EntryCheck:
             self._add("signature", row, str(error), "signature")
 
     def _end_genesis(self) -> None:
-        if self._genesis:
-            self._genesis = False
+        if self.genesis:
+            self.genesis = False
             for index, sentence in self._enrolment.end_genesis():
                 self.report.add("signature", sentence, index=index, field="signature")
 

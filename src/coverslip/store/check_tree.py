@@ -7,8 +7,8 @@ a key given by the caller; the first size that disagrees and the last that agree
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 import psycopg
 
@@ -20,6 +20,9 @@ from coverslip.store.findings import Report
 from coverslip.store.signer import Signed, current
 from coverslip.store.tiles import WIDTH
 
+_AHEAD: Final = 64
+"""Tiles of leaf hashes read at once; 8 KiB each."""
+
 
 @dataclass(frozen=True, slots=True)
 class Promise:
@@ -30,20 +33,40 @@ class Promise:
     root: bytes
 
 
-@dataclass
 class TreeCheck:
-    """Takes leaf hashes in order and compares at the end."""
+    """Takes leaf hashes in order, a tile's at a time, and compares at the end.
 
-    report: Report
-    wanted: frozenset[int]
-    frontier: Frontier = field(default_factory=Frontier)
-    roots: dict[int, bytes] = field(default_factory=dict)
+    ``wanted`` are the sizes whose roots are compared; ``frontier`` is the tree over all taken so far.
+    """
 
-    def add(self, leaf_hash: bytes) -> None:
-        """Take the next leaf's hash."""
-        self.frontier.append(leaf_hash)
-        if self.frontier.size in self.wanted:
-            self.roots[self.frontier.size] = self.frontier.root()
+    def __init__(self, report: Report, wanted: frozenset[int]) -> None:
+        self.report = report
+        self.roots: dict[int, bytes] = {}
+        self._wanted = sorted(wanted, reverse=True)
+        self._tiles = Frontier()
+        self._part: list[bytes] = []
+
+    @property
+    def frontier(self) -> Frontier:
+        """Return the tree so far; hashes of whole tiles make up its left, single leaves its right."""
+        return self._with(self._part)
+
+    def add(self, hashes: Sequence[bytes], root: bytes | None) -> None:
+        """Take the next tile's hashes with the root over them; the last ones may be fewer, with None."""
+        start = self._tiles.size * WIDTH
+        while self._wanted and self._wanted[-1] <= start + len(hashes):
+            size = self._wanted.pop()
+            if size > start:
+                self.roots[size] = self._with(hashes[: size - start]).root()
+        if root is None:
+            self._part = list(hashes)
+        else:
+            self._tiles.append(root)
+
+    def _with(self, leaves: Sequence[bytes]) -> Frontier:
+        found = Frontier(self._tiles.size * WIDTH, self._tiles.hashes)
+        found.extend(leaves)
+        return found
 
     def compare(self, promises: Iterable[Promise], names: Sequence[tuple[int, str]]) -> None:
         """Compare with everything promised; ``names`` are records by index already found faulty."""
@@ -175,32 +198,38 @@ class TileCheck:
         self._levels: list[list[bytes]] = [[]]
         self._done: list[int] = [0]
         self._leaf_tile: tuple[int, bytes | None] = (-1, None)
+        self._ahead: dict[int, bytes] = {}
+        self._read_to = 0
 
     def expected(self, index: int) -> bytes | None:
         """Return what the tile says of leaf ``index``; None where it is in no full tile."""
         number = index // WIDTH
         if self._leaf_tile[0] != number:
-            row = self._conn.execute(
-                "select hashes from ledger.tile where log_id = 1 and level = 0 and n = %s", (number,)
-            ).fetchone()
-            self._leaf_tile = (number, None if row is None else bytes(row[0]))
+            self._leaf_tile = (number, self._leaves(number))
         data = self._leaf_tile[1]
         at = index % WIDTH * HASH_SIZE
         return None if data is None else data[at : at + HASH_SIZE]
 
-    def add(self, index: int, leaf_hash: bytes) -> None:
-        """Take the next leaf's hash; when a tile is full, compare it."""
-        self._push(0, leaf_hash)
+    def _leaves(self, number: int) -> bytes | None:
+        """Return a stored tile of level 0; those after it are read with it."""
+        if number >= self._read_to or number not in self._ahead:
+            self._read_to = number + _AHEAD
+            with self._conn.cursor(binary=True) as cursor:
+                cursor.execute(
+                    "select n, hashes from ledger.tile where log_id = 1 and level = 0 and n >= %s and n < %s",
+                    (number, self._read_to),
+                )
+                self._ahead = dict(cursor.fetchall())
+        return self._ahead.get(number)
 
-    def _push(self, level: int, hashed: bytes) -> None:
-        if level == len(self._levels):
-            self._levels.append([])
-            self._done.append(0)
-        row = self._levels[level]
-        row.append(hashed)
-        if len(row) < WIDTH:
-            return
-        number, self._levels[level] = self._done[level], []
+    def add(self, hashes: list[bytes]) -> bytes:
+        """Compare the next full tile of leaf hashes, and those above that it fills; return its root."""
+        root = root_of(hashes)
+        self._full(0, hashes, root)
+        return root
+
+    def _full(self, level: int, row: list[bytes], root: bytes) -> None:
+        number = self._done[level]
         self._done[level] += 1
         if level == 0:
             known = self.expected(number * WIDTH)
@@ -218,4 +247,11 @@ class TileCheck:
                 f"tile {number} of level {level} is not that of the entries",
                 index=number * WIDTH ** (level + 1),
             )
-        self._push(level + 1, root_of(row))
+        if level + 1 == len(self._done):
+            self._levels.append([])
+            self._done.append(0)
+        above = self._levels[level + 1]
+        above.append(root)
+        if len(above) == WIDTH:
+            self._levels[level + 1] = []
+            self._full(level + 1, above, root_of(above))

@@ -14,6 +14,7 @@ from uuid import UUID
 import psycopg
 
 from coverslip.ledger.commitment import ERASABLE, SALT_SIZE
+from coverslip.store.feeds import Raw
 
 _BATCH: Final = 2000
 _SELECT: Final = """
@@ -24,6 +25,7 @@ left join ledger.entry e on e.log_id = l.log_id and e.id = l.entry_id
 left join ledger.body b on b.entry_id = l.entry_id
 where l.log_id = 1 order by l.idx
 """
+_NONE: Final = UUID(int=0)
 
 
 @dataclass(slots=True)
@@ -46,6 +48,17 @@ class Row:
     fixed: bytes | None
     erasable_salts: bytes | None
     erasable: bytes | None
+
+    @classmethod
+    def of(cls, raw: Raw) -> Row:
+        """Return the row of what :mod:`coverslip.store.feeds` gives."""
+        index, entry_id, id, stream, version, kind, actor, command, about = raw[:9]
+        if id is None:
+            return cls(index, entry_id, None, _NONE, version, kind, _NONE, _NONE, None, *raw[9:])
+        subject = None if about is None else UUID(about)
+        return cls(
+            index, entry_id, id, UUID(stream), version, kind, UUID(actor), UUID(command), subject, *raw[9:]
+        )
 
 
 def stream(conn: psycopg.Connection[Any]) -> Iterator[Row]:

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import psycopg
 
 from coverslip.ledger import leaf, note
 from coverslip.ledger.failure import LeafError
-from coverslip.ledger.tree import leaf_hash
-from coverslip.store import check_guards, check_recovery, rows
+from coverslip.store import check_guards, check_recovery
 from coverslip.store.check_entries import Content, EntryCheck
-from coverslip.store.check_heads import HeadsCheck
-from coverslip.store.check_tree import TileCheck, TreeCheck, check_state, promises
+from coverslip.store.check_tree import TreeCheck, check_state, promises
+from coverslip.store.check_walk import walk
 from coverslip.store.findings import Report
 from coverslip.store.notes import NoteVerifier
 from coverslip.store.signer import Signed
@@ -46,8 +46,9 @@ def verify_ledger(
         origin = str(row[0])
         promised, signed = promises(conn, journal, anchors, verifiers, origin, report)
         tree = TreeCheck(report, frozenset(one.size for one in promised))
-        entries = EntryCheck(report, origin, _projected(conn), lambda stream: _number(conn, stream))
-        _walk(conn, tree, entries, report)
+        number = partial(_number, conn)
+        entries = EntryCheck(report, origin, _projected(conn), number)
+        walk(conn, tree, entries, report, number)
         entries.finish()
         check_state(conn, tree, report)
         tree.compare(promised, entries.faulty)
@@ -59,34 +60,6 @@ def verify_ledger(
         check_guards.others(conn, report)
         check_guards.guards(conn, report)
     return report
-
-
-def _walk(conn: psycopg.Connection[Any], tree: TreeCheck, entries: EntryCheck, report: Report) -> None:
-    tiles, heads = TileCheck(conn, report), HeadsCheck(conn, report)
-    expected = 0
-    for row in rows.stream(conn):
-        if row.index != expected:
-            report.add("leaf", f"leaves {expected} to {row.index - 1} are missing", index=expected)
-            expected = row.index
-        expected += 1
-        known = tiles.expected(row.index)
-        if row.id is None:
-            report.add("entry", "the entry of this leaf is gone", index=row.index, entry_id=row.entry_id)
-            entries.faulty.append((row.index, f"entry {row.entry_id}"))
-            hashed = known or b"\x00" * 32
-        else:
-            hashed = leaf_hash(row.leaf)
-            if known is not None and known != hashed:
-                number = _number(conn, str(row.stream))
-                entries.faulty.append((row.index, number))
-                report.add(
-                    "entry", "its bytes are not those the tree was made from", index=row.index,
-                    entry_id=row.entry_id, record=number, version=row.version,
-                )  # fmt: skip
-            entries.add(row, hashed)
-        tree.add(hashed)
-        tiles.add(row.index, hashed)
-        heads.at(tree.frontier.size, entries.streams)
 
 
 def _time(conn: psycopg.Connection[Any], index: int) -> datetime | None:
