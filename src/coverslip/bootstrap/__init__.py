@@ -13,10 +13,12 @@ from coverslip.bootstrap.checking import (
     vault_check,
     vault_locate,
 )
+from coverslip.bootstrap.completing import ledger_gaps, ledger_heads, receipt_check
 from coverslip.bootstrap.drilling import drill as restore_drill
 from coverslip.bootstrap.founding import Founding, init
 from coverslip.bootstrap.keeping import backup_places, backups_kept, certificates
 from coverslip.bootstrap.migrating import migrate
+from coverslip.bootstrap.recovering import recover, recoveries, situation
 from coverslip.bootstrap.restoring import restore
 from coverslip.bootstrap.rotating import keys_list, keys_rotate
 from coverslip.bootstrap.serving import serve
@@ -42,13 +44,19 @@ __all__ = [
     "init",
     "keys_list",
     "keys_rotate",
+    "ledger_gaps",
+    "ledger_heads",
     "ledger_replay",
     "ledger_status",
     "ledger_verify",
     "migrate",
+    "receipt_check",
+    "recover",
+    "recoveries",
     "restore",
     "restore_drill",
     "serve",
+    "situation",
     "vault_check",
     "vault_locate",
     "witness_init",

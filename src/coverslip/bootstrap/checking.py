@@ -6,9 +6,6 @@ an empty list of findings.
 
 from __future__ import annotations
 
-import os
-import shutil
-import stat
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +13,11 @@ import psycopg
 
 from coverslip.bootstrap import anchors as anchoring
 from coverslip.bootstrap import wiring
+from coverslip.bootstrap.doctor import doctor as doctor
 from coverslip.bootstrap.founding import sequencer_of
 from coverslip.bootstrap.recovering import recoveries
 from coverslip.bootstrap.tending import vault_check as vault_check
-from coverslip.errors import CoverslipError, EvidenceBroken, NotFound
+from coverslip.errors import EvidenceBroken, NotFound
 from coverslip.kernel.projecting import project
 from coverslip.ledger import canonical, leaf
 from coverslip.ledger.failure import LedgerError
@@ -30,6 +28,7 @@ from coverslip.store.alarms import alarmed
 from coverslip.store.anchors import FileAnchor, read_file_anchor
 from coverslip.store.definitions import told
 from coverslip.store.findings import Report
+from coverslip.store.gaps import gaps
 from coverslip.store.refusals import readable
 from coverslip.store.replay import Projector, replay
 from coverslip.store.sections import sections_of
@@ -89,6 +88,7 @@ def ledger_verify(root: Path, anchors: Path | None = None) -> Outcome:
         facts = _facts(home, conn)
         fingerprint_log.check(conn, facts)
         report = verify_ledger(conn, read_journal(home.signer / "journal"), notes, keys)
+        report.counts["unissued_numbers"] = gaps(conn).value()["unissued_numbers"]
         anchoring.check_evidence(home, conn, facts)
         check_keys.check(conn, [one.note for one in read_journal(home.signer / "journal")], keys, facts)
     for one in facts.findings:
@@ -214,72 +214,3 @@ def entry_proof(root: Path, index: int) -> str:
         raise NotFound("NOT_FOUND", what="entry", record=f"at index {index} of {size}")
     lines = [base64.b64encode(h).decode() for h in inclusion_proof(hashes, index)]
     return "\n".join(["c2sp.org/tlog-proof@v1", f"index {index}", *lines, "", note])
-
-
-def doctor(root: Path) -> list[dict[str, Any]]:
-    """Look at an installation from outside; ``ok`` is ``None`` where something could not be checked."""
-    home = Home(root)
-    wiring.installation(home)
-    found = [_secrets(home), _disk(home), _shared_user(home), _clock()]
-    try:
-        with wiring.database(home), readable(), wiring.connection(home, "cs_verifier") as conn:
-            journal = read_journal(home.signer / "journal")
-            startup.compare(conn, journal[-1] if journal else None)
-            found += [
-                _line(
-                    "ledger and signer agree",
-                    True,
-                    f"{journal[-1].size if journal else 0} entries signed",
-                    "",
-                ),
-                _roles(conn),
-                *anchoring.independent_lines(anchoring.lines(home, conn)),
-            ]
-    except CoverslipError as error:
-        found.append(
-            _line(
-                "ledger and signer agree",
-                False if error.spec.family == "evidence" else None,
-                error.message,
-                error.remedy,
-            )
-        )
-    return found
-
-
-def _line(check: str, ok: bool | None, found: str, remedy: str) -> dict[str, Any]:
-    return {"check": check, "ok": ok, "found": found, "remedy": "" if ok else remedy}
-
-
-def _secrets(home: Home) -> dict[str, Any]:
-    paths = [*home.secrets.iterdir(), home.signer / "signing.key", home.export_key]
-    bad = [str(p.relative_to(home.root)) for p in paths if stat.S_IMODE(p.stat().st_mode) & 0o077]
-    return _line("secrets are private", not bad, ", ".join(bad) or "mode 0600", "chmod 0600 the files named.")
-
-
-def _disk(home: Home) -> dict[str, Any]:
-    free = shutil.disk_usage(home.root).free
-    return _line("room on the disk", free > 5 * 1024**3, f"{free // 1024**3} GiB free", "Free or add space.")
-
-
-def _shared_user(home: Home) -> dict[str, Any]:
-    return _line(
-        "roles run as separate OS users",
-        False,
-        f"all as uid {os.getuid()}",
-        "In production give database, signer, sequencer, worker and web users or hosts of their own.",
-    )
-
-
-def _clock() -> dict[str, Any]:
-    return _line(
-        "clock is compared with a source",
-        None,
-        "no time source is configured",
-        "Signing is refused on a production installation until one is.",
-    )
-
-
-def _roles(conn: Any) -> dict[str, Any]:
-    names = ", ".join(startup.foreign_roles(conn))
-    return _line("no other database roles", not names, names or "only Coverslip's", "Drop the roles named.")

@@ -6,6 +6,7 @@ People's commands work with the base install; an operator command says which ext
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -53,6 +54,7 @@ def conclude(
     as_json: bool,
     *,
     may_be_empty: bool = False,
+    notes: Sequence[str] = (),
 ) -> None:
     """Print what was checked, how much of it, and every finding; leave with the exit code.
 
@@ -66,8 +68,11 @@ def conclude(
         code = UNDETERMINED
     verdict = {HOLDS: "holds", UNDETERMINED: "nothing was checked"}.get(code, "findings")
     if as_json:
-        show.as_json({"verdict": verdict, "findings": found, "counts": counts})
+        more = {"notes": list(notes)} if notes else {}
+        show.as_json({"verdict": verdict, "findings": found, "counts": counts} | more)
     else:
+        for note in notes:
+            show.say(f"ON THE RECORD {note}")
         for finding in found:
             show.say(f"FINDING {_sentence(finding)}")
         checked = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in amounts.items())

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from coverslip.cli import anchoring, backing, founding, log_keys, migrating, show
+from coverslip.cli import anchoring, backing, evidence, founding, log_keys, migrating, show
 from coverslip.cli.bootstrapping import HomeDir, bootstrap, conclude, the_home
 from coverslip.cli.caller import AsJson
 from coverslip.cli.failing import FINDING, HOLDS, UNDETERMINED
@@ -34,17 +34,20 @@ def serve(
 def doctor(home: HomeDir = None, as_json: AsJson = False) -> None:
     """Check what the installation stands on, with a remedy for each thing amiss.
 
-    Exit 1 when something is wrong, 3 when something could not be determined.
+    A warning is what an evaluation may lack and a regulated installation may not. Exit 1 when something is
+    wrong, 3 when something could not be determined.
     """
     found = bootstrap().doctor(the_home(home))
     if as_json:
         show.as_json({"checks": found})
     else:
-        words = {True: "ok     ", False: "WRONG  ", None: "unknown"}
         for check in found:
-            show.say(f"{words[check['ok']]}  {check['check']}: {check['found']}")
-            if check["ok"] is not True and check.get("remedy"):
-                show.say(f"         {check['remedy']}")
+            show.say(f"{check['state']:<8} {check['check']}: {check['found']}")
+            if check["state"] != "ok":
+                if check.get("expected"):
+                    show.say(f"         expected: {check['expected']}")
+                if check.get("remedy"):
+                    show.say(f"         {check['remedy']}")
     verdicts = [check["ok"] for check in found]
     raise typer.Exit(
         FINDING if False in verdicts else UNDETERMINED if None in verdicts or not verdicts else HOLDS
@@ -99,8 +102,13 @@ def verify_ledger(
     anchors: Annotated[Path | None, typer.Option(help="Folder of checkpoints held elsewhere.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check every entry, commitment, signature and checkpoint. Exit 1 with each finding."""
-    conclude("ledger verify", bootstrap().ledger_verify(the_home(home), anchors), as_json)
+    """Check every entry, commitment, signature and checkpoint. Exit 1 with each finding.
+
+    What a recovery declared lost is said every time, and is no finding.
+    """
+    root = the_home(home)
+    notes = bootstrap().recoveries(root)
+    conclude("ledger verify", bootstrap().ledger_verify(root, anchors), as_json, notes=notes)
 
 
 @ledger.command()
@@ -183,5 +191,6 @@ def add(app: typer.Typer) -> None:
     ledger.add_typer(anchoring.anchors, name="anchors")
     ledger.add_typer(log_keys.keys, name="keys")
     ledger.command()(backing.certificates)
+    evidence.add(ledger)
     app.add_typer(ledger, name="ledger")
     app.add_typer(vault, name="vault")

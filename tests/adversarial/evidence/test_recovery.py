@@ -1,4 +1,4 @@
-"""Quarantine and the one way out: nobody alone, nobody twice, nobody whom the shared history does not know."""
+"""Quarantine and the way out: nobody alone, nobody twice, nobody whom the common history does not know."""
 
 from __future__ import annotations
 
