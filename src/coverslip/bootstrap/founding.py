@@ -11,7 +11,8 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from coverslip.store.anchors import FileAnchor
 from coverslip.store.migrate import migrate, open_installation
 from coverslip.store.notes import create_seed
 from coverslip.store.sequencer import Sequencer
-from coverslip.store.server import Cluster
+from coverslip.store.server import Cluster, site
 from coverslip.store.signer import Signer
 from coverslip.timekeeping.measuring import measure
 from coverslip.timekeeping.sources import parse, read_sources, write_sources
@@ -39,7 +40,10 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Founding:
-    """Answers an installation is founded with. ``use`` is fixed for ever."""
+    """Answers an installation is founded with. ``use`` is fixed for ever.
+
+    ``database_url`` names a superuser and an empty database of the site's own PostgreSQL; it is used once.
+    """
 
     origin: str
     use: str
@@ -48,6 +52,7 @@ class Founding:
     zone: str = "UTC"
     time_sources: tuple[str, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
+    database_url: str = ""
 
 
 def init(
@@ -92,12 +97,8 @@ def _found(home: Home, founding: Founding, founders: tuple[Founder, ...], progre
     uuid = uuid4()
     _folders(home)
     _write_facts(home, founding, str(uuid))
-    cluster = Cluster(home.root, founding.use)
     progress("making the database")
-    cluster.create()
-    with cluster.running():
-        cluster.create_roles()
-        admin = wiring.conninfo(home, "cs_superuser")
+    with _database(home, founding, progress) as admin:
         migrate(admin)
         open_installation(
             admin,
@@ -118,6 +119,37 @@ def _found(home: Home, founding: Founding, founders: tuple[Founder, ...], progre
         _integrate(home, signer)
         signer.close()
     return count
+
+
+@contextmanager
+def _database(home: Home, founding: Founding, progress: Progress) -> Iterator[str]:
+    """Make the database with its roles; lend the superuser's connection string while it runs."""
+    if founding.database_url:
+        with _site_database(home, founding.database_url, progress):
+            yield founding.database_url
+        return
+    cluster = Cluster(home.root, founding.use)
+    cluster.create()
+    _add_facts(home, {"postgres_major": cluster.major()})
+    with cluster.running():
+        cluster.create_roles()
+        yield wiring.conninfo(home, "cs_superuser")
+
+
+@contextmanager
+def _site_database(home: Home, url: str, progress: Progress) -> Iterator[None]:
+    """Make ourselves at home on the site's server, or leave nothing behind there."""
+    address = site.parse_address(url)
+    with site.superuser(url) as admin:
+        for warning in site.require_fit(admin, address):
+            progress(f"warning: {warning}")
+        try:
+            server = site.prepare(admin, home.root, address)
+            _add_facts(home, {"postgres_major": server.major(), "database": address.value()})
+            yield
+        except BaseException:  # an interrupt too; raised again
+            site.clear(admin)
+            raise
 
 
 def _clock(core: wiring.Core, founding: Founding) -> ClockState:
@@ -144,6 +176,11 @@ def _write_facts(home: Home, founding: Founding, uuid: str) -> None:
         "installation": uuid,
         "created_at": utc_now(),
     }
+    home.manifest.write_text(json.dumps(value, indent=2) + "\n", "utf-8")
+
+
+def _add_facts(home: Home, more: Mapping[str, Any]) -> None:
+    value = json.loads(home.manifest.read_text("utf-8")) | dict(more)
     home.manifest.write_text(json.dumps(value, indent=2) + "\n", "utf-8")
 
 

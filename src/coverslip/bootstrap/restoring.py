@@ -194,8 +194,9 @@ def rebuild(backup: Backup, home: Home, keys: Path | None, progress: Progress) -
     cluster = Cluster(home.root, str(manifest["use"]))
     progress("making the database")
     cluster.create()
-    if (value := json.loads(home.manifest.read_text("utf-8"))).get("postgres_major"):
-        write_manifest(home, value | {"postgres_major": cluster.major()})
+    value = json.loads(home.manifest.read_text("utf-8"))
+    value.pop("database", None)  # what is restored has a database of its own, never that of the site
+    write_manifest(home, value | {"postgres_major": cluster.major()})
     with cluster.running():
         cluster.create_roles()
         dsn = wiring.conninfo(home, "cs_superuser")

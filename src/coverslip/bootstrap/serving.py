@@ -29,7 +29,7 @@ from coverslip.bootstrap import guarding, quarantine, recovering, wiring
 from coverslip.bootstrap.migrating import alone, require_current
 from coverslip.errors import EnvironmentFault, EvidenceBroken
 from coverslip.settings import Home
-from coverslip.store.server import Cluster
+from coverslip.store.server import Cluster, SiteServer
 from coverslip.store.server.parent import die_with_parent
 
 CHILDREN = ("signer", "sequencer", "worker", "keeper", "web")
@@ -81,7 +81,11 @@ def serve(
 
 
 def _supervise(
-    home: Home, cluster: Cluster, children: list[_Child], say: Callable[[str], None], done: threading.Event
+    home: Home,
+    cluster: Cluster | SiteServer,
+    children: list[_Child],
+    say: Callable[[str], None],
+    done: threading.Event,
 ) -> None:
     """Keep the children until told to stop; they have ended when this returns or raises."""
     try:
@@ -98,7 +102,7 @@ def _supervise(
             child.stop()
 
 
-def _database_lives(cluster: Cluster) -> bool:
+def _database_lives(cluster: Cluster | SiteServer) -> bool:
     try:
         if cluster.keep():
             _log.warning("the database had died and was started again")

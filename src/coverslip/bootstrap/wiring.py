@@ -41,7 +41,7 @@ from coverslip.store.pool import Pool
 from coverslip.store.quarantine import READ_ONLY, QuarantinedAccounts, QuarantinedStore
 from coverslip.store.reading import PostgresReading
 from coverslip.store.room import Room
-from coverslip.store.server import Cluster
+from coverslip.store.server import Cluster, SiteServer, site
 from coverslip.vault.local import LocalVault
 
 FORMAT = 1
@@ -56,14 +56,23 @@ class Facts:
     use: str
     uuid: str
     created_at: str
+    postgres_major: int | None = None
+    database: site.Address | None = None
 
 
 def installation(home: Home) -> Facts:
-    """Read the home's facts; raises ``ENVIRONMENT`` when there is no installation here."""
+    """Read the home's facts; raises ``ENVIRONMENT`` when there is no installation here, or a later one."""
     try:
         value = json.loads(home.manifest.read_text("utf-8"))
-        return Facts(value["origin"], value["use"], value["installation"], value["created_at"])
-    except (OSError, ValueError, KeyError) as error:
+        if int(value["format"]) > FORMAT:
+            raise _later(home, int(value["format"]))
+        major = value.get("postgres_major")
+        address = site.Address(**value["database"]) if "database" in value else None
+        return Facts(
+            value["origin"], value["use"], value["installation"], value["created_at"],
+            None if major is None else int(major), address,
+        )  # fmt: skip
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise EnvironmentFault(
             "ENVIRONMENT",
             what=str(home.root),
@@ -73,15 +82,28 @@ def installation(home: Home) -> Facts:
         ) from error
 
 
+def _later(home: Home, found: int) -> EnvironmentFault:
+    return EnvironmentFault(
+        "ENVIRONMENT",
+        what=str(home.manifest),
+        expected=f"format {FORMAT}",
+        found=f"format {found}, that of a later release",
+        remedy="Install the release that last ran here, or a later one.",
+    )
+
+
 @cache
 def catalogue() -> Catalogue:
     """Return the shipped types, checked once per process."""
     return Catalogue(all_types())
 
 
-def cluster_of(home: Home) -> Cluster:
-    """Return the home's PostgreSQL, not started."""
-    return Cluster(home.root, installation(home).use)
+def cluster_of(home: Home) -> Cluster | SiteServer:
+    """Return the home's PostgreSQL: its own, not started, or the site's."""
+    facts = installation(home)
+    if facts.database is not None:
+        return SiteServer(home.root, facts.database, facts.postgres_major)
+    return Cluster(home.root, facts.use, pinned=facts.postgres_major)
 
 
 def conninfo(home: Home, role: str) -> str:
@@ -93,7 +115,7 @@ def conninfo(home: Home, role: str) -> str:
 def database(home: Home) -> Iterator[None]:
     """Have the home's database running: the server's if it is up, else one started for the while."""
     cluster = cluster_of(home)
-    if cluster.status().state == "running":
+    if isinstance(cluster, Cluster) and cluster.status().state == "running":
         yield
         return
     with cluster.running():
@@ -268,5 +290,10 @@ def trusted(home: Home) -> list[NoteVerifier]:
 @contextmanager
 def migrators(home: Home, database_url: str = "") -> Iterator[tuple[str, str]]:
     """Lend the connection strings of a superuser and of ``cs_migrator``, who may log in inside the block."""
-    with cluster_of(home).migrating() as migrator:
-        yield conninfo(home, "cs_superuser"), make_conninfo(**migrator)
+    cluster = cluster_of(home)
+    if isinstance(cluster, Cluster):
+        with cluster.migrating() as migrator:
+            yield conninfo(home, "cs_superuser"), make_conninfo(**migrator)
+    else:
+        with cluster.migrating(database_url) as migrator:
+            yield database_url, make_conninfo(**migrator)

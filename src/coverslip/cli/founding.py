@@ -34,6 +34,13 @@ def init(
             help="JSON: origin, use, zone, time_sources, site, founders [{username, name, email, roles}]."
         ),
     ] = None,
+    database_url: Annotated[
+        str,
+        typer.Option(
+            help="Superuser and empty database on the site's own PostgreSQL 15 to 18, used once and not kept;"
+            " its password comes from PGPASSFILE."
+        ),
+    ] = "",
     password_file: Annotated[
         list[str] | None,
         typer.Option(
@@ -56,6 +63,7 @@ def init(
         founders=tuple(value["founders"]),
         zone=value.get("zone", "UTC"),
         time_sources=tuple(value.get("time_sources", ())),
+        database_url=database_url,
     )
     with steps("founding") as progress:
         count = parts.init(root, founding, secrets, progress)

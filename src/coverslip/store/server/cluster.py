@@ -48,8 +48,9 @@ class Cluster:
     """The cluster of one home. Not for use by several threads at once.
 
     ``use`` is the installation's (``evaluation`` or other): only evaluation may run the wheel's
-    programs. ``prefer`` names an origin of the programs, ``run_as`` a way to give root away,
-    ``environment`` adds variables for the server's processes; all three are for tests and
+    programs. ``pinned`` is the major version the home says it has: data of another is refused, new
+    data is made with it. ``prefer`` names an origin of the programs, ``run_as`` a way to give root
+    away, ``environment`` adds variables for the server's processes; all three are for tests and
     measurements.
     """
 
@@ -58,6 +59,7 @@ class Cluster:
         home: Path,
         use: str,
         *,
+        pinned: int | None = None,
         prefer: Origin | None = None,
         run_as: osuser.Way | None = None,
         environment: dict[str, str] | None = None,
@@ -67,6 +69,7 @@ class Cluster:
         self.postgres = self.home / "postgres"
         self.data = self.postgres / "data"
         self.secrets = self.home / "secrets"
+        self._pinned = pinned
         self._prefer = prefer
         self._only = run_as
         self._environment = dict(environment or {})
@@ -108,7 +111,16 @@ class Cluster:
         Raises EnvironmentFault, naming ``coverslip migrate``, when those of the home's major are
         missing, and when none are usable at all.
         """
-        return find_binaries(self._prefer, use=self.use, major=self.major())
+        found = self.major()
+        if found is not None and self._pinned is not None and found != self._pinned:
+            raise _fault(
+                f"data directory {self.data}",
+                f"one of PostgreSQL {self._pinned}, which this home is pinned to",
+                f"one of PostgreSQL {found}",
+                "Put the data directory back that belongs to this home; a move is made with"
+                " 'coverslip migrate --postgres'.",
+            )
+        return find_binaries(self._prefer, use=self.use, major=found or self._pinned)
 
     def status(self) -> Status:
         """Return what is known, looking at processes and trying a connection."""
