@@ -155,7 +155,14 @@ def test_the_doctor_never_calls_unknown_fine(
     run: Any, parts: Any, tmp_path: Path, verdicts: list[bool | None], code: int
 ) -> None:
     parts.doctor.return_value = [
-        {"check": f"c{i}", "ok": ok, "found": "x", "remedy": "Do this."} for i, ok in enumerate(verdicts)
+        {
+            "check": f"c{i}",
+            "ok": ok,
+            "state": {True: "ok", False: "finding", None: "unknown"}[ok],
+            "found": "x",
+            "remedy": "Do this.",
+        }
+        for i, ok in enumerate(verdicts)
     ]
     ran = run("doctor", "--home", tmp_path)
     assert ran.code == code and ran.out.count("Do this.") == sum(ok is not True for ok in verdicts)
