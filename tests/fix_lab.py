@@ -46,6 +46,7 @@ from coverslip.kernel.projecting import project
 from coverslip.kernel.rows import NIL, Row
 from coverslip.ledger import canonical, note
 from coverslip.records.founding import SCHEDULER, charter
+from coverslip.review.access import access_gatherer
 from coverslip.review.exceptions import gatherer
 from coverslip.settings import Home
 from coverslip.store.accounts_sql import PostgresAccounts
@@ -654,7 +655,10 @@ class Grounds:
                 identity,
                 lambda: state["clock"],
                 events,
-                {("review_exceptions", 1): gatherer(reading)},
+                {
+                    ("review_exceptions", 1): gatherer(reading),
+                    ("access_snapshot", 1): access_gatherer(reading),
+                },
                 wiring.kept_in(LocalVault(self.home.vault)),
             )
             yield Lab(

@@ -21,6 +21,7 @@ from coverslip.kernel.change import Context
 from coverslip.kernel.identity import context_of
 from coverslip.ledger import note
 from coverslip.records.founding import SCHEDULER
+from coverslip.review.access import access_gatherer
 from coverslip.review.exceptions import gatherer
 from coverslip.settings import Home
 from coverslip.store.heads import HeadsReading
@@ -28,7 +29,7 @@ from coverslip.store.signer_socket import SignerClient
 from coverslip.store.unique_sql import PostgresUnique
 from coverslip.worker.loop import Work
 
-GATHERERS = {("review_exceptions", 1): gatherer}
+GATHERERS = {("review_exceptions", 1): gatherer, ("access_snapshot", 1): access_gatherer}
 UPLOAD_LIMIT_BYTES = 1 << 40
 
 

@@ -10,7 +10,26 @@ from coverslip.alerts.watching import Watch
 from coverslip.bootstrap.labs import Lab
 from coverslip.keeper.loop import Duty
 from coverslip.kernel.events import Event
+from coverslip.kernel.rows import Row
+from coverslip.review.access import AccessReviews
+from coverslip.store.unique_sql import PostgresUnique
 from coverslip.store.watching_sql import PostgresWatch
+
+
+def _reviews(lab: Lab) -> AccessReviews:
+    c = lab.core
+
+    def overdue(row: Row) -> None:
+        lab.alerts().raise_alert(
+            "access_review_overdue",
+            "warning",
+            f"{row.number} ({row.title}) was to be closed by {row.fields['due_on']} and is {row.state}.",
+            [row.number],
+            bucket=f"{row.number}/{row.state}",
+        )
+
+    holder = PostgresUnique(c.pool).holder
+    return AccessReviews(c.door, c.reading, lab.service, c.accounts.now, c.facts.created_at, holder, overdue)
 
 
 def watching(lab: Lab) -> list[Duty]:
@@ -35,4 +54,5 @@ def watching(lab: Lab) -> list[Duty]:
         attempts,
         Watch(watch, lab.alerts()),
         Escalation(c.reading, c.door, lab.service, c.accounts.now),
+        _reviews(lab),
     ]

@@ -22,7 +22,15 @@ from coverslip.records.imaging import (
     result_set,
     study,
 )
-from coverslip.records.organisation import alert, certification_letter, role, role_grant, site, user
+from coverslip.records.organisation import (
+    access_review,
+    alert,
+    certification_letter,
+    role,
+    role_grant,
+    site,
+    user,
+)
 from coverslip.records.quality import hold, release_decision, review_case
 
 __all__ = ["all_types"]
@@ -52,6 +60,7 @@ _MODULES = (
     release_decision,
     hold,
     alert,
+    access_review,
 )
 
 

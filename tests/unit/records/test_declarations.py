@@ -41,6 +41,7 @@ NAMES = (
     "release_decision",
     "hold",
     "alert",
+    "access_review",
 )
 PREFIXES = (
     "SITE",
@@ -67,6 +68,7 @@ PREFIXES = (
     "REL",
     "HLD",
     "ALR",
+    "ACR",
 )
 ROLES = {"ADM", "QA", "AUT", "REV", "ANL", "OPR", "SDR", "MET", "TRN", "SEC", "SVC", "DEV", "QAL", "*"}
 MEANINGS = {

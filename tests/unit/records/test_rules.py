@@ -130,6 +130,58 @@ def test_an_identity_check_counts_only_when_it_came_after_the_newest_key() -> No
     assert "checked again" in ask("checked_anew", {"signing_keys": [first]})
 
 
+def test_decisions_are_entered_by_who_decided_and_never_about_oneself() -> None:
+    mine = {
+        "user": link("bob", "USR-2"),
+        "decided_by": link(ANN, "USR-1"),
+        "decision": "keep",
+        "reason": "x" * 10,
+    }
+    own = mine | {"user": link(ANN, "USR-1")}
+    others = mine | {"decided_by": link("cid", "USR-3")}
+    assert ask("decides_for_others", {"decisions": [mine]}) is None
+    assert "own account" in ask("decides_for_others", {"decisions": [mine, own]})
+    assert "their own decisions" in ask("decides_for_others", {"decisions": [others]})
+    before = row("ACR-1", {"decisions": [others]})
+    assert ask("decides_for_others", {"decisions": [others, mine]}, record=before) is None
+    assert "their own decisions" in ask("decides_for_others", {"decisions": [mine]}, record=before)
+
+
+def test_every_account_of_the_snapshot_has_one_decision() -> None:
+    accounts = [
+        {"user": link("a", "USR-1"), "username": "ann"},
+        {"user": link("b", "USR-2"), "username": "bob"},
+    ]
+    one, two, third = ({"user": link(uid, f"USR-{uid}")} for uid in "abc")
+    asked = lambda *rows: ask("every_account_decided", {"accounts": accounts, "decisions": list(rows)})  # noqa: E731
+    assert asked(one, two) is None
+    assert "bob" in asked(one)
+    assert "One decision" in asked(one, two, two)
+    assert "One decision" in asked(one, two, third)
+
+
+def test_a_review_closes_only_when_what_is_to_be_revoked_is_revoked() -> None:
+    user, grant_ = link("u", "USR-2"), link("g", "GRT-9")
+    fields = {
+        "decisions": [
+            {"user": user, "decision": "revoke"},
+            {"user": user, "grant": grant_, "decision": "revoke"},
+        ]
+    }
+    ended = {
+        "users": (row("USR-2", state="disabled", uid="u"),),
+        "grants": (row("GRT-9", state="revoked", uid="g"),),
+    }
+    going = {
+        "users": (row("USR-2", state="active", uid="u"),),
+        "grants": (row("GRT-9", state="active", uid="g"),),
+    }
+    assert ask("revocations_done", fields, reads=ended) is None
+    assert "GRT-9, USR-2" in ask("revocations_done", fields, reads=going)
+    kept = {"decisions": [{"user": user, "decision": "keep"}]}
+    assert ask("revocations_done", kept, reads=going) is None
+
+
 def grant(code: str, *, state: str = "active", end: str = "", uid: str = "") -> Row:
     return row(
         f"GRT-{code}",
