@@ -124,7 +124,7 @@ def check_places(home: Home, target: Path, keys: Path | None) -> None:
 def _prepared(target: Path, facts: wiring.Facts) -> Iterator[Path]:
     """Lend a draft folder in the target, alone; it is gone afterwards unless it was renamed."""
     target.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with open(target / "lock", "ab") as lock:
+    with open(target / "lock", "ab", opener=database.private) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -271,7 +271,7 @@ def _objects(
             named.setdefault(one, []).extend(numbers)
     stored = {one for _, one, _ in live.objects()}
     wanted = sorted(stored | {one for one in named if len(one) == 64})
-    with open(draft / backupset.OBJECTS, "x", encoding="ascii") as lines:
+    with open(draft / backupset.OBJECTS, "x", encoding="ascii", opener=database.private) as lines:
         for number, one in enumerate(wanted, 1):
             progress(f"object {number} of {len(wanted)}")
             try:
@@ -294,7 +294,7 @@ def _objects(
 def _quarantined(home: Home, target: Path, draft: Path, manifest: dict[str, Any]) -> None:
     """Copy what lies in quarantine, each folder once."""
     place, count = target / "vault" / "quarantine", 0
-    with open(draft / backupset.QUARANTINED, "x", encoding="utf-8") as lines:
+    with open(draft / backupset.QUARANTINED, "x", encoding="utf-8", opener=database.private) as lines:
         for folder in sorted((home.vault / "quarantine").iterdir()):
             if not (folder / "content").exists():
                 continue

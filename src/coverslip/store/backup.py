@@ -187,7 +187,7 @@ def _dump(conn: Connection, name: str, columns: Sequence[str], target: Path) -> 
     statement = sql.SQL("copy (select {} from {}) to stdout").format(_columns(columns), _table(name))
     try:
         with (
-            open(target, "xb") as raw,
+            open(target, "xb", opener=private) as raw,
             gzip.GzipFile(filename="", mode="wb", fileobj=raw, compresslevel=_COMPRESSION, mtime=0) as packed,
             conn.cursor() as cursor,
         ):
@@ -202,6 +202,11 @@ def _dump(conn: Connection, name: str, columns: Sequence[str], target: Path) -> 
             found=error.strerror or str(error),
         ) from error  # fmt: skip
     return Dumped(rows, target.stat().st_size, hash_of(target), tuple(columns))
+
+
+def private(path: str, flags: int) -> int:
+    """Open a file for ``open(..., opener=private)`` so that only its owner can read what is made."""
+    return os.open(path, flags, 0o600)
 
 
 def durable(path: Path) -> None:
