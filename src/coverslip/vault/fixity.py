@@ -59,6 +59,12 @@ class CheckReport:
         return not self.findings
 
 
+def _cut_off(name: str, wanted: set[str]) -> bool:
+    """Whether a stranger is the sidecar of an object nobody names; the next delivery of it replaces this."""
+    path = Path(name)
+    return path.suffix == ".json" and ROOT_NAME.fullmatch(path.stem) is not None and path.stem not in wanted
+
+
 def check(
     disk: Disk,
     layout: Layout,
@@ -69,7 +75,8 @@ def check(
 ) -> CheckReport:
     """Hash objects and return what is wrong.
 
-    With ``roots``, exactly these must be there: other objects are *unnamed*, strangers *extra*. Without,
+    With ``roots``, exactly these must be there: other objects are *unnamed*, strangers *extra*, but not the
+    sidecar of an object that nobody names: publishing was cut off before the object was there. Without,
     everything stored is checked against itself. ``progress(done, total)`` is called after each object.
     ``alone``: look at ``roots`` and at nothing else.
 
@@ -81,6 +88,8 @@ def check(
         with guarded("listing the objects"):
             names, strangers = _listing(layout)
     wanted = names if roots is None else set(roots)
+    if roots is not None:
+        strangers = {name for name in strangers if not _cut_off(name, wanted)}
     findings = [VaultFinding("extra", name, "nothing of this name", "a file") for name in sorted(strangers)]
     findings += [_unnamed(layout, name) for name in sorted(names - wanted)]
     size = 0
