@@ -10,6 +10,10 @@ from typing import Any
 
 import pytest
 
+from fix_faults import faults
+
+__all__ = ["faults"]
+
 if "coverslip_lab" not in sys.modules:
     _path = next(p for p in Path(__file__).resolve().parents if p.name == "tests") / "simulation" / "lab.py"
     _spec = importlib.util.spec_from_file_location("coverslip_lab", _path)
