@@ -24,7 +24,8 @@ from coverslip.kernel.content import number_references, parse_reference
 from coverslip.kernel.decide import Decision, decide
 from coverslip.kernel.definition import Catalogue, Definition
 from coverslip.kernel.drafts import Ids, Request
-from coverslip.kernel.facts import Facts, facts_from, plan_act
+from coverslip.kernel.facts import Facts, plan_act
+from coverslip.kernel.held import Held
 from coverslip.kernel.ports import Batch, Read, Scope, Store
 from coverslip.kernel.rows import Row, row_from
 from coverslip.ledger.identity import uuid7
@@ -40,6 +41,7 @@ class Parts:
     store: Store
     clock: Callable[[], ClockState]
     gatherers: Mapping[tuple[str, int], Gatherer]
+    held: Held
 
 
 class Attempt:
@@ -131,13 +133,17 @@ class Attempt:
         if definition.type.revisions and number:
             plan.numbers("effective", [number])
         request: dict[str, Any] = {
-            "session": self.context.session,
             "reads": list(plan.reads.values()),
             "proposed": self._proposed(definition),
         }
         if record is not None:
             request["record"] = record
-        return facts_from(self._store.facts(request), self._parts.clock().value())
+        return self._parts.held.facts(
+            self.context.session,
+            request,
+            self._parts.clock().value(),
+            signing=_signature(definition, self.change.act) is not None,
+        )
 
     def _proposed(self, definition: Definition) -> dict[str, Any]:
         """Links of the fields given, so that paths lead to where they will point."""
@@ -151,18 +157,9 @@ class Attempt:
 
     def facts_now(self, facts: Facts) -> Facts:
         """Return the facts with the time of writing: a ceremony takes a while."""
-        if self._signed(facts):
+        if _signature(self.definition, self.change.act) is not None:
             return replace(facts, now=self._store.facts({})["now"])
         return facts
-
-    def _signed(self, facts: Facts) -> bool:
-        found = self.definition.acts.get(self.change.act)
-        declared = (
-            self.definition.type.create.signature
-            if self.change.act == "create"
-            else found and found.signature
-        )
-        return declared is not None
 
     # --- deciding ------------------------------------------------------------------------------
 
@@ -281,6 +278,13 @@ class Attempt:
             idempotency_key=key,
             request_hash=receipts.request_hash(self.change) if key else None,
         )
+
+
+def _signature(definition: Definition, act: str) -> w.Signature | None:
+    if act == "create":
+        return definition.type.create.signature
+    found = definition.acts.get(act)
+    return found.signature if found else None
 
 
 def _linked(kind: w.Kind, value: Any, found: Mapping[tuple[str, int], Row]) -> Any:

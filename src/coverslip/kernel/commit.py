@@ -27,6 +27,7 @@ from coverslip.kernel.definition import Catalogue, Definition
 from coverslip.kernel.drafts import Draft
 from coverslip.kernel.events import Events
 from coverslip.kernel.facts import Facts, facts_from
+from coverslip.kernel.held import Held
 from coverslip.kernel.ports import Store
 from coverslip.kernel.rows import Row
 from coverslip.ledger.identity import uuid7
@@ -77,7 +78,7 @@ class Door:
         self._ceremonies = ceremonies
         self._clock = clock
         self._events = events
-        self._parts = Parts(catalogue, store, clock, dict(gatherers or {}))
+        self._parts = Parts(catalogue, store, clock, dict(gatherers or {}), Held(store))
         self._kept = kept
 
     def submit(self, change: Change, context: Context, credential: Credential | None = None) -> Receipt:

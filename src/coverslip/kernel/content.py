@@ -304,7 +304,7 @@ _UNSEEN = frozenset("\u200b\u2060\ufeff\u202a\u202b\u202c\u202d\u202e\u2066\u206
 
 def has_control(text: str, allow: str = "") -> bool:
     """Return whether text holds characters nobody sees, other than those in ``allow``."""
-    return any(
+    return not text.isprintable() and any(
         (unicodedata.category(c) in ("Cc", "Cs", "Co", "Cn") or c in _UNSEEN) and c not in allow for c in text
     )
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +21,7 @@ from coverslip.kernel.change import Context
 from coverslip.kernel.definition import Definition
 from coverslip.kernel.drafts import Draft
 from coverslip.kernel.ports import NewEntry
-from coverslip.kernel.projecting import project
+from coverslip.kernel.projecting import project, same_links
 from coverslip.ledger import canonical, commitment, files, leaf
 from coverslip.ledger.identity import uuid7
 
@@ -142,6 +142,9 @@ def build_record(frame: Frame, draft: Draft, sections: Mapping[str, Section], me
     listed = leaf.Files(files.list_root(items).hex(), len(items)) if items else None
     base = draft.base
     head = leaf.Record(draft.definition.name, draft.uid, draft.version, base.leaf_hash if base else None)
+    projection = project(draft.definition, draft.uid, draft.content)
+    if base is not None and same_links(draft.definition, base, draft.content):
+        projection = replace(projection, keep_links=True)
     return _build(
         frame,
         act=draft.act,
@@ -150,7 +153,7 @@ def build_record(frame: Frame, draft: Draft, sections: Mapping[str, Section], me
         definition=draft.definition.hash,
         meaning=meaning or None,
         listed=listed,
-        projection=project(draft.definition, draft.uid, draft.content),
+        projection=projection,
     )
 
 

@@ -43,6 +43,7 @@ class Projection:
     ``links`` [{field, type, uid, version?}]; ``authority`` [{person, kind, code, subject?, valid_from?,
     valid_to?, data?}]; ``blocks`` [{target_type, target_uid, reason}]; ``unique`` [{scope, value,
     forever?}]. Each list is the whole of what this record now confers: what is left out goes.
+    ``keep_links`` says that the links are those of the version before, which need not be written again.
     """
 
     number: str
@@ -57,6 +58,7 @@ class Projection:
     authority: Sequence[Mapping[str, Any]] = ()
     blocks: Sequence[Mapping[str, Any]] = ()
     unique: Sequence[Mapping[str, Any]] = ()
+    keep_links: bool = False
 
     def element(self) -> dict[str, Any]:
         """Return the JSON object of this state; absent instead of empty."""
@@ -74,6 +76,9 @@ class Projection:
         ):  # fmt: skip
             if rows:
                 value[name] = list(rows)
+        if self.keep_links:
+            value.pop("links", None)
+            value["keep_links"] = True
         return value
 
 

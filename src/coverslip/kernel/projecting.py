@@ -15,7 +15,7 @@ from uuid import UUID
 from coverslip.kernel import words as w
 from coverslip.kernel.definition import Definition
 from coverslip.kernel.ports import Projection
-from coverslip.kernel.rows import NIL
+from coverslip.kernel.rows import NIL, Row
 
 _LOOK_ALIKES = str.maketrans("0135$|аеорсухіΟοΑαΕε", "oless1aeopcyxiooaaee")
 
@@ -40,6 +40,14 @@ def project(definition: Definition, uid: str, content: dict[str, Any]) -> Projec
         blocks=list(_blocks(definition, content)),
         unique=list(_unique(definition, fields)),
     )
+
+
+def same_links(definition: Definition, before: Row, content: dict[str, Any]) -> bool:
+    """Return whether a new version links as the one before it did, both under one definition."""
+    fields: dict[str, Any] = content["fields"]
+    if before.definition != definition.hash:
+        return False
+    return list(_links(definition, fields)) == list(_links(definition, before.fields))
 
 
 def _links(definition: Definition, fields: dict[str, Any]) -> Iterator[dict[str, Any]]:
