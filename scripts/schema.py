@@ -1,7 +1,7 @@
-"""Write src/coverslip/store/schema.json: what a new database of this release looks like.
+"""Write ``schema.json`` and ``privileges.txt`` of ``coverslip.store``: what a new database has.
 
 Run after adding a migration: ``python scripts/schema.py``. It makes a scratch installation's database,
-applies every migration and writes down each object. ``--check`` writes nothing and exits 1 when the file is
+applies every migration and writes down each object. ``--check`` writes nothing and exits 1 when a file is
 not that.
 """
 
@@ -15,15 +15,15 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from coverslip.store import fingerprint
+from coverslip.store import fingerprint, privileges
 from coverslip.store.migrate import migrate
 from coverslip.store.server import Cluster
 
-TARGET = Path(__file__).resolve().parents[1] / "src/coverslip/store/schema.json"
+FOLDER = Path(__file__).resolve().parents[1] / "src/coverslip/store"
 
 
-def fresh() -> str:
-    """Return the file's text for a database made now."""
+def fresh() -> dict[Path, str]:
+    """Return the files' texts for a database made now."""
     with tempfile.TemporaryDirectory(prefix="cs-schema-") as folder:
         Path(folder).chmod(0o711)
         cluster = Cluster(Path(folder) / "home", "evaluation")
@@ -32,20 +32,26 @@ def fresh() -> str:
             cluster.create_roles()
             migrate(make_conninfo(**cluster.dsn("cs_superuser")))
             with psycopg.connect(**cluster.dsn("cs_verifier"), autocommit=True) as conn:
-                return fingerprint.to_json(fingerprint.read(conn))
+                return {
+                    FOLDER / "schema.json": fingerprint.to_json(fingerprint.read(conn)),
+                    FOLDER / "privileges.txt": privileges.text(privileges.matrix(conn)),
+                }
 
 
 def main() -> int:
-    """Write or check the file."""
+    """Write or check the files."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true")
-    text = fresh()
-    if not parser.parse_args().check:
-        TARGET.write_text(text, "utf-8")
+    check = parser.parse_args().check
+    made = fresh()
+    if not check:
+        for path, text in made.items():
+            path.write_text(text, "utf-8")
         return 0
-    same = TARGET.read_text("utf-8") == text
-    print("schema.json is current" if same else "schema.json is not current: run python scripts/schema.py")
-    return 0 if same else 1
+    stale = [path for path, text in made.items() if not path.exists() or path.read_text("utf-8") != text]
+    for path in stale:
+        print(f"{path.name} is not current: run python scripts/schema.py")
+    return 1 if stale else 0
 
 
 if __name__ == "__main__":

@@ -28,6 +28,17 @@ class Guarded:
         return psycopg.connect(**self.cluster.dsn(role), autocommit=autocommit)
 
     @contextmanager
+    def cluster_connection(self, role: str, database: str) -> Iterator[str]:
+        """Lend what another database of the server answers to a role: its refusal, or nothing."""
+        try:
+            psycopg.connect(**{**self.cluster.dsn(role), "dbname": database}).close()
+        except psycopg.OperationalError as error:
+            text = str(error)
+            yield "permission denied" if "reject" in text or "permission denied" in text else text
+        else:
+            yield ""
+
+    @contextmanager
     def attacking(self, *statements: str, role: str = "cs_superuser") -> Iterator[psycopg.Connection[Any]]:
         """Run statements and lend the connection inside their transaction, which never commits."""
         with self.connect(role, autocommit=False) as conn:
