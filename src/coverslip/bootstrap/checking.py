@@ -12,9 +12,10 @@ from typing import Any
 import psycopg
 
 from coverslip.bootstrap import anchors as anchoring
-from coverslip.bootstrap import wiring
+from coverslip.bootstrap import damage, wiring
 from coverslip.bootstrap.doctor import doctor as doctor
 from coverslip.bootstrap.founding import sequencer_of
+from coverslip.bootstrap.migrating import require_schema
 from coverslip.bootstrap.recovering import recoveries
 from coverslip.bootstrap.tending import vault_check as vault_check
 from coverslip.errors import EvidenceBroken, NotFound
@@ -23,7 +24,7 @@ from coverslip.ledger import canonical, leaf
 from coverslip.ledger.failure import LedgerError
 from coverslip.ledger.tree import inclusion_proof
 from coverslip.settings import Home
-from coverslip.store import check_keys, fingerprint_log, startup
+from coverslip.store import check_admission, check_keys, fingerprint_log, startup
 from coverslip.store.alarms import alarmed
 from coverslip.store.anchors import FileAnchor, read_file_anchor
 from coverslip.store.definitions import told
@@ -84,19 +85,33 @@ def ledger_verify(root: Path, anchors: Path | None = None) -> Outcome:
     keys = [
         line for line in home.public_keys.read_text("utf-8").splitlines() if line and not line.startswith("#")
     ]
-    with wiring.database(home), readable(), wiring.connection(home, "cs_verifier") as conn:
+
+    def judge(conn: Any) -> Report:
+        require_schema(home, conn)
         facts = _facts(home, conn)
         fingerprint_log.check(conn, facts)
+        check_admission.check(conn, _admission_key(home), facts)
         report = verify_ledger(conn, read_journal(home.signer / "journal"), notes, keys)
         report.counts["unissued_numbers"] = gaps(conn).value()["unissued_numbers"]
         anchoring.check_evidence(home, conn, facts)
         check_keys.check(conn, [one.note for one in read_journal(home.signer / "journal")], keys, facts)
-    for one in facts.findings:
-        report.add(one.kind, one.message, index=one.index, field=one.field)
-    report.counts.update({k: n for k, n in facts.counts.items() if k in anchoring.COUNTS})
+        for one in facts.findings:
+            report.add(one.kind, one.message, index=one.index, field=one.field)
+        report.counts.update({k: n for k, n in facts.counts.items() if k in anchoring.COUNTS})
+        for name in ("guards", "admissions", "admissions_unchecked"):
+            report.counts[name] += facts.counts[name]
+        return report
+
+    own = wiring.cluster_of(home).status().state != "running"
+    with wiring.database(home), readable():
+        report = damage.judged(home, own, judge)
     report.counts["witnesses_silent"] += len(silent)
-    report.counts["guards"] += facts.counts["guards"]
     return _outcome(report)
+
+
+def _admission_key(home: Home) -> bytes | None:
+    path = home.secret("admission.key")
+    return bytes.fromhex(path.read_text("ascii").strip()) if path.exists() else None
 
 
 def _facts(home: Home, conn: Any) -> Report:
@@ -134,8 +149,9 @@ def ledger_replay(root: Path) -> Outcome:
     """Rebuild every projection from the ledger and compare it with what is stored."""
     home = Home(root)
     wiring.installation(home)
-    with wiring.database(home), readable(), wiring.connection(home, "cs_verifier") as conn:
-        return _outcome(replay(conn, projector(conn)))
+    own = wiring.cluster_of(home).status().state != "running"
+    with wiring.database(home), readable():
+        return _outcome(damage.judged(home, own, lambda conn: replay(conn, projector(conn))))
 
 
 def projector(conn: psycopg.Connection[Any]) -> Projector:
