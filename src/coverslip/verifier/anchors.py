@@ -31,6 +31,10 @@ class Anchor:
 
     source: str
     checkpoint: Checkpoint
+    signers: tuple[int, ...] = ()
+    """Ids of the log's keys that signed it."""
+    cosigned: tuple[tuple[str, int], ...] = ()
+    """Trusted witnesses that cosigned it, with the POSIX second each saw it at."""
 
 
 def load(folder: Path, log: str, trust: Trust, report: Report) -> list[Anchor]:
@@ -41,6 +45,7 @@ def load(folder: Path, log: str, trust: Trust, report: Report) -> list[Anchor]:
     if not folder.exists():
         raise UsageError(f"there is no {folder}")
     paths = sorted(p for p in folder.rglob("*") if p.is_file()) if folder.is_dir() else [folder]
+    paths = [path for path in paths if path.suffix != ".tsr"]
     found = []
     for path in paths:
         try:
@@ -62,13 +67,22 @@ def read(data: bytes, source: str, log: str, trust: Trust) -> Iterator[Anchor]:
     for one in _notes(data):
         try:
             sealed = note.parse(one)
-            note.verify(sealed, trust.named(log))
+            signers = tuple(one.key_id for one in note.verify(sealed, trust.named(log)))
+            seen = _cosigned(sealed, trust)
             checkpoint = Checkpoint.parse(sealed.text)
         except (note.NoteError, CheckpointError) as error:
             raise BundleError(str(error)) from None
         if checkpoint.origin != log:
             raise BundleError(f"it is of the log {checkpoint.origin}")
-        yield Anchor(source, checkpoint)
+        yield Anchor(source, checkpoint, signers, seen)
+
+
+def _cosigned(sealed: note.Note, trust: Trust) -> tuple[tuple[str, int], ...]:
+    """Return which trusted witnesses cosigned a note, and when. Raises NoteError for a false cosignature."""
+    found = {(one.name, one.key_id) for one in sealed.signatures}
+    known = [one for one in trust.witnesses() if (one.name, one.key_id) in found]
+    made = note.verify(sealed, known) if known else ()
+    return tuple((one.name, int.from_bytes(one.signature[:8], "big")) for one in made)
 
 
 def _notes(data: bytes) -> Iterator[bytes]:

@@ -16,7 +16,8 @@ from typing import Any, Final
 
 from coverslip.ledger import commitment, files
 from coverslip.ledger.leaf import Leaf
-from coverslip.verifier import recovery, shape, signing
+from coverslip.ledger.rotation import Rotation
+from coverslip.verifier import recovery, rotations, shape, signing
 from coverslip.verifier import sections as bodies
 from coverslip.verifier.enrolment import Enrolment
 from coverslip.verifier.history import Entry, History
@@ -27,7 +28,7 @@ from coverslip.verifier.rows import Row
 from coverslip.verifier.sections import Stored
 from coverslip.verifier.statement import Signature
 
-_ALWAYS: Final = ("definition", "genesis", "erasure", "recovery")
+_ALWAYS: Final = ("definition", "genesis", "erasure", "recovery", "keys")
 _DEFINING: Final = ("definition", "genesis", "migration")
 
 
@@ -81,6 +82,8 @@ class Judge:
         self.pins: list[Pin] = []
         self.claims: list[Claim] = []
         self.recoveries: list[tuple[int, Recovery]] = []
+        self.rotations: list[tuple[int, Rotation]] = []
+        self.heartbeats: list[tuple[int, str]] = []
         self._definitions: dict[str, str] = {}
         self._commitments: dict[str, dict[str, tuple[int, str]]] = {}
         self._numbers: dict[str, str] = {}
@@ -109,6 +112,10 @@ class Judge:
             self._erase(index, leaf, values)
         if leaf.type == "recovery":
             self._recover(index, leaf, values)
+        if leaf.type == "keys":
+            self._rotate(index, leaf, values)
+        if leaf.type == "heartbeat" and isinstance(token := values.get("detail", {}).get("token"), str):
+            self.heartbeats.append((index, token))
         if (
             leaf.type == "genesis"
             and values.get("detail", {}).get("use", self.manifest.use) != self.manifest.use
@@ -275,6 +282,17 @@ class Judge:
                 self._add(index, leaf, "an erasure target without id and version", "targets")
                 continue
             self._erased.add((id, version))
+
+    def _rotate(self, index: int, leaf: Leaf, values: Mapping[str, Any]) -> None:
+        """Old and new key state the change; it goes on from the one before."""
+        if "detail" not in values:
+            return
+        try:
+            made = rotations.entered(index, values["detail"], leaf.log, self.rotations)
+        except BundleError as error:
+            self._add(index, leaf, str(error), "statement")
+            return
+        self.rotations.append((index, made))
 
     def _recover(self, index: int, leaf: Leaf, values: Mapping[str, Any]) -> None:
         """Two people, each with a key that counts here, declare what was lost before this entry."""

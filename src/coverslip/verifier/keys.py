@@ -91,6 +91,14 @@ class Trust:
         """Return the trusted keys of a name."""
         return [key for (known, _), key in self._keys.items() if known == name]
 
+    def plus(self, keys: Iterable[note.VerifierKey]) -> Trust:
+        """Return these keys and more."""
+        return Trust([*(one.key for one in self._keys.values()), *keys])
+
+    def witnesses(self) -> list[NoteKey]:
+        """Return the trusted keys of witnesses, which cosign checkpoints of any log."""
+        return [key for key in self._keys.values() if key.key.algorithm == note.COSIGNATURE]
+
     def logs(self) -> list[str]:
         """Return the origins for which both a log key and an export key are trusted."""
         names = {name for name, _ in self._keys}

@@ -6,22 +6,29 @@ anchors. Later stages run only on what earlier ones found readable, and are said
 
 from __future__ import annotations
 
-from datetime import UTC
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 from zoneinfo import ZoneInfo
 
 from coverslip.ledger.leaf import parse_time
+from coverslip.ledger.rotation import Rotation
 from coverslip.verifier import anchors as anchoring
-from coverslip.verifier import heads, outputs
+from coverslip.verifier import heads, outputs, rotations
+from coverslip.verifier import stamps as stamping
 from coverslip.verifier.anchors import Anchor
+from coverslip.verifier.certificates import Certificate
 from coverslip.verifier.history import Stream
 from coverslip.verifier.judge import Judge
 from coverslip.verifier.keys import Trust
 from coverslip.verifier.opening import MAX_NOTE, Opened, open_bundle
 from coverslip.verifier.report import EVALUATION_NOTICE, BundleError, Report
+from coverslip.verifier.stamps import Stamp
 from coverslip.verifier.walk import Walk, Walked, check_references, read_checkpoint
 from coverslip.verifier.zipread import Container
+
+_YEAR_9999: Final = 253_370_764_800
 
 
 def verify_stream(
@@ -31,12 +38,13 @@ def verify_stream(
     name: str = "",
     anchors: Path | None = None,
     max_age: float | None = None,
+    tsa_roots: Sequence[Certificate] = (),
 ) -> Report:
     """Return the report on the bundle in a seekable binary stream.
 
     ``anchors`` is a folder (or file) of independently held checkpoints, ``max_age`` the most hours
-    allowed between the last anchored entry and the export. Raises UsageError for a missing folder and
-    OSError where the stream cannot be read.
+    allowed between the last anchored entry and the export, ``tsa_roots`` the roots of timestamp authorities.
+    Raises UsageError for a missing folder and OSError where the stream cannot be read.
     """
     report = Report(bundle=name)
     opened = open_bundle(Container(stream), trust, report)
@@ -47,18 +55,30 @@ def verify_stream(
     if opened.manifest.use == "evaluation":
         report.notice = EVALUATION_NOTICE
     report.incomplete = opened.manifest.scope.notice
+    trust, followed = rotations.learn(opened, trust)
     given = anchoring.load(anchors, opened.manifest.log, trust, report) if anchors else []
-    _judge(opened, trust, given, report)
-    if given and max_age is not None:
-        _age(opened, given, max_age, report)
+    stamps = stamping.gather(opened, anchors, trust, tsa_roots, report)
+    held = _judge(opened, trust, given, report, followed, stamps, bool(tsa_roots))
+    if held and max_age is not None:
+        _age(opened, held, max_age, report)
     return report
 
 
-def _judge(opened: Opened, trust: Trust, given: list[Anchor], report: Report) -> None:
-    checkpoint = read_checkpoint(opened, trust, report)
+def _judge(
+    opened: Opened,
+    trust: Trust,
+    given: list[Anchor],
+    report: Report,
+    followed: list[Rotation],
+    stamps: list[Stamp],
+    has_roots: bool,
+) -> list[Anchor]:
+    """Judge everything; return the independent anchors: those given, and copies cosigned by a witness."""
+    own = read_checkpoint(opened, trust, report)
+    checkpoint = own.checkpoint if own else None
     copies = _copies(opened, trust, report)
     before = report.found
-    walk = Walk(opened, given + copies, report)
+    walk = Walk(opened, given + copies + rotations.sizes(followed), report)
     trail = Report()
     count = outputs.compare_trail(opened, walk.rows(), trail)
     walked = walk.result()
@@ -95,14 +115,40 @@ def _judge(opened: Opened, trust: Trust, given: list[Anchor], report: Report) ->
         report.holds.append(f"{independent} independently held checkpoint(s) are prefixes of this log.")
     if inside:
         report.holds.append(f"{inside} checkpoint copies inside the bundle are prefixes of this log.")
-    held_here = [one for one in given if walked.roots.get(one.checkpoint.size) == one.checkpoint.root]
+    changes = walked.judge.rotations
+    rotations.compare(followed, changes, walked.roots, report)
+    rotations.insist_in_time(given + copies + ([own] if own else []), changes, report)
+    apart = given + [one for one in copies if one.cosigned]
+    held_here = [one for one in apart if walked.roots.get(one.checkpoint.size) == one.checkpoint.root]
+    _say_who_saw_it(held_here, trust, report)
+    stamping.tell(walked, stamps, opened.manifest.use, has_roots, report)
     _say_what_is_not_proven(opened, walked, streams, held_here, absent, report)
+    return apart
+
+
+def _say_who_saw_it(held: list[Anchor], trust: Trust, report: Report) -> None:
+    """Say which checkpoints trusted witnesses cosigned, and which witness cosigned none."""
+    for name in sorted({one.name for one in trust.witnesses()}):
+        seen = [
+            (one.checkpoint.size, at) for one in held for witness, at in one.cosigned if witness == name
+        ]
+        if not seen:
+            report.not_proven.append(f"No checkpoint here is cosigned by the witness {name}.")
+            continue
+        size, at = max(seen)
+        moment = datetime.fromtimestamp(min(at, _YEAR_9999), UTC).strftime("%Y-%m-%d %H:%M:%S")
+        report.holds.append(
+            f"The witness {name} cosigned {len(seen)} checkpoint(s) of this log, the newest over {size} "
+            f"entries, seen at {moment} UTC."
+        )
 
 
 def _copies(opened: Opened, trust: Trust, report: Report) -> list[Anchor]:
     """Return the anchor copies inside the bundle."""
     found: list[Anchor] = []
     for path in sorted(p for p in opened.container.by_name if p.startswith("anchors/")):
+        if path.endswith(".tsr"):
+            continue
         try:
             found += anchoring.read(opened.container.whole(path, MAX_NOTE), path, opened.manifest.log, trust)
         except BundleError as error:
@@ -159,8 +205,7 @@ def _say_what_is_not_proven(
         say(f"Times: {EVALUATION_NOTICE}.")
     else:
         say(
-            "Times are those of the server's clock, with the offsets recorded; "
-            "no timestamp authority was asked."
+            "Times are those of the server's clock, with the offsets recorded."
         )
     say(
         f"That keys belong to the persons named rests on genesis ({judge.counts.genesis} entries, "

@@ -45,12 +45,12 @@ class Walked:
     heads: tuple[int, str] | None = None
 
 
-def read_checkpoint(opened: Opened, trust: Trust, report: Report) -> Checkpoint | None:
+def read_checkpoint(opened: Opened, trust: Trust, report: Report) -> Anchor | None:
     """Return the bundle's checkpoint if the log's key signed it and the manifest names the same."""
     manifest = opened.manifest
     try:
         sealed = note.parse(opened.container.whole("checkpoint", MAX_NOTE))
-        note.verify(sealed, trust.named(manifest.log))
+        signers = tuple(one.key_id for one in note.verify(sealed, trust.named(manifest.log)))
         checkpoint = Checkpoint.parse(sealed.text)
     except (BundleError, note.NoteError, CheckpointError) as error:
         report.add("checkpoint", str(error))
@@ -59,7 +59,7 @@ def read_checkpoint(opened: Opened, trust: Trust, report: Report) -> Checkpoint 
         report.add("checkpoint", f"is of the log {checkpoint.origin}, the manifest names {manifest.log}")
     if (checkpoint.size, checkpoint.root.hex()) != (manifest.size, manifest.root):
         report.add("checkpoint", "size or root differ from those in the manifest")
-    return checkpoint
+    return Anchor("checkpoint", checkpoint, signers)
 
 
 class _Quiet:
@@ -100,7 +100,9 @@ class Walk:
         body = next(bodies, None)
         if 0 in self._sizes:
             result.roots[0] = EMPTY_ROOT
+        order = TimeOrder()
         for index, data, digest in self._leaves():
+            order.see(index, data)
             seen = see(data)
             held = seen is not None and follow(seen, digest)
             has_body = body is not None and body[0] == index
@@ -129,6 +131,11 @@ class Walk:
                 result.times[index + 1] = line.at
         if body is not None:
             self._report.add(sections.path_of(body[0]), "a body of no entry of the log", entry=body[0])
+        for run in order.found():
+            if run.explained:
+                self._report.notices.append(f"Entries {run.first} to {run.last}: {run.sentence()}.")
+            else:
+                self._report.add("leaves.bin", run.sentence(), entry=run.first, field="at")
         judge.finish()
         result.streams = len(chains)
 
