@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from coverslip.errors import Invalid, Refused
+from coverslip.kernel import screening
 from coverslip.settings import Limits
 
 SCHEME = "ed25519-wrapped"
@@ -31,7 +32,6 @@ MIN_SECRET = Limits().password_min_characters
 MAX_SECRET = 1024
 _COST = asdict(Limits().password)
 _DERIVING = threading.BoundedSemaphore(2)
-_COMMON = ("password", "passphrase", "qwerty", "letmein", "welcome", "coverslip", "123456789")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +54,10 @@ def check_secret(secret: str, username: str) -> None:
     problem = ""
     if not MIN_SECRET <= len(secret) <= MAX_SECRET:
         problem = f"{len(secret)} characters"
-    elif len(set(lowered)) < 5 or any(lowered.strip("0123456789!.-_ ") == word for word in _COMMON):
-        problem = "a commonly used password"
     elif username and username.casefold() in lowered:
         problem = "a password containing the user name"
+    elif screening.guessable(secret, username):
+        problem = "a commonly used password, or one that is guessed from them"
     if problem:
         raise Invalid(
             "VAL_FORM",
@@ -102,6 +102,7 @@ def enrol_and_sign(secret: str, person: str) -> tuple[Enrolment, Callable[[bytes
         "nonce": nonce.hex(),
         "sealed": sealed.hex(),
         "cost": dict(_COST),
+        "screened": screening.lists(),
     }
     return Enrolment(kid, public.hex(), wrapped), key.sign
 
