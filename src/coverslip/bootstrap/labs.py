@@ -24,6 +24,7 @@ from coverslip.records.founding import SCHEDULER
 from coverslip.review.access import access_gatherer
 from coverslip.review.exceptions import gatherer
 from coverslip.settings import Home
+from coverslip.store.anchor_rows import AnchorReading
 from coverslip.store.heads import HeadsReading
 from coverslip.store.signer_socket import SignerClient
 from coverslip.store.unique_sql import PostgresUnique
@@ -80,8 +81,9 @@ class Lab:
             c.home.anchors,
         )
         return Exports(
-            c.reading, c.vault, c.events, signing, c.accounts.now, c.accounts.account, HeadsReading(c.pool)
-        )
+            c.reading, c.vault, c.events, signing, c.accounts.now, c.accounts.account, HeadsReading(c.pool),
+            AnchorReading(c.pool),
+        )  # fmt: skip
 
     def worker(self) -> Work:
         """Return what a worker acts on."""

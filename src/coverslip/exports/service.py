@@ -27,6 +27,7 @@ from coverslip.exports.bundle import (
     Withheld,
     write_bundle,
 )
+from coverslip.exports.surroundings import Surroundings, Times
 from coverslip.kernel.change import Context
 from coverslip.kernel.events import Event, Events
 from coverslip.kernel.rows import Row
@@ -38,7 +39,7 @@ from coverslip.verifier.sections import FileItem, label
 MAX_DEPTH = 6
 MAX_RECORDS = 20_000
 WAIT_S = 10.0
-_ALWAYS = ("genesis", "definition", "erasure", "recovery")
+_ALWAYS = ("genesis", "definition", "erasure", "recovery", "keys")
 """Types of entries whose bodies go with every copy: what it says rests on them."""
 
 
@@ -109,10 +110,11 @@ class Exports:
         now: Callable[[], str],
         names: Callable[[str], Mapping[str, Any] | None],
         heads: HeadsOf | None = None,
+        times: Times | None = None,
     ) -> None:
         self._reading, self._objects, self._events = reading, objects, events
         self._signing, self._now, self._names = signing, now, names
-        self._heads = heads
+        self._heads, self._times = heads, times
         self.wait_s = WAIT_S
 
     def bundle(self, row: Row, context: Context, text_filter: str, out: BinaryIO) -> dict[str, Any]:
@@ -138,13 +140,14 @@ class Exports:
             self._signing.vkey,
         )
         index, heads = self._newest_heads(size, {r.uid for r in rows})
+        around = Surroundings(size, self._signing.anchors, self._times, self._extra() | heads)
         written = write_bundle(
             out,
             request,
             leaves=(data for _, data, _ in self._reading.stored(0, size)),
-            bodies=self._bodies({r.uid for r in rows}, size, index),
+            bodies=self._bodies({r.uid for r in rows}, size, around, index),
             open_file=self._open,
-            extra=self._extra() | heads,
+            extra=around,
             sign_manifest=self._signing.sign,
         )
         summary = {
@@ -230,12 +233,14 @@ class Exports:
         return newest.index, {"heads.json": canonical.encode(value)}
 
     def _bodies(
-        self, uids: set[str], size: int, heads: int = -1
+        self, uids: set[str], size: int, around: Surroundings, heads: int = -1
     ) -> Iterator[tuple[int, Mapping[str, Stored]]]:
         for index, data, sections in self._reading.stored(0, size):
             parsed = leaf.parse(data)
             always = parsed.type in _ALWAYS or parsed.record.kind == "user"
-            always = always or index == heads
+            always = always or index == heads or around.wants(index, parsed, sections)
+            if parsed.record.id in uids:
+                around.passes(index)
             if parsed.record.id in uids or (parsed.about and parsed.about.id in uids) or always:
                 yield index, {n: Stored(salt, content.decode()) for n, (salt, content) in sections.items()}
 
@@ -243,14 +248,11 @@ class Exports:
         return Member(item.size, lambda: cast(BinaryIO, self._objects.open(item.root)))
 
     def _extra(self) -> dict[str, bytes]:
-        extra = {
+        return {
             "verify.pyz": build(),
             "schema-fingerprint": self._reading.schema_fingerprint(),
             "policy.json": b'{"format":"coverslip-policy-v1","max_anchor_age_hours":24}\n',
         }
-        if self._signing.anchors.exists():
-            extra["anchors/file"] = self._signing.anchors.read_bytes()
-        return extra
 
 
 def _targets(reading: Reading, row: Row) -> Iterator[Row]:

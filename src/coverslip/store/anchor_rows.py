@@ -16,6 +16,7 @@ import psycopg
 from coverslip.errors import EvidenceBroken
 from coverslip.ledger import canonical, leaf
 from coverslip.ledger.failure import LedgerError
+from coverslip.store.pool import Pool
 from coverslip.store.sections import sections_of
 from coverslip.store.tiles import TreeReader
 
@@ -89,13 +90,14 @@ def successes(conn: Connection) -> dict[tuple[str, str], Success]:
     return {(str(r[0]), str(r[1])): Success(int(r[2]), str(r[3]), float(r[4])) for r in rows}
 
 
-def evidence(conn: Connection, kinds: Sequence[str]) -> Iterator[Evidence]:
-    """Yield the evidence of some kinds, by size."""
+def evidence(conn: Connection, kinds: Sequence[str], only: int | None = None) -> Iterator[Evidence]:
+    """Yield the evidence of some kinds, by size; of one size if ``only`` is given."""
     for row in conn.execute(
         "select a.size, a.type, a.target, a.evidence, c.note from ledger.anchor a"
         " left join ledger.checkpoint c on c.log_id = a.log_id and c.size = a.size"
-        " where a.log_id = 1 and a.type = any(%s) order by a.size, a.obtained_at",
-        (list(kinds),),
+        " where a.log_id = 1 and a.type = any(%s) and (%s::bigint is null or a.size = %s)"
+        " order by a.size, a.obtained_at",
+        (list(kinds), only, only),
     ):
         yield Evidence(int(row[0]), str(row[1]), str(row[2]), bytes(row[3]), bytes(row[4] or b""))
 
@@ -186,3 +188,41 @@ class AnchorRows:
         """Return the statements about changes of key, oldest first."""
         with self._connect() as conn:
             return [statement for _, statement in rotations(conn)]
+
+
+class AnchorReading:
+    """Reads what copies carry: timestamps by name, and the newest cosigned note of each witness."""
+
+    def __init__(self, pool: Pool) -> None:
+        """``pool`` may read the ledger."""
+        self._pool = pool
+
+    def stamps(self) -> list[tuple[int, str]]:
+        """Return (size, SHA-256 in hex) of every timestamp kept, by size."""
+        with self._pool.connection() as conn:
+            rows = conn.execute(
+                "select size, encode(sha256(evidence), 'hex') from ledger.anchor"
+                " where log_id = 1 and type = %s order by size, obtained_at",
+                (TIMESTAMP,),
+            )
+            return [(int(row[0]), str(row[1])) for row in rows]
+
+    def stamp(self, size: int, digest: str) -> tuple[bytes, bytes]:
+        """Return a timestamp by size and hash, and the note it is about. Raises EVIDENCE where it is gone."""
+        with self._pool.connection() as conn:
+            for one in evidence(conn, [TIMESTAMP], size):
+                if sha256(one.data).hexdigest() == digest:
+                    return one.data, one.note
+        raise EvidenceBroken(
+            "EVIDENCE", what=f"the timestamp of {size} entries", expected=digest, found="no such evidence"
+        )
+
+    def cosigned(self, size: int) -> list[bytes]:
+        """Return the newest note of at most ``size`` entries that each witness cosigned."""
+        with self._pool.connection() as conn:
+            rows = conn.execute(
+                "select distinct on (target) evidence from ledger.anchor"
+                " where log_id = 1 and type = 'witness' and size <= %s order by target, size desc",
+                (size,),
+            )
+            return [bytes(row[0]) for row in rows]
