@@ -96,7 +96,10 @@ def ledger_verify(root: Path, anchors: Path | None = None) -> Outcome:
         anchoring.check_evidence(home, conn, facts)
         check_keys.check(conn, [one.note for one in read_journal(home.signer / "journal")], keys, facts)
         for one in facts.findings:
-            report.add(one.kind, one.message, index=one.index, field=one.field)
+            report.add(
+                one.kind, one.message, index=one.index, entry_id=one.entry_id, record=one.record,
+                version=one.version, field=one.field,
+            )  # fmt: skip
         report.counts.update({k: n for k, n in facts.counts.items() if k in anchoring.COUNTS})
         for name in ("guards", "admissions", "admissions_unchecked"):
             report.counts[name] += facts.counts[name]

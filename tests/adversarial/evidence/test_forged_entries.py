@@ -1,4 +1,4 @@
-"""Entries with the writer's rights and without the admission key: kept out, named, and nothing built on them."""
+"""Entries with the writer's rights and without the admission key: kept out, named, nothing built on them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WHY = "The title was missing."
 
 
 def edit(copy: Any, title: str) -> Any:
-    """Edit a user record through the interface, with the admission key the home has now; return the answer."""
+    """Edit a user record through the interface, with the admission key the home has now."""
     with lab(copy.home) as opened:
         (ada,) = Cast(TestClient(create_app(opened.services())))("ada")
         return ada.do(copy.n["alan"], "edit", why=WHY, job_title=title)
@@ -86,3 +86,40 @@ def test_without_a_forged_entry_nothing_is_refused_or_found(copy: Any) -> None:
     assert copy.verify() == [] and copy.replay() == []
     status = checking.ledger_status(copy.root)
     assert (status["alarms"], status["blocked"]) == (0, "")
+
+
+def test_an_entry_let_in_with_the_sequencers_and_signers_rights_is_named(copy: Any, named: Any) -> None:
+    """The sequencer is replaced by one that asks for another tag: tree and signature hold."""
+    with false_key(copy), signing(copy) as step:
+        assert edit(copy, "Minted").status_code == 200
+        assert step().integrated
+    found = copy.verify()
+    version = copy.ask("select max(version) from ledger.entry where record_id = %s", copy.uid(copy.n["alan"]))
+    (one, *_) = named(found, kind="entry", record=copy.n["alan"], version=version[0][0])
+    assert "admission tag is not the application's" in one
+
+
+def test_a_tag_taken_from_another_entry_is_named(copy: Any, named: Any) -> None:
+    entry, index, version = copy.entry(copy.n["release"])
+    copy.attack(
+        f"update ledger.entry set admit = (select admit from ledger.entry where id = {entry} - 1)"
+        f" where id = {entry}"
+    )
+    assert named(copy.verify(), kind="entry", index=index, version=version)
+
+
+def test_entries_that_came_through_the_application_pass_and_are_counted(copy: Any) -> None:
+    found, counts = checking.ledger_verify(copy.root)
+    assert found == [] and counts["admissions"] == counts["entries"] > 100
+
+
+def test_without_the_key_nothing_is_said_of_tags(copy: Any) -> None:
+    key = copy.home.secret("admission.key")
+    text = key.read_text("ascii")
+    key.unlink()
+    try:
+        found, counts = checking.ledger_verify(copy.root)
+    finally:
+        key.write_text(text, "ascii")
+        key.chmod(0o600)
+    assert found == [] and counts["admissions"] == 0 and counts["admissions_unchecked"] == 1

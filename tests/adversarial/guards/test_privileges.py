@@ -30,7 +30,8 @@ def tables(guarded: Guarded) -> dict[str, list[str]]:
     with guarded.connect("cs_superuser") as conn:
         rows = conn.execute(
             "select n.nspname || '.' || c.relname, array_agg(a.attname::text order by a.attnum)"
-            " from pg_class c join pg_namespace n on n.oid = c.relnamespace and n.nspname in ('ledger', 'projection', 'ops')"
+            " from pg_class c join pg_namespace n on n.oid = c.relnamespace"
+            " and n.nspname in ('ledger', 'projection', 'ops')"
             " join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and a.attgenerated = ''"
             " and a.attidentity = '' and not a.attisdropped where c.relkind in ('r', 'p') group by 1"
         ).fetchall()
