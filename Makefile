@@ -56,8 +56,8 @@ bench: system $(STAMP) ## measure the figures the design owes, each as a ratio i
 bench-large: $(STAMP) ## the long measurements (hours, tens of gigabytes)
 	$(BIN)/python -m bench --large
 
-soak: $(STAMP) ## run the demonstration lab under load for a long time and verify it afterwards
-	$(BIN)/python -m bench --soak
+soak: $(STAMP) ## kill processes of a working laboratory 1 000 times by a printed seed and look for every promise
+	COVERSLIP_KILLS="$${COVERSLIP_KILLS:-1000}" $(BIN)/python -m pytest -s -p no:randomly tests/simulation/test_kills.py
 
 lock: $(STAMP) ## resolve requirements/*.lock anew from pyproject.toml
 	$(BIN)/python scripts/lock.py
