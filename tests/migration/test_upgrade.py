@@ -21,6 +21,7 @@ from coverslip.store.migrate import published
 from coverslip.store.sections import sections_of
 from coverslip.store.signer import read_journal
 from coverslip.store.tiles import TreeReader
+from coverslip.store.verify import verify_ledger
 from coverslip.verifier.cli import main as verify
 from fix_old_home import OldHome
 
@@ -71,9 +72,18 @@ def entries(old: OldHome, first: int) -> list[tuple[leaf.Leaf, dict[str, Any]]]:
 
 
 def test_the_home_of_the_first_release_holds_before_anything_is_done(old_home: OldHome) -> None:
-    everything_holds(old_home.root)
+    keys = [k for k in old_home.home.public_keys.read_text("utf-8").splitlines() if k and k[0] != "#"]
     with wiring.database(old_home.home), wiring.connection(old_home.home, "cs_verifier") as conn:
         assert conn.execute("select max(number) from ops.migration").fetchone() == (10,)
+        report = verify_ledger(conn, read_journal(old_home.home.signer / "journal"), [], keys)
+    assert [f for f in report.findings if f.kind != "guards"] == []
+    assert report.counts["entries"] == old_home.size()
+
+
+def test_checks_of_this_release_ask_for_the_upgrade_first(old_home: OldHome) -> None:
+    with pytest.raises(EnvironmentFault, match="migration 11") as caught:
+        checking.ledger_verify(old_home.root)
+    assert "coverslip migrate" in caught.value.remedy
 
 
 def test_it_is_not_served_but_told_how_to_be_upgraded(old_home: OldHome) -> None:

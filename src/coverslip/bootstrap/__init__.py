@@ -18,6 +18,7 @@ from coverslip.bootstrap.drilling import drill as restore_drill
 from coverslip.bootstrap.founding import Founding, init
 from coverslip.bootstrap.keeping import backup_places, backups_kept, certificates
 from coverslip.bootstrap.migrating import migrate
+from coverslip.bootstrap.moving import move
 from coverslip.bootstrap.recovering import recover, recoveries, situation
 from coverslip.bootstrap.restoring import restore
 from coverslip.bootstrap.rotating import keys_list, keys_rotate
@@ -50,6 +51,7 @@ __all__ = [
     "ledger_status",
     "ledger_verify",
     "migrate",
+    "move",
     "receipt_check",
     "recover",
     "recoveries",

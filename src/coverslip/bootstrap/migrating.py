@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from coverslip.bootstrap import wiring
 from coverslip.bootstrap.founding import sequencer_of
 from coverslip.errors import EnvironmentFault
@@ -70,8 +72,16 @@ def require_current(home: Home) -> None:
     migration was changed after it was applied.
     """
     with wiring.connection(home, "cs_verifier") as conn:
-        waiting = [f"migration {one.number}" for one in pending(conn)]
-        waiting += [f"definition of {one.definition.name}" for one in _changes(told(conn))]
+        require_schema(home, conn)
+        _require_none(home, [f"definition of {one.definition.name}" for one in _changes(told(conn))])
+
+
+def require_schema(home: Home, conn: psycopg.Connection[Any]) -> None:
+    """Refuse a database whose migrations are not those of this release; raises as ``require_current``."""
+    _require_none(home, [f"migration {one.number}" for one in pending(conn)])
+
+
+def _require_none(home: Home, waiting: list[str]) -> None:
     if waiting:
         raise EnvironmentFault(
             "ENVIRONMENT",

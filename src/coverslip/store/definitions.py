@@ -42,10 +42,14 @@ class Defined:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the log tells: definitions in order, and the numbers of migrations that entries name."""
+    """What the log tells: definitions in order, and the numbers of migrations that entries name.
+
+    ``server`` is the major version of PostgreSQL the installation was moved to last, empty without a move.
+    """
 
     definitions: tuple[Defined, ...]
     migrations: frozenset[int]
+    server: str = ""
 
     @property
     def in_force(self) -> dict[str, str]:
@@ -58,7 +62,7 @@ def told(conn: Connection) -> Told:
 
     Raises EVIDENCE when a body does not fit its leaf.
     """
-    definitions, migrations = [], set[int]()
+    definitions, migrations, server = [], set[int](), ""
     for parsed, sections in _entries(conn):
         if parsed.act == "define" and "definition" in sections:
             form = sections["definition"]
@@ -67,7 +71,8 @@ def told(conn: Connection) -> Told:
         elif parsed.act == "migrate":
             said = canonical.decode(sections["detail"])
             migrations |= {int(one["number"]) for one in said.get("migrations", ())}
-    return Told(tuple(definitions), frozenset(migrations))
+            server = str(said.get("database", {}).get("to", server))
+    return Told(tuple(definitions), frozenset(migrations), server)
 
 
 def _entries(conn: Connection) -> Iterator[tuple[leaf.Leaf, dict[str, bytes]]]:

@@ -51,6 +51,14 @@ def first_entry(conn: psycopg.Connection[Any]) -> tuple[bytes, dict[str, Any]] |
     return bytes(row[0]), dict(zip(names, row[1:], strict=True))
 
 
+def tree_root(conn: psycopg.Connection[Any]) -> bytes:
+    """Return the root (32 bytes) the stored tree has. Raises ENVIRONMENT when there is no log."""
+    row = conn.execute("select root from ledger.tree where log_id = 1").fetchone()
+    if row is None:
+        raise EnvironmentFault("ENVIRONMENT", what="ledger", expected="an open log", found="none")
+    return bytes(row[0])
+
+
 def newest_software(conn: psycopg.Connection[Any]) -> str:
     """Return the program and release that wrote the newest entry, empty when there is none."""
     row = conn.execute(
