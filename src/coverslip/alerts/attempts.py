@@ -6,6 +6,7 @@ Rules kept here (21 CFR 11.300(d)):
   count and addresses; a second person lets it in again. The alert is written before the lock.
 * Nobody can lock the last person who could unlock: that account stays in force, its sign-in is refused
   until an hour has passed without an attempt, and the alert says so.
+* An account that ended keeps no wrapped key; its public half stays with the record.
 * What was refused more than once in a minute is entered with its count when the minute is over. Addresses
   stand there as digests: an entry cannot be taken back, and the first refusal has the address itself.
 """
@@ -47,6 +48,10 @@ class Counters(Protocol):
 
     def on_ended(self, terminal: Sequence[tuple[str, str]], field: str, minutes: int) -> Sequence[Tried]:
         """Return attempts of the last minutes on names of ended accounts."""
+        ...
+
+    def destroy_keys(self, terminal: Sequence[tuple[str, str]]) -> int:
+        """Destroy what is left of the keys of ended accounts."""
         ...
 
     def holders(self, roles: Sequence[str]) -> set[str]:
@@ -97,6 +102,7 @@ class Attempts:
         for found in self.counters.overdrawn(LOCK_AFTER, SETTLED_S):
             self._overdrawn(found)
         ended = [(USER.name, s.name) for s in USER.states if s.terminal]
+        self.counters.destroy_keys(ended)
         for found in self.counters.on_ended(ended, "username", ENDED_MINUTES):
             self._ended(found)
         self._count()

@@ -87,6 +87,21 @@ class PostgresWatch:
             found += [_attempts(row) for row in rows]
         return found
 
+    def destroy_keys(self, terminal: Sequence[tuple[str, str]]) -> int:
+        """Destroy what is left of the keys of records in an ending (type, state); return how many."""
+        done = 0
+        for kind, state in terminal:
+            rows = self._all(
+                "update ops.credential c set secret = null, data = c.data - 'sealed' - 'salt' - 'nonce',"
+                " revoked_at = coalesce(c.revoked_at, clock_timestamp()), changed_at = clock_timestamp()"
+                " from projection.record r where r.type = %(k)s and r.state = %(s)s and r.uid = c.person"
+                " and (c.revoked_at is null or c.data ? 'sealed') returning c.person",
+                k=kind,
+                s=state,
+            )
+            done += len(rows)
+        return done
+
     def holders(self, roles: Sequence[str]) -> set[str]:
         """Return the people in force who hold one of these roles now."""
         rows = self._all(

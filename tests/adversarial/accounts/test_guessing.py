@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from coverslip.keeper.loop import run
 from coverslip.kernel import keys
 from coverslip.kernel.identity import Place, name_key
 from fix_lab import Lab, refused, secret_of, together
@@ -307,3 +308,44 @@ def test_a_hundred_failures_a_minute_are_a_flood_and_told(lab: Lab, watched: Wat
     lab.ask("update ops.position set position = position - 2 where name = 'refusals' returning 1")
     watched.look()
     assert any(a.fields["evidence"]["count"] >= 140 for a in watched.of("sign_in_flood"))
+
+
+# --- in time ----------------------------------------------------------------------------------------
+
+
+def test_within_a_minute_the_keeper_locks_tells_and_ends_the_sessions_of_what_is_attacked(
+    lab: Lab, watched: Watched
+) -> None:
+    number = lab.invite("kurt", "Kurt", ())
+    session = lab.sign_in("kurt")
+    stop = threading.Event()
+
+    def integrate() -> None:
+        while not stop.is_set():
+            watched.sequencer.step(sign=False)
+            stop.wait(0.2)
+
+    duties = [watched.attempts, watched.watch, watched.escalation]
+    threads = [threading.Thread(target=integrate), threading.Thread(target=run, args=(duties, stop))]
+    for thread in threads:
+        thread.start()
+    try:
+        began = time.monotonic()
+        watched.guess("kurt", 11)
+        with refused("AUTH_SHARED"):
+            lab.identity.sign_in("aurel", secret_of("aurel"), Place("far", "192.0.2.99", "t", "UTC"))
+        while time.monotonic() - began < 60 and not (
+            lab.row(number).state == "locked"
+            and watched.of("account_locked", number)
+            and watched.of("two_places", lab.number_of("aurel"))
+        ):
+            time.sleep(0.2)
+        took = time.monotonic() - began
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(30)
+    print(f"from the first guess to lock, dead sessions and both alerts: {took:.1f} s")
+    assert took < 60
+    with refused("AUTH_REQUIRED"):
+        lab.identity.session(session.token)

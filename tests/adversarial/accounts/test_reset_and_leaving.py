@@ -396,3 +396,16 @@ def test_keys_of_two_people_stay_apart_whatever_was_reset(lab: Lab) -> None:
         )  # fmt: skip
     lab.accounts.clear_failures("signing", lab.aurel.uid)
     assert lab.quinn.submit(change).entries
+
+
+def test_an_account_that_ended_keeps_no_wrapped_key_and_one_that_is_locked_does(
+    lab: Lab, watched: Watched
+) -> None:
+    gone, locked = lab.invite("vera2", "Vera Two", ()), lab.invite("viktor", "Viktor", ())
+    lab.aurel.do(gone, "disable", sign=True, why="Left the laboratory.")
+    lab.aurel.do(locked, "lock", why="On leave for a month.")
+    watched.look()
+    sealed = "select count(*) from ops.credential where person = %s and data ? 'sealed'"
+    assert lab.ask(sealed, lab.row(gone).uid) == [(0,)]
+    assert lab.ask(sealed, lab.row(locked).uid) == [(1,)]
+    assert lab.row(gone).fields["signing_keys"], "what was signed can still be checked"
