@@ -82,8 +82,8 @@ def test_an_accepted_entry_changed_before_it_was_sequenced_is_shown_by_its_recei
     with signing(copy) as step:
         kept = accepted(copy, tmp_path / "receipt")
         copy.attack(
-            "update ledger.entry set leaf = convert_to(replace(convert_from(leaf, 'UTF8'), '\"act\":\"edit\"',"
-            " '\"act\":\"void\"'), 'UTF8') where id = %s", values=(newest(copy),),
+            "update ledger.entry set leaf = convert_to(replace(convert_from(leaf, 'UTF8'),"
+            " '\"act\":\"edit\"', '\"act\":\"void\"'), 'UTF8') where id = %s", values=(newest(copy),),
         )  # fmt: skip
         assert {one.kind for one in step().alarms} == {"admission"}, "and it stays out of the tree"
     (one,), _ = completing.receipt_check(copy.root, kept)
