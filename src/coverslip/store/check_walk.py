@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 
+from coverslip.ledger.order import TimeOrder
 from coverslip.store.check_entries import EntryCheck
 from coverslip.store.check_heads import HeadsCheck
 from coverslip.store.check_quick import QuickCheck
@@ -33,7 +34,7 @@ def walk(
     """Take every leaf of log 1; ``number`` names the record of a stream. ``conn`` is within a transaction."""
     tiles, heads = TileCheck(conn, report), HeadsCheck(conn, report)
     quick = QuickCheck(entries)
-    expected, block = 0, list[bytes]()
+    expected, block, order = 0, list[bytes](), TimeOrder()
     for raw in raw_rows(conn):
         index = raw[0]
         if index != expected:
@@ -44,6 +45,7 @@ def walk(
         hashed = sha256(b"\x00" + raw[9]).digest()
         if (known is not None and known != hashed) or not quick.take(raw, hashed):
             hashed = _whole(raw, hashed, known, entries, report, number)
+        order.see(index, raw[9])
         block.append(hashed)
         if len(block) == WIDTH:
             tree.add(block, tiles.add(block))
@@ -51,6 +53,16 @@ def walk(
         heads.at(expected, entries.streams)
     tree.add(block, None)
     quick.finish()
+    _times(order, report)
+
+
+def _times(order: TimeOrder, report: Report) -> None:
+    """Name entries dated before earlier ones; a jump of the clock that is recorded is counted, no finding."""
+    for run in order.found():
+        if run.explained:
+            report.counts["recorded clock jumps"] += 1
+        else:
+            report.add("time", run.sentence(), index=run.first, field="at")
 
 
 def _whole(

@@ -218,6 +218,26 @@ def test_the_duty_writes_heartbeats_and_the_jump_and_all_of_it_verifies(moved: M
     assert findings == []
 
 
+def test_a_clock_set_back_past_every_guard_and_forth_again_is_found_in_the_order(moved: Moved) -> None:
+    """The dishonest operator takes the database's memory of time away, and dates one entry an hour back."""
+    moved.write()
+    moved.integrate()
+    assert ledger_verify(moved.home.root)[0] == []
+    with wiring.connection(moved.home, "cs_superuser") as conn:
+        conn.execute("update ledger.tree set at = '2000-01-01'")
+        conn.execute("delete from ops.clock")
+    moved.move(-HOUR)
+    moved.write()
+    moved.integrate()
+    moved.move(0)
+    moved.write()
+    moved.integrate()
+    found = [f for f in ledger_verify(moved.home.root)[0] if f["kind"] == "time"]
+    assert len(found) == 1
+    assert found[0]["entry"] == len(leaves(moved)) - 2
+    assert "before an earlier entry" in found[0]["message"]
+
+
 def leaves(moved: Moved) -> list[dict[str, Any]]:
     with moved.core.pool.connection() as conn:
         rows = conn.execute(

@@ -11,12 +11,17 @@ from coverslip.ledger.order import Behind, TimeOrder
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
+def leaf_of(at: str, act: str) -> bytes:
+    kind = "anomaly" if act == "clock_jump" else "record"
+    return f'{{"act":"{act}","actor":{{"id":"x"}},"at":"{at}","type":"{kind}"}}'.encode()
+
+
 def found(*entries: tuple[float, str]) -> list[tuple[int, int, bool]]:
     """Return the runs of entries given as (seconds since the start, act)."""
     order = TimeOrder()
     for index, (seconds, act) in enumerate(entries):
         at = (START + timedelta(seconds=seconds)).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        order.see(index, at, "anomaly" if act == "clock_jump" else "record", act)
+        order.see(index, leaf_of(at, act))
     return [(run.first, run.last, run.explained) for run in order.found()]
 
 
@@ -55,9 +60,21 @@ def test_creeping_back_a_little_at_a_time_is_found_as_well() -> None:
 
 def test_how_far_back_is_said() -> None:
     order = TimeOrder()
-    order.see(0, "2026-11-20T12:00:00.000000Z", "record", "a")
-    order.see(1, "2026-11-20T10:00:00.000000Z", "record", "a")
+    order.see(0, leaf_of("2026-11-20T12:00:00.000000Z", "a"))
+    order.see(1, leaf_of("2026-11-20T10:00:00.000000Z", "a"))
     assert list(order.found()) == [Behind(1, 1, timedelta(hours=2))]
+    assert "7200 s" in next(order.found()).sentence()
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"{}", b'{"at":"', b'{"at":"9999', b'{"at":"ZZZZ-11-20T12:00:00.000000Z"}', b"\xff" * 80]
+)
+def test_what_is_no_leaf_changes_nothing(data: bytes) -> None:
+    order = TimeOrder()
+    order.see(0, leaf_of("2026-11-20T12:00:00.000000Z", "a"))
+    order.see(1, data)
+    order.see(2, leaf_of("2026-11-20T10:00:00.000000Z", "a"))
+    assert [(run.first, run.last) for run in order.found()] == [(2, 2)]
 
 
 @pytest.mark.parametrize("seconds", [60.0, 60.000001])
