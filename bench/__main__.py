@@ -1,78 +1,67 @@
-"""``python -m bench [--large]``: the machine, then each figure, each as a ratio or against its limit.
+"""``python -m bench``: one table of what was measured here, each figure as a ratio or against its limit.
 
-Exit status: 0 when every figure measured is held, 1 when one is missed. A figure that could not be measured
-is named loudly, at once and again at the end; it is no miss, and it is no pass either.
+    python -m bench [--only NAME]... [--large] [--quick] [--json] [--write]
+
+``--write`` puts the table into ``docs/reference/figures.md``. Exit status: 0 when every figure is held, 1 when
+one is missed. What could not be measured is named loudly; it is no miss, and it is no pass either.
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime as dt
-import os
-import platform
+import importlib
 import sys
-from collections.abc import Callable
+import time
 from pathlib import Path
 
-from bench import nuclei, vault, verifier
-from coverslip.errors import EnvironmentFault
-from coverslip.store.server.binaries import EVALUATION, find_binaries
+from bench import report
+from bench.rows import NotMeasured, Row, Size
 
-SMALL, LARGE = (256 << 20, 100_000), (1 << 30, 1_000_000)
-NOT_MEASURED = 2
-
-
-def _processor() -> str:
-    path = Path("/proc/cpuinfo")
-    if path.exists():
-        for line in path.read_text("utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
+MEASUREMENTS = (
+    "commands", "concurrency", "sequencing", "longledger", "verifier", "signing", "vault", "memory", "nuclei",
+)  # fmt: skip
+"""Modules of this package, in the order measured; each has ``measure(size) -> list[Row]``."""
+SIZES = {
+    "usual": Size(),
+    "large": Size(entries=10_000_000, entries_before=1_000_000, image=10 << 30),
+    "quick": Size(entries=22_000, entries_before=11_000, image=16 << 20, seconds=1.0, rounds=2, series=5),
+}
+PAGE = Path(__file__).parents[1] / "docs" / "reference" / "figures.md"
 
 
-def _postgres() -> str:
-    try:
-        found = find_binaries(use=EVALUATION)
-    except EnvironmentFault as error:
-        return f"none ({error.message})"
-    return f"{found.label} ({found.origin})"
-
-
-def machine() -> None:
-    """Print what the figures were measured on."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    load = os.getloadavg()
-    print(f"date        {dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M:%S} UTC")
-    print(f"processor   {_processor()}, {os.cpu_count()} cores, load {load[0]:.1f}")
-    print(f"memory      {memory / 2**30:.1f} GiB")
-    print(f"system      {platform.platform()}")
-    print(f"python      {platform.python_version()}")
-    print(f"postgresql  {_postgres()}", flush=True)
-
-
-def main() -> int:
-    """Measure everything and return the exit status."""
+def main(arguments: list[str] | None = None) -> int:
+    """Measure and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure the figures owed.")
-    parser.add_argument("--large", action="store_true", help="1 GiB and a million entries")
-    size, entries = LARGE if parser.parse_args().large else SMALL
-    machine()
-    figures: dict[str, Callable[[], int]] = {
-        "vault": lambda: vault.main(size),
-        "verifier": lambda: verifier.main(entries),
-        "nuclei": nuclei.main,
-    }
-    ended = {}
-    for name, measure in figures.items():
-        print(f"\n== {name}", flush=True)
-        ended[name] = measure()
-    print("\n== all")
-    says = {0: "held", NOT_MEASURED: "NOT MEASURED"}
-    for name, status in ended.items():
-        print(f"{name:<10}{says.get(status, 'MISSED')}")
-    for name in (name for name, status in ended.items() if status == NOT_MEASURED):
-        print(f"*** {name}: NOT MEASURED. Set COVERSLIP_SAMPLES to a folder of samples. ***", file=sys.stderr)
-    return int(any(status not in (0, NOT_MEASURED) for status in ended.values()))
+    parser.add_argument("--only", action="append", choices=MEASUREMENTS, help="measure these only")
+    parser.add_argument("--large", action="store_true", help="10 million entries, 10 GiB (hours)")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes: does it run? Figures mean nothing")
+    parser.add_argument("--json", action="store_true", help="print the table as JSON")
+    parser.add_argument("--write", action="store_true", help="write the table to docs/reference/figures.md")
+    chosen = parser.parse_args(arguments)
+    size = SIZES["large" if chosen.large else "quick" if chosen.quick else "usual"]
+    machine, rows = report.machine(), list[Row]()
+    for name in chosen.only or MEASUREMENTS:
+        rows += _measured(name, size)
+    print(report.as_json(machine, rows) if chosen.json else report.table(machine, rows), flush=True)
+    if chosen.write:
+        PAGE.write_text(report.page(machine, rows, large=chosen.large), encoding="utf-8")
+    for row in rows:
+        if row.held == "not measured":
+            print(f"*** {row.name}: NOT MEASURED. {row.wanted} ***", file=sys.stderr)
+    return int(any(row.held == "missed" for row in rows))
+
+
+def _measured(name: str, size: Size) -> list[Row]:
+    begin = time.monotonic()
+    print(f"== {name}", file=sys.stderr, flush=True)
+    try:
+        rows: list[Row] = importlib.import_module(f"bench.{name}").measure(size)
+    except NotMeasured as why:
+        rows = [Row(name, float("nan"), "", wanted=str(why), held="not measured")]
+    for row in rows:
+        print(f"   {report.line(row)}", file=sys.stderr)
+    print(f"   took {time.monotonic() - begin:.0f} s", file=sys.stderr, flush=True)
+    return rows
 
 
 if __name__ == "__main__":

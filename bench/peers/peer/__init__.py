@@ -1,0 +1,1 @@
+"""The peer's application: one model under history."""
