@@ -16,6 +16,7 @@ from coverslip.ledger import note
 from coverslip.ledger.checkpoint import Checkpoint, CheckpointError
 from coverslip.ledger.forms import MAX_FORMS, Form, Seen
 from coverslip.ledger.leaf import LeafError, parse
+from coverslip.ledger.order import TimeOrder
 from coverslip.ledger.tree import EMPTY_ROOT, Frontier, leaf_hash
 from coverslip.verifier import leaves, sections
 from coverslip.verifier.anchors import Anchor
