@@ -6,6 +6,7 @@ and what happens there. Nothing in the product knows of this.
 
     crash_before, crash_after   the process ends (os._exit) just before or just after the call
     fail_before, fail_after     the call fails without being done, or is done and reported as failed
+    stop_before, stop_after     the process is frozen until somebody lets it go on
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import importlib.util
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -32,6 +34,7 @@ from coverslip.store.anchors import FileAnchor
 from coverslip.store.journal import JournalDisk
 from coverslip.store.sequencer import Sequencer
 from coverslip.store.signer import Signer
+from coverslip.store.signer_socket import SignerClient
 from coverslip.vault import LocalVault
 from coverslip.vault.disk import Disk
 
@@ -43,13 +46,14 @@ LIMIT = 1 << 30
 class Points:
     """The calls made so far, and the one at which the plan strikes."""
 
-    def __init__(self, at: int = -1, how: str = "", trace: int = -1) -> None:
-        self.at, self.how, self.names, self._trace = at, how, [], trace
+    def __init__(self, at: int = -1, how: str = "", trace: int = -1, name: str = "") -> None:
+        """``at`` counts from 0; or ``name`` is that of the call, the first time it is made."""
+        self.at, self.how, self.name, self._trace = at, how, name, trace
         self.names: list[str] = []
 
     def around(self, name: str, do: Callable[[], Any], error: Callable[[], BaseException]) -> Any:
         """Do a call under the plan and return its answer."""
-        here = len(self.names) == self.at
+        here = len(self.names) == self.at or (name == self.name and name not in self.names)
         self.names.append(name)
         if self._trace >= 0:
             os.write(self._trace, name.encode() + b"\n")
@@ -63,6 +67,9 @@ class Points:
     def _strike(self, error: Callable[[], BaseException]) -> None:
         if self.how.startswith("crash"):
             os._exit(CRASHED)
+        if self.how.startswith("stop"):
+            os.kill(os.getpid(), signal.SIGSTOP)
+            return
         raise error()
 
 
@@ -160,7 +167,7 @@ class TornJournal(FaultyJournal):
 class FaultySigner:
     """The signer as the sequencer sees it: answers can be lost."""
 
-    def __init__(self, signer: Signer, points: Points) -> None:
+    def __init__(self, signer: Signer | SignerClient, points: Points) -> None:
         self._signer, self._points = signer, points
 
     def vkey(self) -> str:
@@ -259,6 +266,29 @@ def _signer(given: dict[str, Any], disk: JournalDisk) -> Signer:
         return Signer(Path(given["signer"]), given["origin"], disk)
 
 
+def lead(points: Points, given: dict[str, Any]) -> Any:
+    """Sequence with the signer's socket until told to stop, as the running process does."""
+
+    def connect() -> Any:
+        conn = FaultyConnection.connect(given["dsn"], cursor_factory=FaultyCursor)
+        conn.points = points  # type: ignore[attr-defined]
+        return conn
+
+    sequencer = Sequencer(
+        connect, FaultySigner(SignerClient(Path(given["socket"])), points), bytes.fromhex(given["key"]),
+        [FaultyAnchor(Path(given["anchor"]), points)],
+    )  # fmt: skip
+    signed = 0
+    while not Path(given["until"]).exists():
+        try:
+            signed = sequencer.step().signed or signed
+        except (psycopg.OperationalError, EnvironmentFault):
+            sequencer.close()
+        time.sleep(0.01)
+    sequencer.close()
+    return signed
+
+
 def _twice(do: Callable[[], Any]) -> Any:
     """Do it, and once more when the environment did not let it be done, as a sender does."""
     try:
@@ -287,6 +317,7 @@ def set_apart(points: Points, given: dict[str, Any]) -> Any:
 
 SCENARIOS: dict[str, Callable[[Points, dict[str, Any]], Any]] = {
     "step": step,
+    "lead": lead,
     "store": store,
     "set_apart": set_apart,
 }
@@ -311,7 +342,7 @@ def _serve_scenarios() -> None:
 
 
 def _run(asked: dict[str, Any], writing: int) -> int:
-    points = Points(asked["at"], asked["how"], writing)
+    points = Points(asked["at"], asked["how"], writing, asked.get("name", ""))
     try:
         answer = SCENARIOS[asked["scenario"]](points, asked["given"])
     except BaseException:  # the parent shows it; the child must not go on
@@ -379,6 +410,19 @@ class Faults:
         self._process.stdout.close()
 
 
+def alone(scenario: str, given: dict[str, Any], name: str = "", how: str = "") -> subprocess.Popen[str]:
+    """Start a scenario in a process of its own, struck the first time it makes the call ``name``."""
+    asked = {"scenario": scenario, "given": given, "at": -1, "how": how, "name": name}
+    command = [sys.executable, __file__, json.dumps(asked)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def ended(running: subprocess.Popen[str]) -> Ended:
+    """Wait for a scenario of one's own and return how it ended."""
+    said, _ = running.communicate(timeout=60)
+    return Ended(running.returncode, said)
+
+
 @pytest.fixture(scope="session")
 def faults() -> Iterator[Faults]:
     """The runner of scenarios under faults."""
@@ -389,4 +433,6 @@ def faults() -> Iterator[Faults]:
 
 if __name__ == "__main__":
     assert importlib.util.find_spec("coverslip") is not None
+    if len(sys.argv) > 1:
+        sys.exit(_run(json.loads(sys.argv[1]), 1))
     _serve_scenarios()
