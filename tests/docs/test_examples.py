@@ -62,4 +62,4 @@ def test_every_command_named_exists(page: str) -> None:
 
 
 def test_a_command_that_does_not_exist_would_be_seen() -> None:
-    assert not _known(["backup"]) and not _known(["ledger", "rewrite"]) and _known(["record", "show"])
+    assert not _known(["unbackup"]) and not _known(["ledger", "rewrite"]) and _known(["record", "show"])

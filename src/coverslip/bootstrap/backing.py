@@ -201,17 +201,15 @@ def _snapshot(superuser: str, home: Home, draft: Path, manifest: dict[str, Any],
     """Write the database as of one moment and the journal of that moment; return whether it is ahead."""
     for attempt in range(1, _SNAPSHOTS + 1):
         with psycopg.connect(superuser, autocommit=True) as conn, database.snapshot(conn):
-            row = conn.execute(
-                "select size, encode(root, 'hex') from ledger.tree where log_id = 1"
-            ).fetchone()
+            row = database.tree(conn)
             if row is None:
                 raise _fault(f"ledger of {home.root}", "an open log", "none", "Found it first.")
             data = _whole_lines(home.signer / "journal")
             signed = json.loads(data.splitlines()[-1])["size"] if data else 0
-            ahead = int(signed) > int(row[0])
+            ahead = int(signed) > row[0]
             if ahead and attempt < _SNAPSHOTS:
                 continue  # entries were integrated and signed between the two: take a newer moment
-            manifest["tree"] = {"size": int(row[0]), "root": str(row[1])}
+            manifest["tree"] = {"size": row[0], "root": row[1]}
             manifest["journal"] = int(signed)
             manifest["migrations"] = database.migrations(conn)
             manifest["postgres"] = conn.info.server_version

@@ -308,8 +308,8 @@ def _notes(anchors: Path | None, journal: Path | None) -> list[bytes]:
 
 def _tree_size(home: Home) -> int:
     with wiring.connection(home, "cs_verifier") as conn:
-        row = conn.execute("select size from ledger.tree where log_id = 1").fetchone()
-    return int(row[0]) if row else 0
+        found = database.tree(conn)
+    return found[0] if found else 0
 
 
 def _fault(what: str, expected: str, found: str, remedy: str) -> EnvironmentFault:

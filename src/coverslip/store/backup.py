@@ -109,6 +109,12 @@ def sequences(conn: Connection) -> dict[str, int]:
     return {str(name): int(value) for name, value in rows}
 
 
+def tree(conn: Connection) -> tuple[int, str] | None:
+    """Return size and root (hex) of the tree, None where there is no log."""
+    row = conn.execute("select size, encode(root, 'hex') from ledger.tree where log_id = 1").fetchone()
+    return None if row is None else (int(row[0]), str(row[1]))
+
+
 def size(conn: Connection) -> int:
     """Return how many bytes the database takes on its disk, roughly what a dump can take."""
     row = conn.execute("select pg_database_size(current_database())").fetchone()
