@@ -138,7 +138,7 @@ class Maker:
             *dates,
         )
 
-    def reply(self, query: bytes, certificate: str = "stamp") -> bytes:
+    def reply(self, query: bytes, certificate: str = "stamp", *more: object) -> bytes:
         """Return the authority's signed answer to a query (DER)."""
         (self.folder / "q.tsq").write_bytes(query)
         self._run(
@@ -152,6 +152,7 @@ class Maker:
             f"{certificate}.pem",
             "-inkey",
             f"{certificate}.key",
+            *more,
             "-out",
             "r.tsr",
         )

@@ -32,6 +32,7 @@ from rfc3161_client.errors import VerificationError
 
 from coverslip.anchoring.refusal import AnchorRefused
 from coverslip.anchoring.transport import client, read_limited
+from coverslip.verifier import der
 
 LIMIT: Final = 64 * 1024
 TIMEOUT_S: Final = 15.0
@@ -76,10 +77,40 @@ def check(
 
 
 def _decoded(response: bytes) -> TimeStampResponse:
+    for data in (response, in_order(response)):
+        try:
+            return decode_timestamp_response(data)
+        except ValueError as error:
+            why = str(error)
+    raise AnchorRefused(f"no timestamp response: {why[:300]}")
+
+
+def in_order(response: bytes) -> bytes:
+    """Return a response with its certificates in the order DER asks for; as it is where it has none.
+
+    Many authorities send them in the order of the chain, which the library refuses. Nothing signs that order.
+    """
     try:
-        return decode_timestamp_response(response)
-    except ValueError as error:
-        raise AnchorRefused(f"no timestamp response: {error}") from error
+        status, token = der.read(response).children()
+        kind, wrapped = token.children()
+        fields = wrapped.only().children()
+    except (der.DerError, ValueError):
+        return response
+    inner = b"".join(
+        _wrapped(0xA0, sorted(c.raw for c in field.children())) if field.tag == 0xA0 else field.raw
+        for field in fields
+    )
+    signed = _wrapped(0xA0, [_wrapped(der.SEQUENCE, [inner])])
+    return _wrapped(der.SEQUENCE, [status.raw, _wrapped(der.SEQUENCE, [kind.raw, signed])])
+
+
+def _wrapped(tag: int, parts: Sequence[bytes]) -> bytes:
+    body = b"".join(parts)
+    size = len(body)
+    if size < 0x80:
+        return bytes([tag, size]) + body
+    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes([tag, 0x80 | len(length)]) + length + body
 
 
 def _signer(found: TimeStampResponse) -> str:

@@ -71,6 +71,9 @@ def verify(
     max_anchor_age_hours: Annotated[
         float | None, typer.Option(help="Oldest anchor accepted at export.")
     ] = None,
+    tsa_roots: Annotated[
+        Path | None, typer.Option(help="Root certificates of timestamp authorities you trust (PEM).")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check an evidence bundle offline, by its bytes and your keys alone.
@@ -82,6 +85,7 @@ def verify(
     given = [str(bundle), "--keys", str(keys)]
     given += ["--anchors", str(anchors)] if anchors else []
     given += ["--max-anchor-age-hours", str(max_anchor_age_hours)] if max_anchor_age_hours is not None else []
+    given += ["--tsa-roots", str(tsa_roots)] if tsa_roots else []
     raise typer.Exit(main([*given, "--json"] if as_json else given))
 
 

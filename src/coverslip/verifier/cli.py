@@ -40,11 +40,11 @@ def _verify(asked: argparse.Namespace) -> Report:
     if asked.max_anchor_age_hours is not None and asked.anchors is None:
         raise UsageError("--max-anchor-age-hours needs --anchors")
     trust = Trust.parse(_read(asked.keys, "key list"))
+    roots = parse_pem(_read(asked.tsa_roots, "file of roots")) if asked.tsa_roots else []
     try:
         bundle = open(asked.bundle, "rb")  # noqa: SIM115 - closed below, opened apart to tell usage from reading
     except OSError as error:
         raise UsageError(f"the bundle cannot be opened: {error}") from None
-    roots = parse_pem(_read(asked.tsa_roots, "file of roots")) if asked.tsa_roots else []
     with bundle:
         return verify_stream(
             bundle, trust, name=str(asked.bundle), anchors=asked.anchors, max_age=asked.max_anchor_age_hours,

@@ -180,7 +180,7 @@ def _tell_both(
 
 def _contradictions(entries: Sequence[Between], use: str, report: Report) -> None:
     for one in entries:
-        at = parse_time(one.at)
+        at = parse_time(one.at).replace(tzinfo=None)
         if one.first is not None and at < one.first - TOLERANCE:
             said = f"states {one.at}, but entered the log after {one.first} UTC"
         elif one.last is not None and at > one.last + TOLERANCE:

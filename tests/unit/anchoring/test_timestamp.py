@@ -94,6 +94,19 @@ def test_nobody_there_is_an_error_not_evidence(authority: Any) -> None:
         asked(authority).put(NOTE)
 
 
+def test_certificates_in_the_order_of_the_chain_are_no_reason_to_refuse(makers: Any) -> None:
+    """Nothing signs their order, and many authorities send the chain as it climbs."""
+    from coverslip.anchoring.timestamp import in_order
+    from coverslip.verifier.timestamp import parse
+
+    maker = makers["good"]
+    response = maker.reply(maker.query(NOTE), "stamp", "-chain", "ca.pem")
+    assert len(parse(response).certificates) == 2
+    assert check(response, NOTE, roots(maker.root)).authority == "CN=stamp of good"
+    assert check(in_order(response), NOTE, roots(maker.root)).authority == "CN=stamp of good"
+    assert in_order(b"no response") == b"no response"
+
+
 @pytest.mark.parametrize("at", [0, 40, 300, -40, -1])
 def test_a_flipped_byte_is_refused(authority: Any, at: int) -> None:
     evidence = bytearray(asked(authority).put(NOTE))
