@@ -34,7 +34,7 @@ from coverslip.store import migrate
 from coverslip.store.anchors import read_file_anchor
 from coverslip.store.notes import NoteKey, NoteVerifier, read_seed
 from coverslip.store.server import Cluster
-from coverslip.store.signer import Signed, read_journal, verify_note
+from coverslip.store.signer import Signed, lost, read_journal, verify_note
 from coverslip.vault.local import LocalVault
 
 Finding = dict[str, Any]
@@ -271,12 +271,14 @@ def remind(home: Home, anchors: Path | None, journal: Path | None) -> list[str]:
     known = read_journal(path)
     verifiers, origin = wiring.trusted(home), wiring.installation(home).origin
     found: dict[int, Signed] = {}
+    gone = lost(known) | (lost(read_journal(journal)) if journal is not None else set())
     for data in _notes(anchors, journal):
         try:
             checkpoint = verify_note(data, verifiers)
         except LedgerError:
             continue
-        if checkpoint.origin != origin:
+        # What two people declared lost is known to be so: it must not come back as something signed.
+        if checkpoint.origin != origin or (checkpoint.size, checkpoint.root) in gone:
             continue
         earlier = found.setdefault(checkpoint.size, Signed(checkpoint.size, checkpoint.root, data))
         if earlier.root != checkpoint.root:

@@ -17,7 +17,7 @@ from coverslip.ledger.checkpoint import Checkpoint
 from coverslip.ledger.failure import LedgerError
 from coverslip.ledger.tree import HASH_SIZE, Frontier, root_of
 from coverslip.store.findings import Report
-from coverslip.store.signer import Signed, current
+from coverslip.store.signer import Signed, current, lost
 from coverslip.store.tiles import WIDTH
 
 _AHEAD: Final = 64
@@ -107,10 +107,8 @@ def promises(
     A note without a good signature is a finding and promises nothing.
     """
     sizes: set[int] = set()
-    live = current(journal)
+    live, gone = current(journal), lost(journal)
     standing = {id(one) for one in live}
-    gone = {(one.size, one.root) for one in journal if id(one) not in standing}
-    gone -= {(one.size, one.root) for one in live}
     found = [Promise("journal", one.size, one.root) for one in live]
     stored: dict[int, bytes] = {}
     for size, root, data in conn.execute(

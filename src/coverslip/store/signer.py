@@ -119,6 +119,12 @@ def current(journal: Sequence[Signed]) -> list[Signed]:
     return found
 
 
+def lost(journal: Sequence[Signed]) -> set[tuple[int, bytes]]:
+    """Return (size, root) of every line that a recovery declared lost."""
+    standing = {(one.size, one.root) for one in current(journal)}
+    return {(one.size, one.root) for one in journal} - standing
+
+
 def _broken(line: int, expected: str, found: str) -> EvidenceBroken:
     return EvidenceBroken("EVIDENCE", what=f"signer journal line {line}", expected=expected, found=found)
 
@@ -304,6 +310,6 @@ def verify_note(data: bytes, verifiers: Sequence[note.Verifier]) -> Checkpoint:
 
 
 __all__ = [
-    "CheckpointSigner", "LedgerError", "Signed", "Signer", "current", "read_journal", "refused",
+    "CheckpointSigner", "LedgerError", "Signed", "Signer", "current", "lost", "read_journal", "refused",
     "verify_note",
 ]  # fmt: skip
