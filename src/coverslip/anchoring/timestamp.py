@@ -91,9 +91,9 @@ def in_order(response: bytes) -> bytes:
     Many authorities send them in the order of the chain, which the library refuses. Nothing signs that order.
     """
     try:
-        status, token = der.read(response).children()
-        kind, wrapped = token.children()
-        fields = wrapped.only().children()
+        status, token = der.read(response).expect(der.SEQUENCE).children()
+        kind, wrapped = token.expect(der.SEQUENCE).children()
+        fields = wrapped.expect(0xA0).only().expect(der.SEQUENCE).children()
     except (der.DerError, ValueError):
         return response
     inner = b"".join(
