@@ -18,6 +18,12 @@ def status(services: ServicesOf, context: ContextOf) -> dict[str, Any]:
     return services.reading.status() | {"anchors": services.anchors()}
 
 
+@router.get("/ledger/gaps")
+def gaps(services: ServicesOf, context: ContextOf) -> dict[str, Any]:
+    """Return numbers no record has with what is known of them, entry ids never used, and missing leaves."""
+    return services.gaps()
+
+
 @router.get("/ledger/entries/{entry}")
 def entry(
     entry: Annotated[str, Path(pattern="^[0-9a-f-]{36}$")], services: ServicesOf, context: ContextOf

@@ -112,5 +112,7 @@ class Services:
     anchors: Callable[[], list[dict[str, Any]]] = list
     """How each place stands that keeps checkpoints: last success, age, independence, whether too old."""
     upload_limit_bytes: int = 64 * 1024**3
+    gaps: Callable[[], dict[str, Any]] = dict
+    """Numbers no record has, entry ids never used, leaves that are missing."""
     quarantine: Callable[[], CoverslipError | None] = lambda: None
     """Why nothing may be written; None where everything may."""

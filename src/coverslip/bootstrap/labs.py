@@ -25,6 +25,7 @@ from coverslip.review.access import access_gatherer
 from coverslip.review.exceptions import gatherer
 from coverslip.settings import Home
 from coverslip.store.anchor_rows import AnchorReading
+from coverslip.store.gaps import pooled as pooled_gaps
 from coverslip.store.heads import HeadsReading
 from coverslip.store.signer_socket import SignerClient
 from coverslip.store.unique_sql import PostgresUnique
@@ -119,6 +120,7 @@ class Lab:
             algorithms=bundled,
             reproducing=Reruns(c.reading, c.vault),
             anchors=self.anchors,
+            gaps=lambda: pooled_gaps(c.pool),
             upload_limit_bytes=UPLOAD_LIMIT_BYTES,
         )
 

@@ -22,6 +22,7 @@ from coverslip.errors import EvidenceBroken
 from coverslip.ledger import canonical, leaf
 from coverslip.ledger.failure import LedgerError
 from coverslip.store import recovered
+from coverslip.store.pool import Pool
 from coverslip.store.sections import sections_of
 
 LIMIT: Final = 1000
@@ -103,10 +104,8 @@ class Gaps:
 def gaps(conn: psycopg.Connection[Any]) -> Gaps:
     """Return the gaps. ``conn`` is an idle connection of a role that may read; nothing is written."""
     found = Gaps()
-    conn.autocommit = False
-    conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-    conn.read_only = True
     with conn.transaction():
+        conn.execute("set transaction isolation level repeatable read read only")
         drawn = _drawn(conn)
         moved = _moved(conn)
         for prefix, first, last, after, after_at, before, before_at in conn.execute(_ISSUED).fetchall():
@@ -119,6 +118,12 @@ def gaps(conn: psycopg.Connection[Any]) -> Gaps:
         found.entry_ids = [(int(a), int(b)) for a, b in conn.execute(_IDS, (LIMIT,))]
         found.leaves = [(int(a), int(b)) for a, b in conn.execute(_LEAVES, (LIMIT,))]
     return found
+
+
+def pooled(pool: Pool) -> dict[str, Any]:
+    """Return the gaps as JSON, over a connection of a pool."""
+    with pool.connection() as conn:
+        return gaps(conn).value()
 
 
 def _drawn(conn: psycopg.Connection[Any]) -> dict[str, int]:

@@ -131,6 +131,10 @@ def test_numbers_drawn_by_what_was_rolled_back_are_said_to_be_unexplained(copy: 
         conn.execute("select nextval('ops.number_stu') from generate_series(1, 3)")
     found = completing.ledger_gaps(copy.root)
     (one,) = [gap for gap in found["numbers"] if gap["prefix"] == "STU"]
+    with lab(copy.home) as opened:
+        (quinn,) = Cast(TestClient(create_app(opened.services())))("quinn")
+        shown = quinn.ask("GET", "/ledger/gaps")
+    assert shown.status_code == 200 and one in shown.json()["numbers"]
     assert one["last"] - one["first"] == 2 and "no entry tells" in one["why"][0]
 
 
