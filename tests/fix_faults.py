@@ -12,6 +12,7 @@ and what happens there. Nothing in the product knows of this.
 from __future__ import annotations
 
 import errno
+import importlib
 import importlib.util
 import io
 import json
@@ -315,11 +316,49 @@ def set_apart(points: Points, given: dict[str, Any]) -> Any:
     return _twice(do)
 
 
+class FaultyPort:
+    """Methods of a port, those named struck under the plan, the others as they are."""
+
+    def __init__(self, inner: Any, points: Points, label: str, names: tuple[str, ...]) -> None:
+        self._inner, self._points, self._label, self._names = inner, points, label, names
+
+    def __getattr__(self, name: str) -> Any:
+        plain = getattr(self._inner, name)
+        if name not in self._names:
+            return plain
+
+        def struck(*args: Any, **more: Any) -> Any:
+            what = f" {args[0].act}" if name == "submit" else ""
+            return self._points.around(f"{self._label} {name}{what}", lambda: plain(*args, **more), _unable)
+
+        return struck
+
+
+def _unable() -> EnvironmentFault:
+    return EnvironmentFault("TRAIL_UNAVAILABLE")
+
+
+def deliver(points: Points, given: dict[str, Any]) -> Any:
+    """A delivery to a whole laboratory, sent again after a failure, as a device does."""
+    from coverslip.bootstrap.labs import lab
+    from coverslip.kernel.change import Context
+    from coverslip.settings import Home
+
+    data = bytes.fromhex(given["data"])
+    with lab(Home(Path(given["home"]))) as opened:
+        ingest = opened.ingest()
+        ingest._vault = FaultyPort(ingest._vault, points, "vault", ("receive", "commit", "quarantine"))
+        ingest._door = FaultyPort(ingest._door, points, "door", ("submit",))
+        context = Context(**given["context"])
+        return _twice(lambda: ingest.deliver(given["session"], context, given["manifest"], io.BytesIO(data)))
+
+
 SCENARIOS: dict[str, Callable[[Points, dict[str, Any]], Any]] = {
     "step": step,
     "lead": lead,
     "store": store,
     "set_apart": set_apart,
+    "deliver": deliver,
 }
 
 
@@ -329,6 +368,8 @@ SCENARIOS: dict[str, Callable[[Points, dict[str, Any]], Any]] = {
 def _serve_scenarios() -> None:
     for line in sys.stdin:
         asked = json.loads(line)
+        for module in asked["given"].get("imports", ()):
+            importlib.import_module(module)
         reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
