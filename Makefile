@@ -57,7 +57,7 @@ bench-large: $(STAMP) ## the long measurements (hours, tens of gigabytes)
 	$(BIN)/python -m bench --large
 
 soak: $(STAMP) ## kill processes of a working laboratory 1 000 times by a printed seed and look for every promise
-	COVERSLIP_KILLS="$${COVERSLIP_KILLS:-1000}" $(BIN)/python -m pytest -s -p no:randomly tests/simulation/test_kills.py
+	COVERSLIP_KILLS="$${COVERSLIP_KILLS:-1000}" $(BIN)/python -m pytest -s -p no:randomly -o faulthandler_timeout=0 tests/simulation/test_kills.py
 
 lock: $(STAMP) ## resolve requirements/*.lock anew from pyproject.toml
 	$(BIN)/python scripts/lock.py
