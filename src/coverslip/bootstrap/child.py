@@ -15,6 +15,7 @@ from coverslip.api.services import Services
 from coverslip.bootstrap import quarantine, wiring
 from coverslip.bootstrap.founding import sequencer_of
 from coverslip.bootstrap.labs import lab
+from coverslip.client.secrecy import keep_to_itself
 from coverslip.errors import CoverslipError
 from coverslip.settings import Home
 from coverslip.store.signer import Signer
@@ -100,6 +101,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--quarantine", default="")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    keep_to_itself()
     home = Home(given.home)
     try:
         if given.role == "web":

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from coverslip.client.errors import misuse
+from coverslip.client.secrecy import keep_to_itself
 
 PasswordStdin = Annotated[
     bool, typer.Option("--password-stdin", help="Read the password from the first line of stdin.")
@@ -17,7 +18,11 @@ MAX_LINE = 2048
 
 
 def password(label: str = "Password", *, stdin: bool = False, confirm: bool = False) -> str:
-    """Return a password typed without echo, or the first line of stdin. Raises ``MisuseError`` for none."""
+    """Return a password typed without echo, or the first line of stdin. Raises ``MisuseError`` for none.
+
+    From here on the process leaves no core dump and lets nobody look into it.
+    """
+    keep_to_itself()
     if stdin:
         found = sys.stdin.readline(MAX_LINE).rstrip("\r\n")
     elif sys.stdin.isatty():

@@ -20,6 +20,7 @@ from coverslip.cli.progress import steps
 from coverslip.client.coverslip import local_zone
 from coverslip.client.device import read_private
 from coverslip.client.errors import misuse
+from coverslip.client.secrecy import keep_to_itself
 
 USES = ("evaluation", "regulated")
 FOUNDING_ROLES = ("ADM", "QA", "AUT")
@@ -162,6 +163,7 @@ def _founder(position: int) -> dict[str, Any]:
 
 def _secrets(founders: list[dict[str, Any]], given: list[str] | None) -> dict[str, str]:
     """Return each founder's password. Raises ``MisuseError`` for a founder or file that is missing."""
+    keep_to_itself()
     files = dict(split(text, "--password-file") for text in given or ())
     unknown = sorted(files.keys() - {str(f["username"]) for f in founders})
     if unknown:
