@@ -4,14 +4,16 @@
     .venv/bin/python scripts/make_old_home.py /tmp/old tests/migration/data/home-<commit>.tar.xz
 
 The story of ``tests/fix_story.py`` is played by the earlier release's own code, over three small drawn
-images, in a folder of its own. Then everything that makes the installation is packed: database rows
-(``coverslip.store.copying``: the schema comes from the published migrations), secrets, keys, journal,
+images, in a folder of its own. Then everything that makes the installation is packed: database rows in the
+text form of COPY (the schema comes from the published migrations), secrets, keys, journal,
 anchors, vault, and the bundles that release wrote. It is a throw-away evaluation installation: its secrets
 open nothing else.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -19,12 +21,15 @@ import sys
 import tarfile
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psycopg
 import tifffile
+from psycopg import sql
 
 from coverslip.store import copying
+from coverslip.store.backup import sequences, tables
 from coverslip.store.server import Cluster
 
 PLAY = """
@@ -53,6 +58,32 @@ def draw(folder: Path) -> None:
         tifffile.imwrite(folder / f"AS_{seed}.tif", plane.astype(np.uint16), compression="zlib")
 
 
+def save(conn: psycopg.Connection[Any], folder: Path) -> None:
+    """Write all rows as one file per table, and ``contents.json`` naming them, migrations and sequences."""
+    folder.mkdir()
+    copying.settle(conn)
+    listed = []
+    for label, columns in tables(conn).items():
+        schema, name = label.split(".")
+        asked = sql.SQL("copy (select {} from {}) to stdout").format(
+            sql.SQL(", ").join(map(sql.Identifier, columns)), sql.Identifier(schema, name)
+        )
+        with conn.cursor().copy(asked) as out:
+            data = b"".join(map(bytes, out))
+        (folder / f"{label}.copy").write_bytes(data)
+        listed.append({"schema": schema, "name": name, "columns": list(columns), "file": f"{label}.copy",
+                       "sha256": hashlib.sha256(data).hexdigest()})  # fmt: skip
+    applied = conn.execute(
+        "select number, sha256, applied_at::text, applied_by from ops.migration order by 1"
+    )
+    contents = {
+        "migrations": [list(row) for row in applied.fetchall()],
+        "tables": listed,
+        "sequences": [[*name.split("."), last] for name, last in sequences(conn).items()],
+    }
+    (folder / "contents.json").write_text(json.dumps(contents, indent=1) + "\n", "utf-8")
+
+
 def main(old: Path, target: Path) -> None:
     """Play the story with the code in ``old`` and pack the home into ``target``."""
     root = Path(tempfile.mkdtemp(prefix="old-"))
@@ -72,7 +103,7 @@ def main(old: Path, target: Path) -> None:
     home = played / "home"
     cluster = Cluster(home, "evaluation")
     with cluster.running(), psycopg.connect(**cluster.dsn("cs_superuser"), autocommit=True) as conn:
-        copying.save(conn, home / "database")
+        save(conn, home / "database")
     for name in LEFT_BEHIND:
         shutil.rmtree(home / name)
     shutil.copytree(played / "bundles", home / "bundles")

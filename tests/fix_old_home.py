@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -58,7 +60,21 @@ def unpack(target: Path) -> None:
         cluster.create_roles()
         migrate(wiring.conninfo(Home(target), "cs_superuser"), level=PUBLISHED)
         with psycopg.connect(**cluster.dsn("cs_superuser"), autocommit=True) as conn:
-            copying.load(target / "database", conn)
+            load(conn, target / "database")
+
+
+def load(conn: psycopg.Connection[Any], folder: Path) -> None:
+    """Put the rows that ``scripts/make_old_home.py`` saved into a database of the same migrations."""
+    said = json.loads((folder / "contents.json").read_text("utf-8"))
+    assert copying.applied_through(conn) == PUBLISHED
+    copying.settle(conn)
+    with conn.transaction():
+        for one in said["tables"]:
+            data = (folder / one["file"]).read_bytes()
+            assert hashlib.sha256(data).hexdigest() == one["sha256"]
+            copying.write(conn, f"{one['schema']}.{one['name']}", one["columns"], [data])
+        copying.told_first(conn, said["migrations"])
+        copying.count_on(conn, [(f"{s}.{n}", last) for s, n, last in said["sequences"] if last is not None])
 
 
 def copied(source: Path) -> Path:

@@ -15,10 +15,11 @@ import psycopg
 import pytest
 
 import fix_story
-from coverslip.bootstrap import checking, founding, migrating, serving, wiring
-from coverslip.errors import EnvironmentFault
+from coverslip.bootstrap import checking, founding, migrating, moving, serving, wiring
+from coverslip.errors import EnvironmentFault, EvidenceBroken
 from coverslip.kernel import keys
 from coverslip.settings import Home
+from coverslip.store.definitions import told
 from coverslip.store.server import SiteServer, site
 from coverslip.verifier.cli import main as verify
 from fix_majors import installed
@@ -300,3 +301,30 @@ def test_init_takes_the_address_on_the_command_line(site_server: Site, home: Pat
         assert done.returncode == 0, done.stderr
     kept = json.loads((home / "coverslip.json").read_text("utf-8"))["database"]
     assert kept == {"host": "127.0.0.1", "port": str(site_server.port), "dbname": "coverslip"}
+
+
+def test_a_server_the_site_upgraded_is_checked_and_pinned_anew(site_server: Site, home: Path) -> None:
+    found(home, site_server.admin())
+    manifest = json.loads((home / "coverslip.json").read_text("utf-8"))
+    earlier = manifest["postgres_major"] - 1  # as before the site upgraded its server
+    migrating.write_manifest(Home(home), manifest | {"postgres_major": earlier})
+    with pytest.raises(EnvironmentFault, match=f"PostgreSQL {earlier}, found PostgreSQL {site_server.major}"):
+        moving.move(home, earlier)
+    done = moving.move(home, site_server.major)
+    assert (done.moved["from"], done.moved["to"]) == (str(earlier), str(site_server.major))
+    assert json.loads((home / "coverslip.json").read_text("utf-8")) == manifest
+    assert checking.ledger_verify(home)[0] == []
+    with wiring.connection(Home(home), "cs_verifier") as conn:
+        assert told(conn).server == str(site_server.major)
+
+
+def test_an_upgraded_server_whose_evidence_does_not_hold_is_not_pinned(site_server: Site, home: Path) -> None:
+    found(home, site_server.admin())
+    manifest = json.loads((home / "coverslip.json").read_text("utf-8"))
+    migrating.write_manifest(Home(home), manifest | {"postgres_major": manifest["postgres_major"] - 1})
+    with site_server.connect("coverslip") as conn:
+        conn.execute("delete from projection.link where ctid in (select ctid from projection.link limit 1)")
+    with pytest.raises(EvidenceBroken, match="the upgraded database"):
+        moving.move(home, site_server.major)
+    kept = json.loads((home / "coverslip.json").read_text("utf-8"))
+    assert kept["postgres_major"] == manifest["postgres_major"] - 1
