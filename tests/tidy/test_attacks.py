@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 PAGE = "docs/explanation/attacks.md"
-LISTED = 41
+LISTED = 42
 ATTACKERS = {
     "user",
     "administrator",
