@@ -18,7 +18,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 from struct import Struct
-from typing import Final, NamedTuple
+from typing import Final
 
 from coverslip.ledger.leaf import Leaf
 
@@ -37,16 +37,6 @@ _SLOTS: Final = re.compile(
     rb'|(?P<time>at)":"(?P<at>[0-9T:.Z-]{27})"'
     rb'|(?P<number>count|from|n|off_us|ver)":(?P<sign>-?)(?P<int>[0-9]+))'
 )
-
-
-class Seen(NamedTuple):
-    """A recognised leaf: its form and what its chain needs of it, in ASCII; ``prev`` empty for version 1."""
-
-    form: Form
-    at: bytes
-    id: bytes
-    prev: bytes
-    ver: bytes
 
 
 class Form:
@@ -117,7 +107,7 @@ class Form:
             datetime.fromisoformat(at.decode())
         except ValueError:
             return None
-        return Seen(self, at, id, prev, ver)
+        return self, at, id, prev, ver
 
     def values(self, data: bytes) -> tuple[bytes, ...]:
         """Return the slots of a leaf that was read, in the order of ``names``, in ASCII."""
@@ -126,6 +116,10 @@ class Form:
     def about(self, data: bytes) -> str:
         """Return the id of the subject, empty where there is none."""
         return "" if self._about is None else data[self._about[0] : self._about[1]].decode()
+
+
+Seen = tuple[Form, bytes, bytes, bytes, bytes]
+"""A recognised leaf: its form, and ``at``, record id, ``prev`` (empty for version 1) and ``ver`` in ASCII."""
 
 
 class Forms:

@@ -51,6 +51,13 @@ class TimeOrder:
     _runs: list[Behind] = field(default_factory=list)
     _run: Behind | None = None
 
+    def later(self, at: bytes) -> bool:
+        """Take in the time of the next leaf, a sound one, if it is as late as any before; else do nothing."""
+        if self._run is not None or at < self._latest:
+            return False
+        self._latest = at
+        return True
+
     def see(self, index: int, data: bytes) -> None:
         """Take in the bytes of the next leaf; what is no leaf is for others to find."""
         # Keys are sorted and no value before this one is text that somebody chose.

@@ -54,13 +54,17 @@ class _Plan:
 
 
 class QuickCheck:
-    """Takes entries before :class:`EntryCheck` does. Counts are added to its report by :meth:`finish`."""
+    """Takes entries before :class:`EntryCheck` does. Counts are added to its report by :meth:`finish`.
+
+    ``at`` is the time of the entry taken last, in ASCII.
+    """
 
     def __init__(self, entries: EntryCheck) -> None:
         self._entries = entries
         self._see, self._follow = entries.lines.see, entries.chains.follow
         self._plans: dict[Form, _Plan | None] = {}
         self._taken = self._sections = 0
+        self.at = b""
 
     def take(self, row: Raw, hashed: bytes) -> bool:
         """Take an entry whose bytes have this hash if it holds; False, and nothing changed, if not surely."""
@@ -68,12 +72,12 @@ class QuickCheck:
         seen = self._see(data)
         if seen is None or stored_hash != hashed or self._entries.genesis:
             return False
-        form = seen.form
+        form, at, id, _, ver = seen
         try:
             plan = self._plans[form]
         except KeyError:
             plan = self._plan(form)
-        if plan is None or form.kind != kind or seen.id.decode() != stream or int(seen.ver) != version:
+        if plan is None or form.kind != kind or id.decode() != stream or int(ver) != version:
             return False
         values = form.values(data)
         if values[plan.actor].decode() != actor or values[plan.command].decode() != command:
@@ -96,6 +100,7 @@ class QuickCheck:
         known.number, known.version, known.leaf_hash, known.newest = number, version, hashed, data
         if content:
             known.content = content
+        self.at = at
         self._taken += 1
         self._sections += len(plan.fixed) + len(plan.erasable)
         return True

@@ -43,9 +43,11 @@ def walk(
         expected += 1
         known = tiles.expected(index)
         hashed = sha256(b"\x00" + raw[9]).digest()
-        if (known is not None and known != hashed) or not quick.take(raw, hashed):
+        taken = (known is None or known == hashed) and quick.take(raw, hashed)
+        if not taken:
             hashed = _whole(raw, hashed, known, entries, report, number)
-        order.see(index, raw[9])
+        if not taken or not order.later(quick.at):
+            order.see(index, raw[9])
         block.append(hashed)
         if len(block) == WIDTH:
             tree.add(block, tiles.add(block))

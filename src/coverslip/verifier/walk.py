@@ -71,15 +71,15 @@ class _Quiet:
         self._scope = {record.id.encode() for record in opened.manifest.scope.records}
         self._forms: dict[Form, bool] = {}
 
-    def __call__(self, seen: Seen, data: bytes) -> bool:
-        form = seen.form
+    def __call__(self, seen: Seen) -> bool:
+        form = seen[0]
         usual = self._forms.get(form)
         if usual is None:
             usual = form.log == self._log and form.type in _USUAL and form.kind != "user"
             if len(self._forms) >= MAX_FORMS:
                 self._forms.clear()
             usual = self._forms[form] = usual and "about.id" not in form.names
-        return usual and seen.id not in self._scope
+        return usual and seen[2] not in self._scope
 
 
 class Walk:
@@ -102,14 +102,16 @@ class Walk:
         if 0 in self._sizes:
             result.roots[0] = EMPTY_ROOT
         order = TimeOrder()
+        later = order.later
         for index, data, digest in self._leaves():
-            order.see(index, data)
             seen = see(data)
+            if seen is None or not later(seen[1]):
+                order.see(index, data)
             held = seen is not None and follow(seen, digest)
             has_body = body is not None and body[0] == index
-            if seen is not None and held and not has_body and self._genesis_over and quiet(seen, data):
+            if seen is not None and held and not has_body and self._genesis_over and quiet(seen):
                 if index + 1 in self._sizes:
-                    result.times[index + 1] = seen.at.decode()
+                    result.times[index + 1] = seen[1].decode()
                 continue
             stored: dict[str, Stored] = {}
             if body is not None and has_body:

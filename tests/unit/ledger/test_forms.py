@@ -31,15 +31,16 @@ def test_a_leaf_of_a_known_form_is_read_as_the_parser_reads_it(forms: Forms) -> 
     other = LEAF.replace(b"c" * 64, b"0" * 64).replace(b'"ver":14', b'"ver":99').replace(b"-25", b"-31")
     parsed, seen = leaf.parse(other), forms.see(other)
     assert seen is not None
-    assert (seen.id.decode(), int(seen.ver), seen.prev.decode(), seen.at.decode()) == (
+    form, at, id, prev, ver = seen
+    assert (id.decode(), int(ver), prev.decode(), at.decode()) == (
         parsed.record.id, parsed.record.ver, parsed.record.prev, parsed.at
     )  # fmt: skip
     assert parsed.about is not None
-    assert seen.form.about(other) == parsed.about.id
-    slots = dict(zip(seen.form.names, seen.form.values(other), strict=True))
+    assert form.about(other) == parsed.about.id
+    slots = dict(zip(form.names, form.values(other), strict=True))
     assert slots["bodies.0.c"] == b"0" * 64
     assert (slots["bodies.0.from"], slots["bodies.1.n"], slots["off_us"]) == (b"3", b"90", b"31")
-    assert seen.form.sections == ("content", "context")
+    assert form.sections == ("content", "context")
 
 
 @pytest.mark.parametrize(
