@@ -22,7 +22,7 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,11 +35,14 @@ from coverslip.bootstrap import backupset, wiring
 from coverslip.bootstrap.backupset import Progress
 from coverslip.bootstrap.certifying import certify, plain
 from coverslip.bootstrap.places import read_places
+from coverslip.bootstrap.tending import named_objects
 from coverslip.errors import CoverslipError, EnvironmentFault
 from coverslip.kernel.clock import monotonic_s, utc_now
 from coverslip.ledger import canonical, note
 from coverslip.settings import Home
 from coverslip.store import backup as database
+from coverslip.store.pool import Pool
+from coverslip.store.reading import PostgresReading
 from coverslip.vault.local import LocalVault
 
 _SNAPSHOTS: Final = 20
@@ -178,7 +181,9 @@ def _take(
         made.notes.append("keys and backup are on one disk: take one of them elsewhere")
     if _device(target) == _device(home.root):
         made.notes.append("backup and installation are on one disk: it survives a mistake, not the disk")
-    _objects(home, live, kept, draft, manifest, made, progress)
+    with Pool(admin(home, database_url), name="backup", size=1) as pool:
+        named = named_objects(PostgresReading(pool))
+    _objects(named, live, kept, draft, manifest, made, progress)
     _quarantined(home, target, draft, manifest)
     manifest["files"] = _listed(draft)
     _write(draft / backupset.MANIFEST, canonical.encode(manifest))
@@ -259,14 +264,10 @@ def _keep_keys(home: Home, place: Path) -> str:
 
 
 def _objects(
-    home: Home, live: LocalVault, kept: LocalVault, draft: Path, manifest: dict[str, Any], made: Made,
-    progress: Progress,
+    named: Mapping[str, list[str]], live: LocalVault, kept: LocalVault, draft: Path,
+    manifest: dict[str, Any], made: Made, progress: Progress,
 ) -> None:  # fmt: skip
     """Copy objects the target lacks, each believed by hash; list all of this backup."""
-    with wiring.core(home, size=1) as core:
-        named = core.reading.named_roots()
-        for one, numbers in core.reading.kept_roots().items():
-            named.setdefault(one, []).extend(numbers)
     stored = {one for _, one, _ in live.objects()}
     wanted = sorted(stored | {one for one in named if len(one) == 64})
     with open(draft / backupset.OBJECTS, "x", encoding="ascii", opener=database.private) as lines:

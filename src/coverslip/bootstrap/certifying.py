@@ -17,6 +17,7 @@ from coverslip.kernel.events import Event
 from coverslip.settings import Home
 from coverslip.store import startup
 from coverslip.store.certificates import Certificates, subject
+from coverslip.store.migrate import pending
 from coverslip.store.signer import Signer, read_journal
 
 
@@ -47,13 +48,20 @@ def enter(opened: Lab, act: str, detail: dict[str, Any], kind: str = "backup") -
 
 def certify(home: Home, act: str, detail: dict[str, Any], kind: str = "backup") -> str:
     """Write a certificate to a home whose database runs; return why that could not be, empty if it was."""
-    refused = unwritable(home)
+    refused = unwritable(home) or _behind(home)
     if refused:
         return refused
     with lab(home) as opened:
         enter(opened, act, detail, kind)
     settle(home)
     return ""
+
+
+def _behind(home: Home) -> str:
+    """Return why this release cannot write to the database as it is, empty if it can."""
+    with wiring.connection(home, "cs_verifier") as conn:
+        waiting = pending(conn)
+    return f"{len(waiting)} migrations are to be applied first: 'coverslip migrate'" if waiting else ""
 
 
 def unwritable(home: Home) -> str:

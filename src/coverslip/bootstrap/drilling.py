@@ -27,6 +27,7 @@ from coverslip.settings import Home
 from coverslip.store import backup as database
 from coverslip.store import comparing
 from coverslip.store.findings import Report
+from coverslip.store.migrate import migrate
 from coverslip.vault.local import LocalVault
 
 _KEPT: Final = 100
@@ -110,6 +111,9 @@ def _drill(
         # What counts is signed by keys the live system knows, not by those a backup brings along.
         shutil.copyfile(home.public_keys, restored.public_keys)
         with wiring.cluster_of(restored).running():
+            migrate(
+                wiring.conninfo(restored, "cs_superuser")
+            )  # a backup of an earlier release is read by this
             _check(restored, done, progress)
             _compare(home, restored, done, progress)
     finally:

@@ -24,7 +24,7 @@ import psycopg
 from coverslip.bootstrap import backupset, checking, wiring
 from coverslip.bootstrap.backupset import Backup, Progress
 from coverslip.bootstrap.certifying import certify, settle, unwritable
-from coverslip.bootstrap.migrating import write_manifest
+from coverslip.bootstrap.migrating import bring_up, write_manifest
 from coverslip.errors import CoverslipError, EnvironmentFault, EvidenceBroken
 from coverslip.ledger import note
 from coverslip.ledger.failure import LedgerError
@@ -44,7 +44,8 @@ Finding = dict[str, Any]
 class Restored:
     """What was restored. ``recovery`` says why two people must sign before anything is written, else empty.
 
-    ``lost`` tells what is known to have been there and is not in the backup.
+    ``lost`` tells what is known to have been there and is not in the backup; ``migrated`` what this release
+    added to a backup of an earlier one.
     """
 
     backup: str
@@ -56,6 +57,7 @@ class Restored:
     recovery: str = ""
     lost: list[str] = field(default_factory=list)
     entered: bool = False
+    migrated: list[str] = field(default_factory=list)
 
 
 def restore(
@@ -114,6 +116,9 @@ def _restore(
         done.recovery = unwritable(home)
         if not done.recovery:
             settle(home)  # what waited for its place when the backup was made
+            done.migrated = list(bring_up(home).applied)
+        else:
+            migrate.migrate(wiring.conninfo(home, "cs_superuser"))  # to be looked at; entered by 'migrate'
         # The last question asks for anchors as well; without any, those of the home stand in.
         for findings, counts in (
             checking.ledger_verify(home.root, anchors), checking.ledger_replay(home.root),

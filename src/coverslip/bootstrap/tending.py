@@ -18,6 +18,7 @@ from coverslip.bootstrap.places import replicas
 from coverslip.errors import EnvironmentFault
 from coverslip.kernel.clock import wall_s
 from coverslip.settings import Home
+from coverslip.store.reading import PostgresReading
 from coverslip.store.refusals import readable
 from coverslip.vault.fixity import VaultFinding
 from coverslip.vault.local import LocalVault
@@ -47,7 +48,7 @@ def vault_check(
     wiring.installation(home)
     sources = _vaults(home, replica)
     with wiring.database(home), readable(), wiring.core(home, size=1) as core:
-        named = named_objects(core)
+        named = named_objects(core.reading)
         possible = {name for name in named if _ROOT.fullmatch(name)}
         report = core.vault.check(possible, progress)
         waiting = [one for one in report.findings if one.kind == "unnamed" and _age_s(one) < _FRESH_S]
@@ -66,10 +67,10 @@ def vault_check(
     return findings, counts | ({"mended": mended} if repair else {})
 
 
-def named_objects(core: wiring.Core) -> dict[str, list[str]]:
+def named_objects(reading: PostgresReading) -> dict[str, list[str]]:
     """Return every root that a version of a record names, with the numbers of the records."""
-    named = core.reading.named_roots()
-    for root, holders in core.reading.kept_roots().items():
+    named = reading.named_roots()
+    for root, holders in reading.kept_roots().items():
         known = named.setdefault(root, [])
         known += [number for number in holders if number not in known]
     return named
@@ -88,7 +89,7 @@ def fixity(lab: Lab) -> FixityDuty:
 
     return FixityDuty(
         lab.core.vault,
-        lambda: named_objects(lab.core),
+        lambda: named_objects(lab.core.reading),
         lambda: replicas(lab.core.home),
         last,
         lambda detail: enter(lab, "report", detail, "vault"),

@@ -117,6 +117,8 @@ def _restored(made: Any, as_json: bool) -> None:
         raise typer.Exit(FINDING if amiss else HOLDS)
     show.pairs((one, getattr(made, one)) for one in ("backup", "manifest", "size", "root"))
     show.pairs((name, count) for name, count in made.counts.items())
+    for step in made.migrated:
+        show.say(f"migrated {step}")
     for finding in made.findings:
         show.say(f"FINDING {finding['sentence']}")
     for lost in made.lost:
