@@ -123,13 +123,20 @@ class Client:
         end = time.monotonic() + PATIENCE_S
         while True:
             try:
-                return self._once(method, path, more)
+                answer = self._once(method, path, more)
+                if answer.status_code < 500:
+                    return answer
+                said = f"{answer.status_code} {answer.text[:300]}"
             except (http.client.HTTPException, OSError, Unwell) as error:
                 said = f"{type(error).__name__}: {error}"
             self._siege.promises.retries += 1
             if self._siege.failed or time.monotonic() > end:
                 raise AssertionError(f"no answer to {method} {path} in {PATIENCE_S:g} s: {said}")
             time.sleep(0.05)
+
+    def once(self, method: str, path: str, **more: Any) -> Answer:
+        """Send once and return whatever is answered."""
+        return self._once(method, path, more)
 
     def _once(self, method: str, path: str, more: dict[str, Any]) -> Answer:
         if not self._headers and path != "/sessions":
@@ -138,16 +145,28 @@ class Client:
         body = more.get("content", b"")
         if "json" in more:
             body, headers = json.dumps(more["json"]).encode(), headers | {"Content-Type": "application/json"}
-        answer = request(self._siege.socket, method, f"/api/v1{path}", body, headers)
-        if answer.status_code >= 500:
-            raise Unwell(f"{answer.status_code} {answer.text[:300]}")
-        return answer
+        return request(self._siege.socket, method, f"/api/v1{path}", body, headers)
 
     def _sign_in(self) -> None:
         body = {"username": self._username, "password": self._password, "workstation": "ws", "zone": "UTC"}
         opened = self._once("POST", "/sessions", {"json": body})
+        if opened.status_code >= 500:
+            raise Unwell(f"{opened.status_code} {opened.text[:300]}")
         assert opened.status_code == 201, opened.text
         self._headers = {"Authorization": f"Bearer {opened.json()['token']}"}
+
+
+def new_file() -> tuple[bytes, dict[str, str]]:
+    """Return a small picture nobody has seen, and the headers of its import by hand."""
+    out = io.BytesIO()
+    seen = np.random.default_rng(int.from_bytes(os.urandom(4), "big"))
+    tifffile.imwrite(out, seen.integers(0, 60_000, (16, 16), dtype=np.uint16))
+    data = out.getvalue()
+    told = {
+        "name": "well.tif", "size": len(data), "sha256": hashlib.sha256(data).hexdigest(),
+        "sequence": 1, "reason": "The network was down all morning.",
+    }  # fmt: skip
+    return data, {"Coverslip-Manifest": canonical.encode(told).hex()}
 
 
 class Siege:
@@ -264,15 +283,7 @@ class Siege:
         """Return work: a file nobody has seen, imported by hand into a study."""
 
         def work() -> None:
-            out = io.BytesIO()
-            seen = np.random.default_rng(int.from_bytes(os.urandom(4), "big"))
-            tifffile.imwrite(out, seen.integers(0, 60_000, (16, 16), dtype=np.uint16))
-            data = out.getvalue()
-            told = {
-                "name": "well.tif", "size": len(data), "sha256": hashlib.sha256(data).hexdigest(),
-                "sequence": 1, "reason": "The network was down all morning.",
-            }  # fmt: skip
-            headers = {"Coverslip-Manifest": canonical.encode(told).hex()}
+            data, headers = new_file()
             answer = client.ask("PUT", f"/sessions/{study}/files", content=data, headers=headers)
             assert answer.status_code == 201, f"{answer.status_code} {answer.text[:500]}"
             said = answer.json()
