@@ -17,7 +17,15 @@ import typer
 
 from coverslip.cli import show
 from coverslip.cli.keeping import Kept, kept, session_file
-from coverslip.client import Address, Coverslip, FaultError, Receipt, find_address, parse_address
+from coverslip.client import (
+    Address,
+    Coverslip,
+    FaultError,
+    Receipt,
+    RefusedError,
+    find_address,
+    parse_address,
+)
 from coverslip.client.errors import misuse
 
 P = ParamSpec("P")
@@ -117,6 +125,10 @@ class Caller:
             return int(self.client().wait_integrated(receipt.first.entry, INTEGRATION_WAIT_S)["index"])
         except FaultError:
             return None
+        except RefusedError as error:
+            if error.code == "AUTH_REQUIRED":  # the act itself ended this session; it is written all the same
+                return None
+            raise
 
 
 def calls(command: Callable[Concatenate[Caller, P], None]) -> Callable[..., None]:

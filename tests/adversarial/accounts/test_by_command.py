@@ -27,6 +27,7 @@ Command = Callable[..., Any]
 def served(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The lab's interface on a private socket, and a place of their own for the tokens of who signs in."""
     monkeypatch.setenv("COVERSLIP_SESSION", str(tmp_path / "keep" / "session.json"))
+    monkeypatch.setattr("coverslip.cli.caller.INTEGRATION_WAIT_S", 0.0)  # no sequencer runs here
     path = tmp_path / "api.sock"
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
         listening.bind(str(path))
