@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 import fix_story
-from coverslip.bootstrap import checking, founding, migrating, moving, serving, wiring
+from coverslip.bootstrap import checking, founding, migrating, moving, recovering, serving, wiring
 from coverslip.errors import EnvironmentFault, EvidenceBroken
 from coverslip.kernel import keys
 from coverslip.settings import Home
@@ -328,3 +328,23 @@ def test_an_upgraded_server_whose_evidence_does_not_hold_is_not_pinned(site_serv
         moving.move(home, site_server.major)
     kept = json.loads((home / "coverslip.json").read_text("utf-8"))
     assert kept["postgres_major"] == manifest["postgres_major"] - 1
+
+
+def test_the_site_s_own_roles_are_a_warning_and_no_finding(site_server: Site, home: Path) -> None:
+    found(home, site_server.admin())
+    lines = {line["check"]: line for line in checking.doctor(home)}
+    other = lines["no other database roles"]
+    assert other["state"] == "warning" and other["found"] == "the site's dba"
+    assert all(
+        lines[name]["ok"] for name in ("schema is as published", "one superuser", "secrets are private")
+    )
+
+
+def test_a_recovery_asks_for_the_superuser_before_anything_is_signed(site_server: Site, home: Path) -> None:
+    found(home, site_server.admin())
+    journal = (home / "signer" / "journal").read_bytes()
+    with pytest.raises(EnvironmentFault, match="--database-url"):
+        recovering.recover(home, {"QA": "quinn", "ADM": "ada"}, {}, "Nothing is lost.")
+    assert (home / "signer" / "journal").read_bytes() == journal
+    with wiring.superuser(Home(home), site_server.admin()) as conn:
+        assert conn.execute("select current_user").fetchone() == ("dba",)

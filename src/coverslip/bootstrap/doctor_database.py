@@ -45,7 +45,7 @@ SAMPLE: Final = 10_000
 def checks(home: Home, conn: Connection) -> list[Check]:
     """Return every check that asks the database; ``conn`` is an idle connection of cs_verifier."""
     return [
-        looked("no other database roles", "only Coverslip's", lambda: roles(conn)),
+        looked("no other database roles", "only Coverslip's", lambda: roles(home, conn)),
         looked("one superuser", "one, for Coverslip's own use", lambda: superusers(conn)),
         looked("nobody is let in without a password", "SCRAM for Coverslip's roles", lambda: hba(home, conn)),
         looked("schema is as published", "every object of this release", lambda: schema(conn)),
@@ -60,11 +60,14 @@ def checks(home: Home, conn: Connection) -> list[Check]:
     ]  # fmt: skip
 
 
-def roles(conn: Connection) -> Check:
-    """Find login and other roles that are not Coverslip's own."""
+def roles(home: Home, conn: Connection) -> Check:
+    """Find login and other roles that are not Coverslip's own; on a site's server the site judges them."""
     rows = conn.execute("select rolname from pg_roles where rolname ~ '^cs_' order by 1").fetchall()
     extra = [*startup.foreign_roles(conn), *(str(n) for (n,) in rows if n not in OWN_ROLES)]
     found = ", ".join(extra) or "only Coverslip's"
+    if extra and wiring.installation(home).database is not None:
+        remedy = "Each is a way into the database past Coverslip: keep few, and none that people share."
+        return Check("no other database roles", "warning", "only Coverslip's", f"the site's {found}", remedy)
     return judge("no other database roles", not extra, "only Coverslip's", found, "Drop the roles named.")
 
 

@@ -62,25 +62,33 @@ def situation(root: Path) -> dict[str, Any]:
 
 
 def recover(
-    root: Path, people: Mapping[str, str], passwords: Mapping[str, str], reason: str
+    root: Path,
+    people: Mapping[str, str],
+    passwords: Mapping[str, str],
+    reason: str,
+    database_url: str = "",
 ) -> dict[str, Any]:
     """Carry out a recovery that two people sign, and return what is on the record of it.
 
-    ``people`` maps QA and ADM to user names, ``passwords`` user names to their passwords, used once. Raises
+    ``people`` maps QA and ADM to user names, ``passwords`` user names to their passwords, used once;
+    ``database_url`` names the superuser of the site's own server, where that is used. Raises
     RECOVERY_REFUSED, SIG_REAUTH when a password opens no key, EVIDENCE when the database found is not of
     one piece, ENVIRONMENT when the server holds the signer.
     """
     home = Home(root)
     facts = wiring.installation(home)
-    with wiring.database(home), wiring.core(home, size=2) as core:
+    with (
+        wiring.database(home),
+        wiring.core(home, size=2) as core,
+        wiring.superuser(home, database_url) as superuser,
+    ):
         found = _situation(home, core)
         made = _signed(home, core, found, people, passwords, reason)
         signer = Signer(home.signer, facts.origin)
         try:
             proof = consistency_proof(list(found.hashes), found.kept.size)
             signer.recover(made.detail(), core.reading.stored(0, found.kept.size), proof)
-            with wiring.connection(home, "cs_superuser") as conn:
-                recovered.leave_behind(conn, found.signed.size - found.kept.size)
+            recovered.leave_behind(superuser, found.signed.size - found.kept.size)
             complete(home, core)
             sequencer = sequencer_of(home, signer)
             while sequencer.step().integrated:

@@ -288,6 +288,18 @@ def trusted(home: Home) -> list[NoteVerifier]:
 
 
 @contextmanager
+def superuser(home: Home, database_url: str = "") -> Iterator[psycopg.Connection[Any]]:
+    """Lend a superuser's connection; ``database_url`` names that of the site's own server, if it is used."""
+    cluster = cluster_of(home)
+    if isinstance(cluster, Cluster):
+        with connection(home, "cs_superuser") as conn:
+            yield conn
+    else:
+        with site.superuser(database_url, cluster.address) as conn:
+            yield conn
+
+
+@contextmanager
 def migrators(home: Home, database_url: str = "") -> Iterator[tuple[str, str]]:
     """Lend the connection strings of a superuser and of ``cs_migrator``, who may log in inside the block."""
     cluster = cluster_of(home)

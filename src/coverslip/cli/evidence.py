@@ -66,6 +66,9 @@ def recover(
         typer.Option(metavar="USERNAME=PATH", help="File (mode 0600) with that person's password."),
     ] = None,
     show_only: Annotated[bool, typer.Option("--show", help="Only show what would be declared lost.")] = False,
+    database_url: Annotated[
+        str, typer.Option(help="The site's own server: a superuser, used once and not kept.")
+    ] = "",
 ) -> None:
     """Lead an installation out of quarantine: two people declare, by their own keys, what is lost.
 
@@ -93,7 +96,7 @@ def recover(
         else:
             show.say(f"{username}, type your password; the other looks away.")
             passwords[username] = asking.password(f"Password of {username}")
-    done = parts.recover(root, people, passwords, said)
+    done = parts.recover(root, people, passwords, said, database_url)
     show.say(f"Recovered: {done['statement']}.")
     show.say(f"The ledger has {done['size']} entries. Next: coverslip ledger verify, then coverslip serve.")
 
