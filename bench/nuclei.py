@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import imagecodecs
 import numpy as np
 
+from bench.rows import NotMeasured, Row, Size, at_least, at_most
 from coverslip.analysis.algorithms.nucleus_count import Limits, Parameters, count_nuclei
 
 WANTED = {"mean F1": 0.830, "median F1": 0.883, "median absolute count error": 0.045}
@@ -65,26 +65,13 @@ def summary(scores: list[Score]) -> dict[str, float]:
     }
 
 
-def main() -> int:
-    """Print the table; return 1 when a figure is missed, 2 when there are no samples."""
+def measure(_: Size) -> list[Row]:
+    """Return the figures; NotMeasured when there are no samples."""
     samples = os.environ.get("COVERSLIP_SAMPLES")
     if not samples:
-        print("nuclei: NOT MEASURED, COVERSLIP_SAMPLES is not set", file=sys.stderr)
-        return 2
-    scores = evaluate(Path(samples) / "nuclei_dsb2018")
-    print(f"{'image':<16}{'truth':>6}{'count':>7}{'F1@0.5':>8}  flagged")
-    for s in sorted(scores, key=lambda s: s.f1):
-        print(f"{s.image:<16}{s.truth:>6}{s.count:>7}{s.f1:>8.3f}  {s.flagged}")
-    missed = 0
-    for name, value in summary(scores).items():
-        better = value <= WANTED[name] if "error" in name else value >= WANTED[name]
-        missed += not better
-        print(
-            f"{name}: {value:.3f} (wanted {'at most' if 'error' in name else 'at least'} {WANTED[name]})"
-            f"{'' if better else '  MISSED'}"
-        )
-    return 1 if missed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        raise NotMeasured("Set COVERSLIP_SAMPLES to a folder of samples.")
+    found = summary(evaluate(Path(samples) / "nuclei_dsb2018"))
+    return [
+        (at_most if "error" in name else at_least)(f"nuclei: {name}", value, "", WANTED[name])
+        for name, value in found.items()
+    ]

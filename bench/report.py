@@ -85,10 +85,13 @@ def table(facts: dict[str, str], rows: list[Row]) -> str:
 
 def as_json(facts: dict[str, str], rows: list[Row]) -> str:
     """Return facts and rows as JSON; what is not a number is left out."""
-    found = [
-        {k: v for k, v in asdict(row).items() if not (isinstance(v, float) and math.isnan(v))} for row in rows
-    ]
+    found = [{k: v for k, v in asdict(row).items() if v == v} for row in rows]
     return json.dumps({"machine": facts, "rows": found}, indent=2)
+
+
+def rows_of(text: str) -> list[Row]:
+    """Return the rows of what :func:`as_json` wrote."""
+    return [Row(**one) for one in json.loads(text)["rows"]]
 
 
 def page(facts: dict[str, str], rows: list[Row], *, large: bool) -> str:

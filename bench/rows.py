@@ -36,8 +36,8 @@ class Row:
     """
 
     name: str
-    value: float
-    unit: str
+    value: float = math.nan
+    unit: str = ""
     against: str = ""
     other: float = math.nan
     ratio: float = math.nan
@@ -55,12 +55,16 @@ def plain(name: str, value: float, unit: str) -> Row:
 
 def at_most(name: str, value: float, unit: str, limit: float) -> Row:
     """Return a figure with a limit of its own unit."""
-    return Row(name, value, unit, wanted=f"<= {limit:g} {unit}", held="held" if value <= limit else "missed")
+    return Row(
+        name, value, unit, wanted=f"<= {limit:g} {unit}".strip(), held="held" if value <= limit else "missed"
+    )
 
 
 def at_least(name: str, value: float, unit: str, limit: float) -> Row:
     """Return a figure with a least value of its own unit."""
-    return Row(name, value, unit, wanted=f">= {limit:g} {unit}", held="held" if value >= limit else "missed")
+    return Row(
+        name, value, unit, wanted=f">= {limit:g} {unit}".strip(), held="held" if value >= limit else "missed"
+    )
 
 
 def ratio(

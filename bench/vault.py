@@ -11,10 +11,11 @@ import os
 import shutil
 import statistics
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 
+from bench.lab import folder
+from bench.rows import Row, Size, ratio
 from coverslip.vault.local import LocalVault
 
 LIMIT = 1.3
@@ -22,29 +23,24 @@ LIMIT = 1.3
 ROUNDS = 3
 
 
-def main(size_bytes: int = 256 << 20) -> int:
-    """Print both times and the ratio; return 1 when the limit is missed."""
-    with tempfile.TemporaryDirectory(prefix="coverslip-bench-", dir=os.environ.get("TMPDIR")) as name:
-        folder = Path(name)
-        block, left = os.urandom(1 << 20), size_bytes
+def measure(size: Size) -> list[Row]:
+    """Return both times and their ratio."""
+    with folder() as place:
+        block = os.urandom(1 << 20)
         ours, rival = [], []
         for turn in range(ROUNDS):
-            source = folder / f"image-{turn}.tif"
+            source = place / f"image-{turn}.tif"
             with source.open("wb") as out:
                 out.write(turn.to_bytes(8, "big"))
-                for _ in range(left // len(block)):
+                for _ in range(size.image // len(block)):
                     out.write(block)
             os.sync()
-            ours.append(_register(folder, source, turn))
-            rival.append(_copy(folder, source))
+            ours.append(_register(place, source, turn))
+            rival.append(_copy(place, source))
             source.unlink()
     mine, theirs = statistics.median(ours), statistics.median(rival)
-    ratio = mine / theirs
-    print(f"registering {size_bytes >> 20} MiB in the vault: {mine:.2f} s")
-    print(f"cp + sha256sum + sync of the same file: {theirs:.2f} s")
-    missed = ratio > LIMIT
-    print(f"ratio: {ratio:.2f} (wanted at most {LIMIT}){'  MISSED' if missed else ''}")
-    return int(missed)
+    name = f"registering {size.image / 2**30:.3g} GiB in the vault"
+    return [ratio(name, mine, "s", "cp + sha256sum + sync", theirs, most=LIMIT)]
 
 
 def _register(folder: Path, source: Path, turn: int) -> float:
