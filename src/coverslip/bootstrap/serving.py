@@ -17,7 +17,6 @@ import logging
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -26,6 +25,7 @@ from pathlib import Path
 import httpx
 
 from coverslip.bootstrap import guarding, quarantine, recovering, wiring
+from coverslip.bootstrap.forgetful import forgetful
 from coverslip.bootstrap.migrating import alone, require_current
 from coverslip.errors import EnvironmentFault, EvidenceBroken
 from coverslip.settings import Home
@@ -154,7 +154,8 @@ class _Child:
                 found=f"{RESTARTS} starts in a minute",
                 remedy=f"Read {self.log}.",
             )
-        command = [sys.executable, "-I", "-m", "coverslip.bootstrap.child", self.name, str(self._home.root)]
+        interpreter, environment = forgetful(self.name)
+        command = [*interpreter, "-m", "coverslip.bootstrap.child", self.name, str(self._home.root)]
         with open(self.log, "ab") as log:
             self._process = subprocess.Popen(
                 [*command, *self._arguments],
@@ -164,6 +165,7 @@ class _Child:
                 start_new_session=True,
                 preexec_fn=_prepare_child(),
                 cwd="/",
+                env=environment,
             )
 
     @property
