@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from coverslip.anchoring.targets import Target
-from coverslip.errors import CoverslipError
+from coverslip.errors import CoverslipError, EnvironmentFault
 from coverslip.ledger.failure import LedgerError
 
 EVERY_S: Final = 1.0
@@ -52,6 +52,10 @@ class LogSide(Protocol):
         """Whether a release was signed among some leaves."""
         ...
 
+    def close(self) -> None:
+        """Let go of what is held between turns."""
+        ...
+
 
 @dataclass
 class _Turn:
@@ -83,11 +87,19 @@ class Rounds:
         wanted = tuple(self.targets())
         for gone in self._turns.keys() - set(wanted):
             del self._turns[gone]
-        found = self.log.newest() if wanted else None
+        try:
+            found = self.log.newest() if wanted else None
+        except EnvironmentFault as error:
+            _log.warning("anchors wait: %s", error)
+            return
         if found is None:
             return
         for target in wanted:
             self._consider(target, *found)
+
+    def close(self) -> None:
+        """Let go of the log; the turns under way end by themselves."""
+        self.log.close()
 
     def wait(self, timeout_s: float) -> None:
         """Wait for the turns under way, at most so long in all; for a round on command."""

@@ -130,8 +130,11 @@ def anchors_round(root: Path) -> list[dict[str, Any]]:
     wiring.installation(home)
     with wiring.database(home):
         duty = rounds(home)
-        duty.do()
-        duty.wait(ROUND_S)
+        try:
+            duty.do()
+            duty.wait(ROUND_S)
+        finally:
+            duty.close()
         with wiring.connection(home, "cs_verifier") as conn:
             return lines(home, conn)
 

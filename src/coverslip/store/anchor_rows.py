@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import psycopg
 
-from coverslip.errors import EvidenceBroken
+from coverslip.errors import EnvironmentFault, EvidenceBroken
 from coverslip.ledger import canonical, leaf
 from coverslip.ledger.failure import LedgerError
 from coverslip.store.pool import Pool
@@ -152,11 +152,26 @@ class AnchorRows:
     def __init__(self, connect: Callable[[], Connection]) -> None:
         """``connect`` opens an autocommit connection of cs_sequencer."""
         self._connect = connect
+        self._looking: Connection | None = None
 
     def newest(self) -> tuple[int, bytes] | None:
-        """Return size and note of the newest checkpoint."""
-        with self._connect() as conn:
-            return newest(conn)
+        """Return size and note of the newest checkpoint; asked often, so on one connection, by one thread.
+
+        Raises UNAVAILABLE while the database does not answer.
+        """
+        try:
+            if self._looking is None:
+                self._looking = self._connect()
+            return newest(self._looking)
+        except psycopg.OperationalError as error:
+            self.close()
+            raise EnvironmentFault("UNAVAILABLE", what="The database") from error
+
+    def close(self) -> None:
+        """Let go of the connection on which is looked."""
+        if self._looking is not None:
+            self._looking.close()
+        self._looking = None
 
     def keep(self, size: int, kind: str, target: str, evidence: bytes) -> None:
         """Store evidence."""

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
-from coverslip.bootstrap import anchors, checking, wiring
+from coverslip.bootstrap import anchors, checking, labs, wiring
+from coverslip.bootstrap.doctor import doctor
 from coverslip.errors import EnvironmentFault
+from coverslip.kernel.events import Event
 from coverslip.settings import Home
 from coverslip.store import anchor_rows
 from fix_lab import ORIGIN
@@ -74,7 +76,7 @@ def test_status_and_doctor_say_age_and_independence(placed: Any) -> None:
     assert lines["home"]["independence"] == "in this home: not independent"
     assert lines["w1"]["independence"].startswith("on this machine: not independent")
     assert lines["w1"]["age_s"] < 60
-    checks = {one["check"]: one for one in checking.doctor(home.root)}
+    checks = {one["check"]: one for one in doctor(home.root)}
     assert checks["checkpoints are anchored elsewhere"]["ok"] is False
     (tsa,) = (one for name, one in checks.items() if name.startswith("anchor tsa"))
     assert tsa["ok"] is True
@@ -86,7 +88,7 @@ def test_a_place_that_never_answered_is_a_finding(founded: Home, tmp_path: Path)
     (line,) = (one for one in anchors.anchors_round(founded.root) if one["name"] == "dead")
     assert line["overdue"]
     assert line["error"]
-    (check,) = (one for one in checking.doctor(founded.root) if one["check"].startswith("anchor dead"))
+    (check,) = (one for one in doctor(founded.root) if one["check"].startswith("anchor dead"))
     assert check["ok"] is False
     assert "never yet (TOO OLD)" in check["found"]
 
@@ -165,7 +167,7 @@ def test_a_silent_witness_is_counted_not_passed_over(placed: Any) -> None:
     assert (found, counts["witnesses_silent"]) == ([], 1)
 
 
-def test_hanging_places_delay_neither_the_round_nor_each_other(
+def test_hanging_places_delay_neither_signing_nor_each_other(
     founded: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file system that hangs keeps one thread; the round returns at once and the others are supplied."""
@@ -189,5 +191,12 @@ def test_hanging_places_delay_neither_the_round_nor_each_other(
     lines = by_name(anchors.anchors_list(founded.root))
     assert ("at" in lines["good"], "at" in lines["hangs"]) == (True, False)
     assert sum(thread.name == "anchor-hangs" for thread in threading.enumerate()) == 1
+    began = time.monotonic()
+    with labs.lab(founded) as opened:
+        opened.core.events.installation(Event("heartbeat", "heartbeat", {"boot": "1"}), opened.service())
+    signed = int(checking.checkpoint(founded.root).splitlines()[1])
+    assert signed > lines["good"]["size"]
+    assert time.monotonic() - began < 20
     held.set()
     duty.wait(5)
+    duty.close()
