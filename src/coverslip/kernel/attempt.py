@@ -15,17 +15,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from coverslip.errors import EvidenceBroken, NotFound
+from coverslip.errors import CoverslipError, EvidenceBroken, NotFound
 from coverslip.kernel import authority, entries, receipts
 from coverslip.kernel import words as w
 from coverslip.kernel.change import Change, Context, Receipt
-from coverslip.kernel.clock import ClockState
+from coverslip.kernel.clock import ClockState, monotonic_s
 from coverslip.kernel.content import number_references, parse_reference
 from coverslip.kernel.decide import Decision, decide
 from coverslip.kernel.definition import Catalogue, Definition
 from coverslip.kernel.drafts import Ids, Request
 from coverslip.kernel.facts import Facts, plan_act
-from coverslip.kernel.held import Held
+from coverslip.kernel.held import Held, Reading
 from coverslip.kernel.ports import Batch, Read, Scope, Store
 from coverslip.kernel.rows import Row, row_from
 from coverslip.ledger.identity import uuid7
@@ -55,6 +55,8 @@ class Attempt:
         self.period = ""
         self._found: dict[tuple[str, int], Row] = {}
         self._first: Facts | None = None
+        self._reading: Reading | None = None
+        self._from_held = False
         self.definition, self._row = self._locate()
         self._ids: Ids | None = None
         self._previous = self._latest_revision()
@@ -79,6 +81,10 @@ class Attempt:
         if supposed is None:
             raise NotFound("NOT_FOUND", what="record", record=change.number[:60])
         self._found = self._resolve(supposed)
+        if not self._dry and self._plain(supposed):
+            held = self._recall()
+            if held is not None and held.record is not None:
+                return supposed, held.record
         number = {"number": change.number, **({"revision": change.revision} if change.revision else {})}
         facts = self._read_facts(supposed, change.number, number)
         row = facts.record
@@ -90,6 +96,19 @@ class Attempt:
             )
         self._first = facts
         return supposed, row
+
+    def _recall(self) -> Facts | None:
+        """Take up what is held of the record, as the first facts of this attempt."""
+        reading = self._parts.held.left(self.context.session, self.change)
+        if reading is None:
+            return None
+        self._first = self._parts.held.now(reading, self._parts.clock().value())
+        self._reading, self._from_held = reading, self._first is not None
+        return self._first
+
+    def _plain(self, definition: Definition) -> bool:
+        """Whether the act is not signed and no link is given: what it reads does not depend on its fields."""
+        return _signature(definition, self.change.act) is None and not self._proposed(definition)
 
     def _read_many(self, references: list[tuple[str, int]]) -> dict[tuple[str, int], Row]:
         reads = [
@@ -138,12 +157,14 @@ class Attempt:
         }
         if record is not None:
             request["record"] = record
-        return self._parts.held.facts(
+        found = self._parts.held.facts(
             self.context.session,
             request,
             self._parts.clock().value(),
             signing=_signature(definition, self.change.act) is not None,
         )
+        self._reading = Reading(found, monotonic_s())
+        return found
 
     def _proposed(self, definition: Definition) -> dict[str, Any]:
         """Links of the fields given, so that paths lead to where they will point."""
@@ -165,6 +186,16 @@ class Attempt:
 
     def decide(self, now: str = "") -> tuple[Decision, Facts]:
         """Read facts and decide; ``now`` keeps the time of an earlier decision in the content."""
+        try:
+            return self._decide(now)
+        except CoverslipError:
+            if not self._from_held:
+                raise
+            # What was held may be over: a refusal is given only from what is read.
+            self._from_held, self._first = False, None
+            return self._decide(now)
+
+    def _decide(self, now: str) -> tuple[Decision, Facts]:
         if now:
             self._found = self._resolve(self.definition)
         facts = self._facts()
@@ -256,8 +287,21 @@ class Attempt:
             before = receipts.earlier(self._store, self.change, self.context)
             if before is not None:
                 return before
+        if len(built) == 1:
+            self._leave(facts, decision.primary.as_row(primary.leaf_hash))
         written = tuple(receipts.receipt(d, b) for d, b in built)
         return Receipt(self._command, committed.at, written)
+
+    def _leave(self, facts: Facts, row: Row) -> None:
+        """Hold how a change that wrote nothing but its record left it; what was counted must be read anew."""
+        reading = self._reading
+        if (
+            reading is not None
+            and self._row is not None
+            and not facts.scopes
+            and self._plain(self.definition)
+        ):
+            self._parts.held.leave(self.context.session, self.change, reading, row)
 
     def _batch(self, decision: Decision, facts: Facts, built: list[entries.Built]) -> Batch:
         until = min(

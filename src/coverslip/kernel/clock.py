@@ -44,6 +44,12 @@ def monotonic_s() -> float:
     return time.monotonic()
 
 
+def later(instant: str, seconds: float) -> str:
+    """Return the time ``seconds`` after an instant, written as the database writes its own."""
+    moment = dt.datetime.fromisoformat(instant) + dt.timedelta(seconds=seconds)
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
 def people_time(instant: str, zone: str) -> str:
     """Return an instant as people read it: ``2026-11-20 14:32:07 UTC (09:32:07 −05:00 America/New_York)``."""
     moment = dt.datetime.fromisoformat(instant)

@@ -23,7 +23,7 @@ import math
 import re
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -59,7 +59,7 @@ SIGN_IN, SIGNING = "sign_in", "signing"
 class SignedIn:
     """A new session with its bearer token, and the person's attempts before this one."""
 
-    token: str
+    token: str = field(repr=False)
     session: Session
     last: dict[str, str]
 
