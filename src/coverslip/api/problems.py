@@ -77,6 +77,7 @@ def install(app: FastAPI, events: Events) -> None:
 
     @app.exception_handler(Exception)
     def _unforeseen(request: Request, error: Exception) -> JSONResponse:
-        _log.exception("unforeseen", extra={"path": request.url.path})
+        # Handlers run in a thread of their own, where no exception is current: it is handed over.
+        _log.error("unforeseen", exc_info=error, extra={"path": request.url.path})
         fault = EnvironmentFault("TRAIL_UNAVAILABLE")
         return JSONResponse({**fault.problem(), "status": 500}, 500, media_type=MEDIA_TYPE)

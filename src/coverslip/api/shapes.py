@@ -11,13 +11,13 @@ from coverslip.kernel.definition import Definition
 from coverslip.kernel.rows import Row
 
 Short = Annotated[str, Field(max_length=200)]
-Secret = Annotated[str, Field(max_length=1024, min_length=1)]
+Secret = Annotated[str, Field(max_length=1024, min_length=1, repr=False)]
 
 
 class Body(BaseModel):
-    """A request body: unknown names are refused, values are not converted."""
+    """A request body: unknown names are refused, values are not converted and never repeated in an error."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
 
 class SignIn(Body):
@@ -40,7 +40,7 @@ class DeviceSignIn(Body):
 class Enrolment(Body):
     """A one-time code and the secret its owner chooses."""
 
-    code: Short
+    code: Annotated[str, Field(max_length=200, repr=False)]
     username: Short
     password: Secret
     workstation: Short = ""

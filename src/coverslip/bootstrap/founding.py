@@ -52,7 +52,7 @@ class Founding:
     zone: str = "UTC"
     time_sources: tuple[str, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
-    database_url: str = ""
+    database_url: str = field(default="", repr=False)
 
 
 def init(

@@ -67,7 +67,7 @@ class Sequencer:
 
     connect: Callable[[], Connection]
     signer: CheckpointSigner
-    admission_key: bytes
+    admission_key: bytes = field(repr=False)
     anchors: Sequence[Anchor] = ()
     alarm: Callable[[Alarm], None] | None = None
     limit: int = pending.LIMIT
