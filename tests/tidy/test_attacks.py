@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 PAGE = "docs/explanation/attacks.md"
-LISTED = 42
+LISTED = 50
 ATTACKERS = {
     "user",
     "administrator",
