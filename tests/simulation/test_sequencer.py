@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from coverslip.ledger.files import uuid7
 from coverslip.ledger.tree import root_of
 from coverslip.store.ledger_sql import PostgresStore, prepare
 from coverslip.store.pool import Pool
-from coverslip.store.sequencer import Sequencer
+from coverslip.store.sequencer import Sequencer, Step
 from coverslip.store.tiles import TreeReader
 
 
@@ -56,6 +57,15 @@ class _Lent:
 
 def sequenced(lab: Lab) -> int:
     return int(lab.one("select count(*) from ledger.leaf"))
+
+
+def leading(sequencer: Sequencer) -> Step:
+    """Step until it leads: the server needs a moment to notice that the former leader is gone."""
+    end = time.monotonic() + 10
+    while not (done := sequencer.step()).leader:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    return done
 
 
 def test_an_entry_that_commits_after_later_ones_is_not_lost(lab: Lab, tmp_path: Path) -> None:
@@ -167,7 +177,7 @@ def test_of_two_sequencers_one_leads_and_the_other_takes_over(lab: Lab, tmp_path
     assert first.step().leader and not second.step().leader
     first.close()
     lab.write("image", "IMG-2")
-    taken = second.step()
+    taken = leading(second)
     second.close()
     assert taken.leader and taken.size == 2
 
@@ -178,7 +188,7 @@ def test_a_crash_between_integration_and_signing_is_made_good(lab: Lab, tmp_path
     sequencer.step(sign=False)
     assert lab.one("select count(*) from ledger.checkpoint") == 0
     sequencer.close()
-    assert sequencer.step().signed == 1
+    assert leading(sequencer).signed == 1
     assert lab.one("select count(*) from ledger.checkpoint") == 1
 
 
@@ -250,3 +260,52 @@ def test_proofs_out_of_tiles_are_those_of_the_whole_list(lab: Lab, tmp_path: Pat
             proof.verify_inclusion(
                 size - 1, 600, hashes[size - 1], reader.inclusion(size - 1, 600), root_of(hashes)
             )
+
+
+class Slower:
+    """The signer as a slow leader meets it: another leader signs between its question and its request."""
+
+    def __init__(self, lab: Lab, meanwhile: Any) -> None:
+        self._signer, self._meanwhile = lab.signer, meanwhile
+        self.vkey, self.last = lab.signer.vkey, lab.signer.last
+
+    def sign(self, size: int, root: bytes, proof: Any) -> Any:
+        meanwhile, self._meanwhile = self._meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
+        return self._signer.sign(size, root, proof)
+
+
+def test_a_leader_overtaken_while_it_asked_for_a_signature_looks_again(lab: Lab, tmp_path: Path) -> None:
+    sequencer = lab.start_signing(tmp_path)
+    lab.write("image", "IMG-1")
+    assert sequencer.step().signed == 1
+    lab.write("image", "IMG-2")
+
+    def overtake() -> None:
+        """What a successor does: integrate one more entry and have the larger tree signed."""
+        with lab.connect("cs_sequencer") as conn:
+            lab.write("image", "IMG-3")
+            sequencer._integrate(conn)
+            reader = TreeReader(conn)
+            lab.signer.sign(3, reader.root(3), reader.consistency(1, 3))
+
+    sequencer.signer = Slower(lab, overtake)  # type: ignore[assignment]
+    assert sequencer.step().signed == 3
+    assert lab.verify().holds
+
+
+def test_a_history_the_signer_refuses_is_refused_and_not_asked_about_for_ever(
+    lab: Lab, tmp_path: Path
+) -> None:
+    sequencer = lab.start_signing(tmp_path)
+    lab.write("image", "IMG-1")
+    assert sequencer.step().signed == 1
+    lab.write("image", "IMG-2")
+
+    def refuse() -> None:
+        raise EvidenceBroken("RECOVERY_REQUIRED", signed=1, found=2)
+
+    sequencer.signer = Slower(lab, refuse)  # type: ignore[assignment]
+    with pytest.raises(EvidenceBroken):
+        sequencer.step()
