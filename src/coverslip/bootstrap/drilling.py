@@ -2,8 +2,8 @@
 
 Rules kept here (P11-10-c.4):
 
-* The drill changes nothing of the live system but one entry: its certificate, which is written whether the
-  backup holds, differs or cannot be restored.
+* The drill changes nothing of the live system, but leaves its certificate, an entry that is written whether
+  the backup holds, differs or cannot be restored; and, where it was compared, a restore test to be signed.
 * Everything is looked at: every file and object of the backup by hash; in the restored database every entry,
   signature and projection; then everything it holds against what is live, entry by entry.
 * Scratch space is emptied afterwards, however the drill ends. It never holds a key.
@@ -17,12 +17,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from coverslip import __version__
 from coverslip.bootstrap import backupset, checking, restoring, wiring
 from coverslip.bootstrap.backupset import Backup, Progress
-from coverslip.bootstrap.certifying import certify, plain
+from coverslip.bootstrap.certifying import certify, plain, settle
+from coverslip.bootstrap.labs import lab
 from coverslip.bootstrap.places import read_places
 from coverslip.errors import CoverslipError, EnvironmentFault
+from coverslip.kernel.change import Change
 from coverslip.kernel.clock import monotonic_s
+from coverslip.records.quality.restore_test import TYPE as RESTORE_TEST
 from coverslip.settings import Home
 from coverslip.store import backup as database
 from coverslip.store import comparing
@@ -49,6 +53,8 @@ class Drilled:
     seconds: int = 0
     certificate: str = ""
     """Why there is no certificate on the ledger; empty: there is one."""
+    record: str = ""
+    """Number of the restore test that waits for its review."""
 
 
 def drill(
@@ -189,11 +195,26 @@ def _require_room(home: Home, scratch: Path | None) -> None:
 
 
 def _certify(home: Home, done: Drilled) -> None:
+    """Enter the certificate, and where a backup was compared the record in which people sign it off."""
+    said = [plain(str(one["sentence"])) for one in done.findings[:_KEPT]]
     done.certificate = certify(home, "restore_drill", {
         "name": done.backup, "manifest": done.manifest, "size": done.size, "result": done.result,
         "counts": dict(done.counts), "found": len(done.findings), "seconds": done.seconds,
-        "differences": [plain(str(one["sentence"])) for one in done.findings[:_KEPT]],
+        "differences": said,
     })  # fmt: skip
+    if done.certificate or done.result not in ("holds", "differs"):
+        return
+    with lab(home) as opened:
+        fields: dict[str, Any] = {
+            "title": f"Backup {done.backup} restored: {done.result}", "backup": done.backup,
+            "manifest": done.manifest, "entries": done.size, "executed_at": opened.core.accounts.now(),
+            "environment": f"coverslip/{__version__}, in scratch space", "seconds": done.seconds,
+            "result": done.result, "compared": dict(done.counts), "found": len(done.findings),
+        }  # fmt: skip
+        fields |= {"differences": said} if said else {}
+        made = opened.core.door.submit(Change("create", RESTORE_TEST.name, fields=fields), opened.service())
+        done.record = made.entries[0].number
+    settle(home)
 
 
 def _finding(kind: str, sentence: str) -> Finding:

@@ -99,6 +99,8 @@ def restore(
             show.say(
                 f"no certificate: {done.certificate}" if done.certificate else "certificate: on the ledger"
             )
+            if done.record:
+                show.say(f"to be reviewed and accepted by two people: {done.record}")
         conclude("restore drill", (done.findings, done.counts), as_json)
     if source is None or keys is None:
         raise misuse("--from and --keys", "a folder of backups and the keys kept apart", "less", "Name both.")

@@ -31,7 +31,7 @@ from coverslip.records.organisation import (
     site,
     user,
 )
-from coverslip.records.quality import hold, release_decision, review_case
+from coverslip.records.quality import hold, release_decision, restore_test, review_case
 
 __all__ = ["all_types"]
 
@@ -61,6 +61,7 @@ _MODULES = (
     hold,
     alert,
     access_review,
+    restore_test,
 )
 
 

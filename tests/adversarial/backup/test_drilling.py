@@ -11,6 +11,7 @@ import pytest
 from coverslip.bootstrap import backupset, drilling, wiring
 from coverslip.bootstrap.certifying import last_drill
 from coverslip.errors import EnvironmentFault
+from fix_story import Cast, running
 
 
 def drill(ground: Any) -> drilling.Drilled:
@@ -38,6 +39,37 @@ def test_a_drill_holds_and_its_certificate_says_how_much_was_compared(ground: An
     counts = said["counts"]
     assert counts["compared_entries"] == counts["entries"] == done.size
     assert counts["signatures"] > 50 and counts["objects"] == 7 and counts["compared_projected"] > 300
+
+
+def test_a_drill_is_reviewed_and_accepted_by_two_people(ground: Any) -> None:
+    done = drill(ground)
+    with running(ground.root) as client:
+        cast = Cast(client)
+        (aurel, quinn, vera) = cast("aurel", "quinn", "vera")
+        test = quinn.show(done.record)
+        assert (test["state"], test["fields"]["result"], test["fields"]["manifest"]) == (
+            "executed", "holds", done.manifest,
+        )  # fmt: skip
+        aurel.must(done.record, "review", sign=True, conclusion="Everything compared equals what is live.")
+        vera.must(done.record, "accept", sign=True)
+        assert quinn.show(done.record)["state"] == "accepted"
+        cast.leave()
+
+
+def test_a_drill_with_a_difference_is_never_accepted_and_nobody_reviews_and_accepts(ground: Any) -> None:
+    next(ground.root.glob("vault/objects/*/*/" + "?" * 64)).unlink()
+    done = drill(ground)
+    with running(ground.root) as client:
+        cast = Cast(client)
+        (quinn, vera) = cast("quinn", "vera")
+        quinn.must(done.record, "review", sign=True, conclusion="One stored file is missing.")
+        refused = vera.do(done.record, "accept", sign=True)
+        assert refused.status_code == 409, refused.text
+        assert "Restored audit trail differs from live" in refused.text
+        itself = quinn.do(done.record, "fail", sign=True, why="A stored file is missing from the vault.")
+        assert itself.status_code == 403, itself.text
+        vera.must(done.record, "fail", sign=True, why="A stored file is missing from the vault.")
+        cast.leave()
 
 
 def test_a_live_trail_that_was_changed_is_named_entry_by_entry(ground: Any) -> None:

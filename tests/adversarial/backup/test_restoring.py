@@ -245,7 +245,9 @@ def test_the_major_of_the_database_is_that_of_the_new_home(ground: Any) -> None:
 def test_a_backup_of_the_first_release_is_restored_and_brought_to_this_one(old_home: Any) -> None:
     folder = old_home.root.parent
     made = backing.backup(old_home.root, folder / "target", folder / "keys")
-    assert any("migrations are to be applied first" in note for note in made.notes), "nothing is written to it"
+    assert any("migrations are to be applied first" in note for note in made.notes), (
+        "nothing is written to it"
+    )
     try:
         done = restoring.restore(folder / "target", folder / "keys", folder / "new")
         assert (done.findings, done.recovery, done.entered) == ([], "", True)

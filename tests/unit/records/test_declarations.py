@@ -42,6 +42,7 @@ NAMES = (
     "hold",
     "alert",
     "access_review",
+    "restore_test",
 )
 PREFIXES = (
     "SITE",
@@ -69,6 +70,7 @@ PREFIXES = (
     "HLD",
     "ALR",
     "ACR",
+    "RST",
 )
 ROLES = {"ADM", "QA", "AUT", "REV", "ANL", "OPR", "SDR", "MET", "TRN", "SEC", "SVC", "DEV", "QAL", "*"}
 MEANINGS = {

@@ -182,6 +182,13 @@ def test_a_review_closes_only_when_what_is_to_be_revoked_is_revoked() -> None:
     assert ask("revocations_done", kept, reads=going) is None
 
 
+def test_a_restore_test_with_a_difference_is_not_accepted() -> None:
+    assert ask("restored_equals_live", {"result": "holds"}) is None
+    said = ask("restored_equals_live", {"result": "differs", "differences": ["index 7, record STU-0001"]})
+    assert said == "Restored audit trail differs from live: index 7, record STU-0001"
+    assert "could not be determined" in ask("restored_equals_live", {})
+
+
 def grant(code: str, *, state: str = "active", end: str = "", uid: str = "") -> Row:
     return row(
         f"GRT-{code}",
