@@ -6,8 +6,7 @@ its bound; a connection that waits too long is an UNAVAILABLE, not a hang.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -49,11 +48,26 @@ class Pool:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    @contextmanager
-    def connection(self) -> Iterator[Connection]:
-        """Lend one connection. Raises UNAVAILABLE when none is free in time."""
+    def connection(self) -> Lent:
+        """Lend one connection. Entering raises UNAVAILABLE when none is free in time."""
+        return Lent(self._pool)
+
+
+class Lent:
+    """One connection for the length of a ``with``; what was left open on it is rolled back."""
+
+    __slots__ = ("_conn", "_pool")
+
+    def __init__(self, pool: ConnectionPool[Connection]) -> None:
+        self._pool = pool
+
+    def __enter__(self) -> Connection:
         try:
-            with self._pool.connection() as conn:
-                yield conn
+            self._conn = self._pool.getconn()
         except (PoolTimeout, PoolClosed) as error:
             raise EnvironmentFault("UNAVAILABLE", what="The database") from error
+        return self._conn
+
+    def __exit__(self, *_: object) -> None:
+        # The pool takes back a connection in whatever state, and replaces one that is broken.
+        self._pool.putconn(self._conn)
