@@ -6,6 +6,7 @@ named in it, and nothing that is stored is believed because it is stored.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -21,17 +22,20 @@ from coverslip.anchoring.timestamp import TimestampAuthority, roots
 from coverslip.anchoring.timestamp import check as check_timestamp
 from coverslip.anchoring.witness_client import WitnessAnchor, cosigned
 from coverslip.bootstrap import wiring
-from coverslip.errors import EnvironmentFault
+from coverslip.errors import EnvironmentFault, EvidenceBroken
 from coverslip.kernel.clock import monotonic_s
 from coverslip.ledger import note
 from coverslip.ledger.failure import LedgerError
 from coverslip.settings import Home
-from coverslip.store import anchor_rows
+from coverslip.store import anchor_rows, memory
 from coverslip.store.anchor_rows import AnchorRows
 from coverslip.store.anchors import FileAnchor
 from coverslip.store.findings import Report
+from coverslip.store.signer import read_journal
 
 ROUND_S = 45.0
+ASK_S = 5.0
+_log = logging.getLogger("coverslip")
 COUNTS = ("key_changes", "timestamps", "cosignatures", "unchecked_evidence")
 
 
@@ -218,15 +222,32 @@ def witnessed(home: Home) -> tuple[list[bytes], list[str]]:
     for one in load(targets_file(home)).targets:
         if one.type != "witness":
             continue
-        anchor = anchor_of(one, rows)
+        key, ca = note.VerifierKey.parse(one.vkey), Path(one.ca) if one.ca else None
+        anchor = WitnessAnchor(one.target, key, rows.prove, ca=ca, timeout_s=ASK_S)
         try:
-            found = anchor.newest(origin) if isinstance(anchor, WitnessAnchor) else None
+            found = anchor.newest(origin)
         except (OSError, LedgerError) as error:
             silent.append(f"{one.name}: {error}")
             continue
         if found is not None:
             notes.append(found)
     return notes, silent
+
+
+def contradicted(home: Home) -> EvidenceBroken | None:
+    """Return why the home must not be written to by what its witnesses saw, None where nothing says so.
+
+    A witness that does not answer keeps no server from starting; it is in the log.
+    """
+    notes, silent = witnessed(home)
+    for one in silent:
+        _log.warning("witness %s", one)
+    journal = read_journal(home.signer / "journal")
+    try:
+        memory.insist_whole(journal, [("a witness", one) for one in notes], wiring.trusted(home))
+    except EvidenceBroken as error:
+        return error
+    return None
 
 
 def _fault(name: str, expected: str, found: str) -> EnvironmentFault:

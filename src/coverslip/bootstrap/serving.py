@@ -24,7 +24,7 @@ from pathlib import Path
 
 import httpx
 
-from coverslip.bootstrap import guarding, quarantine, recovering, wiring
+from coverslip.bootstrap import anchors, guarding, quarantine, recovering, wiring
 from coverslip.bootstrap.forgetful import forgetful
 from coverslip.bootstrap.migrating import alone, require_current
 from coverslip.errors import EnvironmentFault, EvidenceBroken
@@ -62,7 +62,7 @@ def serve(
             done.wait()
         return
     with alone(home), cluster.running():
-        reason = quarantine.contradiction(home)
+        reason = quarantine.contradiction(home) or anchors.contradicted(home)
         if reason is None:
             recovering.finish(home)
             require_current(home)

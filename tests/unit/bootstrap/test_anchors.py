@@ -57,6 +57,7 @@ def test_each_place_keeps_the_newest_checkpoint_and_everything_holds(placed: Any
     assert found == []
     assert (counts["timestamps"], counts["cosignatures"], counts["witnesses_silent"]) == (1, 1, 0)
     assert served.witness.standing()[0]["mirrored"] == size
+    assert anchors.contradicted(home) is None
 
 
 def test_the_token_for_heartbeats_is_that_of_the_newest_timestamp(placed: Any) -> None:
@@ -143,6 +144,9 @@ def test_a_log_shorter_than_its_witness_is_found_by_asking_the_witness(placed: A
     served.witness._logs[ORIGIN].last = _longer(served, home)
     found, _ = checking.ledger_verify(home.root)
     assert any("cut off" in one["sentence"] for one in found)
+    why = anchors.contradicted(home)
+    assert why is not None
+    assert "a checkpoint of 100000 entries that it signed is kept in a witness" in why.message
 
 
 def _longer(served: Served, home: Home) -> Any:
@@ -165,6 +169,7 @@ def test_a_silent_witness_is_counted_not_passed_over(placed: Any) -> None:
     served._thread.join()
     found, counts = checking.ledger_verify(home.root)
     assert (found, counts["witnesses_silent"]) == ([], 1)
+    assert anchors.contradicted(home) is None
 
 
 def test_hanging_places_delay_neither_signing_nor_each_other(
