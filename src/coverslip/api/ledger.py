@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path
 
@@ -22,6 +22,14 @@ def status(services: ServicesOf, context: ContextOf) -> dict[str, Any]:
 def gaps(services: ServicesOf, context: ContextOf) -> dict[str, Any]:
     """Return numbers no record has with what is known of them, entry ids never used, and missing leaves."""
     return services.gaps()
+
+
+@router.get("/ledger/certificates/{kind}")
+def certificates(
+    kind: Literal["backup", "vault"], services: ServicesOf, context: ContextOf
+) -> list[dict[str, Any]]:
+    """Return certificates, newest first: of backups, restores and drills, or of stored files read again."""
+    return services.reading.certificates(kind)
 
 
 @router.get("/ledger/entries/{entry}")

@@ -42,6 +42,10 @@ class Reading(Protocol):
         """Return size and root of the tree, the last checkpoint, and entries not yet integrated."""
         ...
 
+    def certificates(self, kind: str) -> list[dict[str, Any]]:
+        """Return certificates of a kind (``backup``, ``vault``), newest first."""
+        ...
+
     def receipt(self, entry: str) -> dict[str, Any] | None:
         """Return where an entry stands: leaf hash and, once integrated, its tree index."""
         ...

@@ -16,6 +16,7 @@ from coverslip.errors import EvidenceBroken
 from coverslip.kernel.rows import Row, row_from
 from coverslip.ledger import canonical, leaf
 from coverslip.ledger.failure import LedgerError
+from coverslip.store.certificates import Certificates
 from coverslip.store.pool import Pool
 from coverslip.store.sections import sections_of
 
@@ -269,6 +270,10 @@ class PostgresReading:
             {},
         )
         return dict(rows[0]) if rows else None
+
+    def certificates(self, kind: str) -> list[dict[str, Any]]:
+        """Return certificates of a kind (``backup``, ``vault``), newest first; see ``Certificates``."""
+        return Certificates(self._pool, str(self.installation()["uuid"])).newest(kind)
 
     def receipt(self, entry: str) -> dict[str, Any] | None:
         """Return where an entry of the last million stands: leaf hash and, once integrated, its index."""

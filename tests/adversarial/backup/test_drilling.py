@@ -50,6 +50,9 @@ def test_a_drill_is_reviewed_and_accepted_by_two_people(ground: Any) -> None:
         assert (test["state"], test["fields"]["result"], test["fields"]["manifest"]) == (
             "executed", "holds", done.manifest,
         )  # fmt: skip
+        (newest, *_) = quinn.ask("GET", "/ledger/certificates/backup").json()
+        assert (newest["act"], newest["detail"]["result"]) == ("restore_drill", "holds")
+        assert quinn.ask("GET", "/ledger/certificates/other").status_code == 422
         aurel.must(done.record, "review", sign=True, conclusion="Everything compared equals what is live.")
         vera.must(done.record, "accept", sign=True)
         assert quinn.show(done.record)["state"] == "accepted"
