@@ -2,8 +2,8 @@
 
     python -m bench [--only NAME]... [--large] [--quick] [--json] [--write]
 
-``--write`` puts the table into ``docs/reference/figures.md``. Exit status: 0 when every figure is held, 1 when
-one is missed. What could not be measured is named loudly; it is no miss, and it is no pass either.
+``--write`` puts the table into ``docs/reference/figures.md``. Exit status: 0 when every figure is held, 1
+when one is missed. What could not be measured is named loudly; it is no miss, and it is no pass either.
 """
 
 from __future__ import annotations

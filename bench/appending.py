@@ -20,8 +20,9 @@ from coverslip.ledger.tree import leaf_hash
 from coverslip.store.server.binaries import find_binaries
 
 _SCRIPT = """\
-select ops.commit(gen_random_uuid(), null, null, '{actor}', null, null, null, clock_timestamp(), '{{}}', '{{}}', '{{}}',
- '{{}}', '{{}}', '{{}}', array[gen_random_uuid()], '{{session}}', '{{1}}', array[null]::bytea[], array[null]::uuid[],
+select ops.commit(gen_random_uuid(), null, null, '{actor}', null, null, null, clock_timestamp(), '{{}}',
+ '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', array[gen_random_uuid()], '{{session}}', '{{1}}',
+ array[null]::bytea[], array[null]::uuid[],
  array[null]::uuid[], array['\\x{leaf}'::bytea], array['\\x{tag}'::bytea], array['\\x{salt}'::bytea],
  array['\\x{body}'::bytea], array[null]::bytea[], array[null]::bytea[], '[null]');
 """
@@ -46,8 +47,9 @@ def _script(lab: Any, folder: Path) -> tuple[Path, Path]:
 
 def _command(program: Path, script: Path, dsn: dict[str, Any], clients: int, seconds: float) -> list[str]:
     return [
-        str(program), "-n", "-M", "prepared", "-f", str(script), "-c", str(clients), "-j", str(min(clients, 2)),
-        "-T", str(max(1, round(seconds))), "-h", dsn["host"], "-p", str(dsn["port"]), "-U", dsn["user"],
+        str(program), "-n", "-M", "prepared", "-f", str(script), "-c", str(clients),
+        "-j", str(min(clients, 2)), "-T", str(max(1, round(seconds))),
+        "-h", dsn["host"], "-p", str(dsn["port"]), "-U", dsn["user"],
         dsn["dbname"],
     ]  # fmt: skip
 

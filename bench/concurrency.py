@@ -1,7 +1,7 @@
 """One client and 64 of them on a disk whose flush takes a millisecond: do they wait for the disk together?
 
-Rules kept here: the same server and disk for one and for 64; the full command runs in processes of their own, as
-web processes do, each with threads that edit records of their own.
+Rules kept here: the same server and disk for one and for 64; the full command runs in processes of their
+own, as web processes do, each with threads that edit records of their own.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def commands(lab: Any, clients: int, seconds: float) -> float:
 
 @contextmanager
 def editing(lab: Any, clients: int, seconds: float) -> Iterator[Callable[[], float]]:
-    """Start so many clients that edit for a while; the function lent waits and returns commands per second."""
+    """Start so many clients that edit for a while; what is lent waits and returns commands per second."""
     door, context = lab.door, lab.alan.context
     fields = session_fields(lab)
     numbers = [

@@ -134,7 +134,7 @@ class Filler:
         heads: list[tuple[Any, ...]] = []
 
         def entries() -> Iterator[bytes]:
-            block, held, at = [], [], datetime.now(UTC)
+            block, held, at = list[bytes](), list[bytes](), datetime.now(UTC)
             for n in range(series):
                 if n % (BLOCK // len(self._versions)) == 0:
                     yield b"".join(block)
@@ -205,8 +205,8 @@ class Filler:
         text = json.dumps(content)
         count = len(self._versions)
         with conn.cursor().copy(
-            "copy projection.record(type, uid, number, version, seq, state, title, gxp, def, leaf_hash, entry_id,"
-            " content, created_at, created_by, changed_at, changed_by) from stdin"
+            "copy projection.record(type, uid, number, version, seq, state, title, gxp, def, leaf_hash,"
+            " entry_id, content, created_at, created_by, changed_at, changed_by) from stdin"
         ) as copy:
             for number, uid, hashed, entry, moment in heads:
                 copy.write_row(
@@ -217,14 +217,14 @@ class Filler:
             for number, uid, *_ in heads:
                 copy.write_row((number, 0, "acquisition_session", uid))
 
-    def integrate(self) -> tuple[int, float]:
-        """Let the sequencer catch up and the signer sign; return entries and seconds."""
+    def integrate(self, *, sign: bool = True) -> tuple[int, float]:
+        """Let the sequencer catch up, and the signer sign; return entries and seconds of catching up."""
         with closing(founding.sequencer_of(self.lab.home, self.lab.signer)) as sequencer:
             begin, count = time.perf_counter(), 0
             while done := sequencer.step(sign=False).integrated:
                 count += done
             passed = time.perf_counter() - begin
-            sequencer.step()
+            sequencer.step(sign=sign)
         return count, passed
 
 

@@ -1,4 +1,5 @@
-"""A disk whose every flush takes a millisecond longer: our own shim, compiled here, loaded into PostgreSQL only."""
+"""A disk whose every flush takes a millisecond longer: our own shim, compiled here, loaded into PostgreSQL
+only."""
 
 from __future__ import annotations
 

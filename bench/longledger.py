@@ -1,8 +1,8 @@
 """A ledger of a million entries: the trail of one record, and the verification of all.
 
-Rules kept here: the trail is what the interface's history is read with, of records drawn at random, the 95th
-percentile of many; verification is the whole of ``coverslip ledger verify`` in a fresh process, findings none;
-its rival reads the same rows the same way and only hashes them: leaves, tree and bodies.
+Rules kept here: the trail is what the interface's history is read with, of records drawn at random, the
+95th percentile of many; verification is the whole of ``coverslip ledger verify`` in a fresh process,
+findings none; its rival reads the same rows the same way and only hashes them: leaves, tree and bodies.
 """
 
 from __future__ import annotations

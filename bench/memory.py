@@ -1,8 +1,9 @@
 """Memory of taking in and of exporting a large image, above what the process holds when it does nothing.
 
-Rules kept here: a process of its own does the work with the real parts (door, vault, isolated reader, exports) after
-a small image went the same way, so that nothing is loaded for the first time; the peak is the kernel's own
-(``VmHWM``, reset before each), not a sample. The reader is another process; its peak is told apart.
+Rules kept here: a process of its own does the work with the real parts (door, vault, isolated reader,
+exports) after a small image went the same way, so that nothing is loaded for the first time; the peak is
+the kernel's own (``VmHWM``, reset before each), not a sample. The reader is another process; its peak is
+told apart.
 """
 
 from __future__ import annotations
@@ -64,17 +65,18 @@ def _peak(work: Callable[[], None]) -> float:
 
 def image(path: Path, size: int) -> None:
     """Write a TIFF of about ``size`` bytes: one plane of 16-bit tiles, each another."""
-    side = max(TILE, int((size / 2) ** 0.5) // TILE * TILE)
+    across = max(1, int((size / 2) ** 0.5) // TILE)
+    down = max(1, round(size / 2 / TILE / TILE / across))
     noise = np.random.default_rng(7).integers(0, 4000, (TILE, TILE), dtype=np.uint16)
 
     def tiles() -> Iterator[Any]:
-        for n in range((side // TILE) ** 2):
+        for n in range(across * down):
             yield noise + np.uint16(n % 60_000)
 
     tifffile.imwrite(
         path,
         tiles(),
-        shape=(side, side),
+        shape=(down * TILE, across * TILE),
         dtype=np.uint16,
         tile=(TILE, TILE),
         bigtiff=True,

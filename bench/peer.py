@@ -1,4 +1,5 @@
-"""The peer's environment: made once beside the project's own, from a lock with hashes, and started from here."""
+"""The peer's environment: made once beside the project's own, from a lock with hashes, and started from
+here."""
 
 from __future__ import annotations
 

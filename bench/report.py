@@ -1,7 +1,7 @@
 """The table: machine facts and rows, as text, JSON or the page of the documentation.
 
-Rules kept here: the machine is told in general words (processor, cores, memory, versions), never by name or path;
-a figure stands with its unit and with what it was held against.
+Rules kept here: the machine is told in general words (processor, cores, memory, versions), never by name or
+path; a figure stands with its unit and with what it was held against.
 """
 
 from __future__ import annotations
@@ -99,8 +99,9 @@ def page(facts: dict[str, str], rows: list[Row], *, large: bool) -> str:
     how = "make bench-large" if large else "make bench"
     text = [
         "# Figures", "",
-        f"Written by `{how}` on one machine in one run; nothing here is from elsewhere. What the figures mean",
-        "and where the time goes is told in [performance](../explanation/performance.md).", "",
+        f"Written by `{how}` on one machine in one run; nothing here is from elsewhere.",
+        "What the figures mean and where the time goes is told in",
+        "[performance](../explanation/performance.md).", "",
         "| machine | |", "|---|---|", *(f"| {name} | {value} |" for name, value in facts.items()), "",
         "| figure | measured | against | its figure | ratio | wanted | |", "|---|---|---|---|---|---|---|",
         *("| " + " | ".join(_cells(row)) + " |" for row in rows),

@@ -1,7 +1,7 @@
 """The sequencer: catching up with a backlog, and the same while 32 clients commit.
 
-Rules kept here: the backlog is of real entries (:mod:`bench.filling`); under load, full commands of clients in
-processes of their own come on top and want the same two things, processor and disk.
+Rules kept here: the backlog is of real entries (:mod:`bench.filling`); under load, full commands of clients
+in processes of their own come on top and want the same two things, processor and disk.
 """
 
 from __future__ import annotations

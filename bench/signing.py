@@ -1,7 +1,7 @@
 """Signing with the true cost: Argon2id, unwrapping, the statement, the commit.
 
-Rules kept here: the person is enrolled here with the cost the product asks for, whatever the laboratory's others
-were; each act signs another version, as a person does who enters user name and password.
+Rules kept here: the person is enrolled here with the cost the product asks for, whatever the laboratory's
+others were; each act signs another version, as a person does who enters user name and password.
 """
 
 from __future__ import annotations

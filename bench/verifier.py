@@ -1,10 +1,11 @@
 """The offline verifier on a long log, against hashing the same bytes.
 
 Rules kept here: the bundle is a whole one of the laboratory the verifier's tests use, its log made long by
-versions of documents outside the copy, ten to a document; what is measured is everything the verifier does, from
-opening to report, and the report must say that the bundle holds. The rival is the least anybody must do to know
-the log's root: read the same log and hash each entry and the tree over them. All of it is one thread, so processor
-seconds are counted: on a quiet machine they are the seconds waited, on a busy one they still compare.
+versions of documents outside the copy, ten to a document; what is measured is everything the verifier does,
+from opening to report, and the report must say that the bundle holds. The rival is the least anybody must
+do to know the log's root: read the same log and hash each entry and the tree over them. All of it is one
+thread, so processor seconds are counted: on a quiet machine they are the seconds waited, on a busy one they
+still compare.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def write(path: Path, entries: int) -> tuple[str, bytes]:
 
 
 def _documents(lab: Any, laboratory: Any, count: int) -> Iterator[bytes]:
-    """Yield leaves of documents, each made from two real ones: other identifiers, hashes, times and versions."""
+    """Yield leaves of documents made from two real ones: other identifiers, hashes, times, versions."""
     document, id = lab.content("document", "DOC-0010", "draft"), laboratory.uuid("long")
     made = []
     for act in ("create", "edit"):
@@ -100,7 +101,7 @@ def _documents(lab: Any, laboratory: Any, count: int) -> Iterator[bytes]:
 
 
 def _holes(data: bytes) -> bytes:
-    """Return a leaf as a %-format of time, two commitments, command, entry, record, and from version 2 on two more."""
+    """Return a %-format of a leaf: time, two commitments, command, entry, record, then ``prev``, ``ver``."""
     leaf_format.parse(data)
     value = json.loads(data)
     value["at"] = value["cmd"] = value["entry"] = value["record"]["id"] = "@"

@@ -1,7 +1,8 @@
 """The peer: django-pghistory in its own environment, run by its own interpreter. It imports nothing of ours.
 
-Orders come as arguments; the answer is one line of JSON. Rules kept here: the same nine fields as the record it
-is compared with; each save is its own commit; ``context`` adds who and why, as the peer's documentation says.
+Orders come as arguments; the answer is one line of JSON. Rules kept here: the same nine fields as the
+record it is compared with; each save is its own commit; ``context`` adds who and why, as the peer's
+documentation says.
 
     python rival.py prepare|run  HOST PORT USER DATABASE   (password in PGPASSWORD)
     run reads lines "plain SERIES" or "context SERIES" and answers each with commits per second.
