@@ -122,16 +122,24 @@ class Scene:
 
 
 def database(scene: Scene) -> None:
-    """Below the reserve writing is refused and reading goes on, also when nothing at all is free."""
+    """Below the reserve writing is refused and reading goes on, also when nothing at all is free.
+
+    A database that dies then cannot start; its supervisor tries until there is room.
+    """
     for left in (100 * MIB, 0):
         scene.disk.leave(left)
         scene.refused(scene.write)
         scene.refused(scene.bring)
         scene.must(scene.read, 1)
+        if left == 0:
+            scene.siege.kill("postmaster")
+            time.sleep(4)
+            scene.siege.insist_served()
         scene.disk.empty()
         time.sleep(1.1)
         scene.must(scene.write)
         scene.must(scene.bring)
+    assert scene.siege.served == 1, "it came back by itself"
 
 
 def vault(scene: Scene) -> None:

@@ -210,6 +210,10 @@ class Siege:
             assert time.monotonic() < end, f"not back in {PATIENCE_S:g} s:\n{self.log()}"
             time.sleep(0.1)
 
+    def insist_served(self) -> None:
+        """Fail if the supervisor has ended."""
+        assert self._supervisor is not None and self._supervisor.poll() is None, self.log()
+
     def log(self) -> str:
         """Return the last lines of every log."""
         logs = [*self.home.logs.glob("*.log"), *(self.home.root / "postgres" / "log").glob("*.log")]

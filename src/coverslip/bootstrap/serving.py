@@ -91,25 +91,25 @@ def _supervise(
     try:
         for child in children:
             child.start()
-        _wait_ready(home, children, done)
+        _wait_ready(home, cluster, children, done)
         say(f"ready: unix:{wiring.api_socket(home)}")
         while not done.wait(0.5):
-            if _database_lives(cluster):
-                for child in children:
-                    child.keep()
+            _keep(cluster, children)
     finally:
         for child in reversed(children):
             child.stop()
 
 
-def _database_lives(cluster: Cluster | SiteServer) -> bool:
+def _keep(cluster: Cluster | SiteServer, children: list[_Child]) -> None:
+    """Start what has died again: the database first, and the children only while it lives."""
     try:
         if cluster.keep():
             _log.warning("the database had died and was started again")
-    except EnvironmentFault as error:
-        _log.error("the database does not start, trying again: %s %s", error, error.remedy)
-        return False
-    return True
+    except (EnvironmentFault, OSError) as error:  # a full disk takes not even the server's settings
+        _log.error("the database does not start, trying again: %s %s", error, getattr(error, "remedy", ""))
+        return
+    for child in children:
+        child.keep()
 
 
 def _on_signal(done: threading.Event) -> None:
@@ -203,12 +203,13 @@ def _prepare_child() -> Callable[[], None]:
     return prepare
 
 
-def _wait_ready(home: Home, children: list[_Child], done: threading.Event) -> None:
+def _wait_ready(
+    home: Home, cluster: Cluster | SiteServer, children: list[_Child], done: threading.Event
+) -> None:
     deadline = time.monotonic() + READY_S
     socket = wiring.api_socket(home)
     while time.monotonic() < deadline and not done.is_set():
-        for child in children:
-            child.keep()
+        _keep(cluster, children)
         with (
             contextlib.suppress(httpx.HTTPError),
             httpx.Client(
