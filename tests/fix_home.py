@@ -33,11 +33,16 @@ def _founded(cluster_root: Path) -> Path:
 
 
 @pytest.fixture
-def founded(_founded: Path, cluster_root: Path) -> Iterator[Home]:
-    """A running copy of an installation just after genesis, nobody serving it."""
+def founded_stopped(_founded: Path, cluster_root: Path) -> Iterator[Home]:
+    """A stopped copy of an installation just after genesis."""
     parent = Path(tempfile.mkdtemp(prefix="f-", dir=cluster_root))
     parent.chmod(0o711)
-    home = Home(copy_home(_founded, parent / "home"))
-    with wiring.cluster_of(home).running():
-        yield home
+    yield Home(copy_home(_founded, parent / "home"))
     shutil.rmtree(parent)
+
+
+@pytest.fixture
+def founded(founded_stopped: Home) -> Iterator[Home]:
+    """A copy of an installation just after genesis, its database running and nobody serving it."""
+    with wiring.cluster_of(founded_stopped).running():
+        yield founded_stopped
