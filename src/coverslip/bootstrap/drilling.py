@@ -11,8 +11,13 @@ Rules kept here (P11-10-c.4):
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
+import stat
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -109,10 +114,7 @@ def _drill(
     done.findings += [_finding("object", one) for one in [*said, *backup.manifest["lacks"]]]
     done.findings += _live_objects(home, backup)
     _require_room(home, scratch)
-    folder = Path(tempfile.mkdtemp(prefix="coverslip-drill-", dir=scratch))
-    folder.chmod(0o711)  # the database's own account passes through, and lists nothing
-    restored = Home(folder / "home")
-    try:
+    with _scratch(home, scratch) as restored:
         restoring.rebuild(backup, restored, None, progress)
         # What counts is signed by keys the live system knows, not by those a backup brings along.
         shutil.copyfile(home.public_keys, restored.public_keys)
@@ -122,9 +124,45 @@ def _drill(
             )  # a backup of an earlier release is read by this
             _check(restored, done, progress)
             _compare(home, restored, done, progress)
-    finally:
-        restoring.empty(restored)
-        shutil.rmtree(folder)
+
+
+@contextmanager
+def _scratch(home: Home, place: Path | None) -> Iterator[Home]:
+    """Lend a home in scratch space; it is gone afterwards, and so is what a killed drill left there."""
+    parent = place or Path(tempfile.gettempdir())
+    prefix = f"coverslip-drill-{wiring.installation(home).uuid[-12:]}-"
+    for left in parent.glob(f"{prefix}*"):
+        with _held(left) as alone:
+            if alone:
+                _remove(left)
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    folder.chmod(0o711)  # the database's own account passes through, and lists nothing
+    with _held(folder):
+        try:
+            yield Home(folder / "home")
+        finally:
+            _remove(folder)
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[bool]:
+    """Hold a folder's lock; whether nobody else does. A folder of another account is never ours."""
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        yield False
+        return
+    with open(folder / "lock", "ab", opener=database.private) as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+
+
+def _remove(folder: Path) -> None:
+    restoring.empty(Home(folder / "home"))
+    shutil.rmtree(folder)
 
 
 def _check(restored: Home, done: Drilled, progress: Progress) -> None:
@@ -137,8 +175,16 @@ def _check(restored: Home, done: Drilled, progress: Progress) -> None:
     done.counts |= {name: counts.get(name, 0) for name in ("entries", "sections", "signatures")}
     progress("replaying every projection")
     findings, counts = checking.ledger_replay(restored.root)
-    done.findings += [one | {"sentence": f"restored projection: {one['sentence']}"} for one in findings]
+    done.findings += [
+        one | {"sentence": f"restored projection: {one['sentence']}", "kept": _place(one)} for one in findings
+    ]
     done.counts |= {name: counts.get(name, 0) for name in ("records", "streams")}
+
+
+def _place(finding: Finding) -> str:
+    """Return where a projection differs, without the values: those can be personal, and an entry stays."""
+    words = (f"{name} {finding[name]}" for name in ("record", "version", "field") if finding.get(name))
+    return f"restored projection: {finding['kind']}: {', '.join(words)}"
 
 
 def _waited(finding: Finding) -> bool:
@@ -196,7 +242,7 @@ def _require_room(home: Home, scratch: Path | None) -> None:
 
 def _certify(home: Home, done: Drilled) -> None:
     """Enter the certificate, and where a backup was compared the record in which people sign it off."""
-    said = [plain(str(one["sentence"])) for one in done.findings[:_KEPT]]
+    said = [plain(str(one.get("kept", one["sentence"]))) for one in done.findings[:_KEPT]]
     done.certificate = certify(home, "restore_drill", {
         "name": done.backup, "manifest": done.manifest, "size": done.size, "result": done.result,
         "counts": dict(done.counts), "found": len(done.findings), "seconds": done.seconds,

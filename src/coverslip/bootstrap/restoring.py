@@ -128,8 +128,11 @@ def _restore(
             done.counts |= counts
         if done.recovery:
             done.findings = [one for one in done.findings if not _expected(one, done.size)]
-        elif not done.findings:
-            said = {"name": backup.name, "manifest": backup.hash, "size": backup.size, "root": done.root}
+        else:
+            said = {
+                "name": backup.name, "manifest": backup.hash, "size": backup.size, "root": done.root,
+                "found": len(done.findings),
+            }  # fmt: skip
             done.entered = not certify(home, "restored", said)
     return done
 

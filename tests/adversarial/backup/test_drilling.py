@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -182,6 +183,31 @@ def test_scratch_space_is_emptied_and_never_held_a_key(
     assert done.result == "holds"
     assert seen == [set()]
     assert list(scratch.iterdir()) == []
+
+
+def test_what_a_killed_drill_left_is_cleared_and_another_folder_is_not(ground: Any) -> None:
+    scratch = Path(tempfile.mkdtemp(dir=ground.folder))
+    scratch.chmod(0o711)
+    uuid = wiring.installation(ground.home).uuid
+    left, busy = (scratch / f"coverslip-drill-{uuid[-12:]}-{name}" for name in ("left", "busy"))
+    other = scratch / "coverslip-drill-000000000000-other"
+    for folder in (left, busy, other):
+        (folder / "home" / "secrets").mkdir(parents=True)
+    with open(busy / "lock", "ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert drilling.drill(ground.root, ground.target, scratch=scratch).result == "holds"
+    assert {one.name for one in scratch.iterdir()} == {busy.name, other.name}
+
+
+def test_no_value_of_a_record_is_written_into_the_certificate(ground: Any) -> None:
+    """Somebody edits a name behind the ledger's back before the backup: the finding names the place only."""
+    with wiring.database(ground.home):
+        ground.attack("update projection.record set title = 'Mallory Mask' where type = 'user'")
+        ground.backup()
+    done = drill(ground)
+    assert "Mallory Mask" in sentences(done), "who runs the drill sees it"
+    said = str(certificate(ground)["differences"])
+    assert "field title" in said and "Mallory" not in said
 
 
 def test_a_drill_that_cannot_be_done_says_undetermined_and_not_fine(
