@@ -6,6 +6,7 @@ an empty list of findings.
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -195,12 +196,12 @@ def checkpoint(root: Path) -> str:
     wiring.installation(home)
     with wiring.database(home):
         if not wiring.signer_socket(home).exists():
-            signer = Signer(home.signer, wiring.installation(home).origin)
-            sequencer = sequencer_of(home, signer)
-            while sequencer.step().integrated:
-                pass
-            sequencer.close()
-            signer.close()
+            with (
+                closing(Signer(home.signer, wiring.installation(home).origin)) as signer,
+                closing(sequencer_of(home, signer)) as sequencer,
+            ):
+                while sequencer.step().integrated:
+                    pass
         with wiring.core(home, size=1) as core:
             found = core.reading.checkpoint()
     if found is None:

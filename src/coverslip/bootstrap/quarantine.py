@@ -31,12 +31,13 @@ def contradiction(home: Home) -> EvidenceBroken | None:
 
     Raises EVIDENCE for a journal that cannot be read.
     """
-    journal = read_journal(home.signer / "journal")
     try:
         with wiring.connection(home, "cs_verifier") as conn:
-            startup.compare(conn, journal[-1] if journal else None)
+            # In this order, for the signer may be at work: what is stored, what was signed, what is there.
             kept = [("the database", data) for data in memory.newest_stored(conn)]
-        kept += [(str(home.anchors), data) for data in read_file_anchor(home.anchors)]
+            kept += [(str(home.anchors), data) for data in read_file_anchor(home.anchors)]
+            journal = read_journal(home.signer / "journal")
+            startup.compare(conn, journal[-1] if journal else None)
         memory.insist_whole(journal, kept, wiring.trusted(home))
     except EvidenceBroken as error:
         if error.code != "RECOVERY_REQUIRED":

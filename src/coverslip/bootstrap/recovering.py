@@ -15,6 +15,7 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -90,10 +91,9 @@ def recover(
             signer.recover(made.detail(), core.reading.stored(0, found.kept.size), proof)
             recovered.leave_behind(superuser, found.signed.size - found.kept.size)
             complete(home, core)
-            sequencer = sequencer_of(home, signer)
-            while sequencer.step().integrated:
-                pass
-            sequencer.close()
+            with closing(sequencer_of(home, signer)) as sequencer:
+                while sequencer.step().integrated:
+                    pass
             last = signer.last()
         finally:
             signer.close()

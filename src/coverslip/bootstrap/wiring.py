@@ -228,6 +228,7 @@ def core(
     more = {} if quarantine is None else {"options": READ_ONLY}
     with writer_pool(make_conninfo(conninfo(home, "cs_writer"), **more), size) as pool:
         store, accounts = PostgresStore(pool, admission, Room(home.root / "postgres")), PostgresAccounts(pool)
+        store.before_first = lambda: _insist(home)
         if quarantine is not None:
             store = QuarantinedStore(pool, quarantine, home.logs / "quarantine.jsonl")
             accounts = QuarantinedAccounts(pool, quarantine, monotonic_s)
@@ -258,6 +259,13 @@ def core(
 def _definitions(pool: Pool) -> dict[str, bytes]:
     with pool.connection() as conn:
         return {one.hash: one.canonical for one in told(conn).definitions}
+
+
+def _insist(home: Home) -> None:
+    """Refuse to write to a database that contradicts what was signed, whoever opened it."""
+    from coverslip.bootstrap.quarantine import insist_sound
+
+    insist_sound(home)
 
 
 def kept_in(vault: LocalVault) -> Callable[[Mapping[str, Any]], bool]:

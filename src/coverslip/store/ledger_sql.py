@@ -12,7 +12,7 @@ Rules kept here:
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -80,6 +80,8 @@ class PostgresStore:
         self._pool = pool
         self._key = admission_key
         self._room = room
+        self.before_first: Callable[[], None] | None = None
+        """What to insist on before the first commit of this process; it raises."""
 
     def facts(self, plan: Mapping[str, Any]) -> dict[str, Any]:
         """Read everything a plan names in one statement. Raises UNAVAILABLE."""
@@ -99,6 +101,9 @@ class PostgresStore:
         """
         if not batch.entries:
             raise ValueError("a command without entries")
+        if self.before_first is not None:
+            self.before_first()
+            self.before_first = None
         if self._room is not None:
             self._room.insist()
         parameters = self._parameters(batch)

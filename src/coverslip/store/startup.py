@@ -71,9 +71,16 @@ def newest_software(conn: psycopg.Connection[Any]) -> str:
 def compare(conn: psycopg.Connection[Any], last: Signed | None) -> Comparison:
     """Return the sizes when the database extends what was signed last.
 
-    ``conn`` reads ledger (any role that may). Raises RECOVERY_REQUIRED, with both sizes in its message
-    and values, when it does not; ENVIRONMENT when there is no log.
+    ``conn`` reads ledger (any role that may) and is idle: all is read in one snapshot. Raises
+    RECOVERY_REQUIRED, with both sizes in its message and values, when it does not; ENVIRONMENT when there
+    is no log.
     """
+    with conn.transaction():
+        conn.execute("set transaction isolation level repeatable read read only")
+        return _compare(conn, last)
+
+
+def _compare(conn: psycopg.Connection[Any], last: Signed | None) -> Comparison:
     row = conn.execute("select size, frontier, root from ledger.tree where log_id = 1").fetchone()
     if row is None:
         raise EnvironmentFault("ENVIRONMENT", what="ledger", expected="an open log", found="none")

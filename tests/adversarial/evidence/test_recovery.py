@@ -17,9 +17,10 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from coverslip.bootstrap import checking, quarantine, recovering, wiring
+from coverslip.bootstrap import checking, completing, quarantine, recovering, wiring
 from coverslip.errors import CoverslipError
 from coverslip.kernel import keys
+from coverslip.kernel.events import NOBODY, Event
 from coverslip.ledger.tree import consistency_proof
 from coverslip.settings import Home
 from coverslip.store.anchors import read_file_anchor
@@ -119,6 +120,26 @@ def test_in_quarantine_everything_can_be_read_and_nothing_written(rolled: Path, 
     assert b'"act":"export"' in (rolled / "logs" / "quarantine.jsonl").read_bytes()
 
 
+def test_commands_that_write_are_refused_too(rolled: Path) -> None:
+    """Not by the server, which is not there: by everything that opens the home."""
+    before = counted(rolled)
+    with wiring.database(Home(rolled)):
+        for write in (
+            lambda: completing.ledger_heads(rolled),
+            lambda: checking.checkpoint(rolled),
+            lambda: _enter(rolled),
+        ):
+            with pytest.raises(CoverslipError) as caught:
+                write()
+            assert caught.value.code == "RECOVERY_REQUIRED"
+    assert counted(rolled) == before
+
+
+def _enter(root: Path) -> None:
+    with wiring.core(Home(root), size=1) as core:
+        core.events.installation(Event("heartbeat", "beat", {"n": 1}), NOBODY)
+
+
 def test_a_control_without_attack_is_served_as_always(story_home: Path) -> None:
     with served(story_home) as (client, said):
         assert client.get("http://coverslip/healthz").json()["status"] == "ok"
@@ -129,6 +150,7 @@ def test_a_contradiction_found_while_running_ends_in_quarantine(story_home: Path
     """The tail of the tree is rewritten under the running sequencer: the signer refuses, everything stops."""
     home = Home(story_home)
     with served(story_home) as (client, said):
+        sign_in(client, "ada")
         with wiring.connection(home, "cs_superuser") as conn:
             conn.execute("update ledger.tree set frontier[1] = sha256('x'), root = sha256('y')")
         sign_in(client, "quinn")  # an entry, so that there is something to integrate and sign
