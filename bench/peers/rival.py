@@ -32,10 +32,12 @@ django.setup()
 
 import pghistory  # noqa: E402
 import pgtrigger  # noqa: E402
+from django.apps import apps  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.db import transaction  # noqa: E402
 from peer.models import Session  # noqa: E402
 
+Version = apps.get_model("peer", "SessionEvent")
 FIELDS = {
     "title": "Plate 1", "study": "STU-2026-001", "operator": "USR-0005", "instrument": "INS-0001",
     "method": "SOP-0001 v1", "state": "prepared", "gxp": "gmp", "environment": {}, "not_imaged": "",
@@ -67,6 +69,11 @@ def context(series):
                 edit(record, n)
 
 
+def history(form):
+    """Return the versions kept, with or without who and why."""
+    return Version.objects.filter(pgh_context__isnull=form == "plain").count()
+
+
 def main():
     """Do what was ordered."""
     if ORDER == "prepare":
@@ -76,9 +83,13 @@ def main():
     print("ready", flush=True)
     for line in sys.stdin:
         form, series = line.split()
+        before, commits = history(form), 11 * int(series)
         begin = time.perf_counter()
         {"plain": plain, "context": context}[form](int(series))
-        print(json.dumps(11 * int(series) / (time.perf_counter() - begin)), flush=True)
+        passed = time.perf_counter() - begin
+        if history(form) - before != commits:
+            sys.exit("the peer did not keep its history")
+        print(json.dumps(commits / passed), flush=True)
 
 
 main()
