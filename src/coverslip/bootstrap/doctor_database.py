@@ -15,8 +15,9 @@ from coverslip.bootstrap import wiring
 from coverslip.bootstrap.certifying import last_backup
 from coverslip.bootstrap.doctor_line import Check, State, judge, looked, softer
 from coverslip.bootstrap.places import read_places
+from coverslip.records.organisation.alert import TYPE as ALERT
 from coverslip.settings import DATABASE_ROLES, Home
-from coverslip.store import fingerprint, startup
+from coverslip.store import fingerprint, inspection, startup
 from coverslip.store.fingerprint_log import recorded
 from coverslip.store.server import Cluster
 
@@ -39,7 +40,6 @@ SETTINGS: Final = {
 }
 """Durability, integrity, and that no row value reaches a log."""
 SOON_DAYS, LATER_DAYS = 14, 60
-SAMPLE: Final = 10_000
 
 
 def checks(home: Home, conn: Connection) -> list[Check]:
@@ -55,15 +55,15 @@ def checks(home: Home, conn: Connection) -> list[Check]:
         looked("no alarm of the ledger", "none", lambda: alarms(conn)),
         looked("alerts are attended to", "none open", lambda: alerts(conn)),
         looked("clock is compared with a source", "within 1 s of a named source", lambda: clock(home, conn)),
-        looked("a backup was made in time", "no older than its interval", lambda: backup(home)),
+        looked("a backup was made in time", "no older than its interval", lambda: backup(home, conn)),
         looked("room for the coming weeks", f"more than {LATER_DAYS} days", lambda: forecast(home, conn)),
     ]  # fmt: skip
 
 
 def roles(home: Home, conn: Connection) -> Check:
     """Find login and other roles that are not Coverslip's own; on a site's server the site judges them."""
-    rows = conn.execute("select rolname from pg_roles where rolname ~ '^cs_' order by 1").fetchall()
-    extra = [*startup.foreign_roles(conn), *(str(n) for (n,) in rows if n not in OWN_ROLES)]
+    own = inspection.own_prefix_roles(conn)
+    extra = [*startup.foreign_roles(conn), *(name for name in own if name not in OWN_ROLES)]
     found = ", ".join(extra) or "only Coverslip's"
     if extra and wiring.installation(home).database is not None:
         remedy = "Each is a way into the database past Coverslip: keep few, and none that people share."
@@ -73,23 +73,15 @@ def roles(home: Home, conn: Connection) -> Check:
 
 def superusers(conn: Connection) -> Check:
     """Count who can do anything: by attribute, or as a member of somebody who can."""
-    rows = conn.execute("select rolname from pg_roles where rolsuper order by 1").fetchall()
-    members = conn.execute(
-        "select m.rolname from pg_auth_members a join pg_roles r on r.oid = a.roleid"
-        " join pg_roles m on m.oid = a.member where r.rolsuper order by 1"
-    ).fetchall()
-    names = [str(n) for (n,) in rows]
-    found = ", ".join(names) + (f"; members: {', '.join(str(n) for (n,) in members)}" if members else "")
+    names, members = inspection.superusers(conn)
+    found = ", ".join(names) + (f"; members: {', '.join(members)}" if members else "")
     remedy = "Take the attribute or the membership from the others."
     return judge("one superuser", len(names) == 1 and not members, "one", found, remedy)
 
 
 def hba(home: Home, conn: Connection) -> Check:
     """Compare the server's own rules with those Coverslip writes; on a site's server look for open doors."""
-    rows = conn.execute(
-        "select type, array_to_string(database, ','), array_to_string(user_name, ','), auth_method, error"
-        " from pg_hba_file_rules order by line_number"
-    ).fetchall()
+    rows = inspection.hba_rules(conn)
     own = isinstance(wiring.cluster_of(home), Cluster)
     bad = [" ".join(str(p) for p in row if p) for row in rows if not _closed(row, own)]
     remedy = "Restart 'serve', which writes pg_hba.conf anew, and find out who changed it."
@@ -136,7 +128,7 @@ def kept(home: Home, conn: Connection) -> Check:
     if not known:
         state: State = "finding" if served else "unknown"
         return Check(name, state, expected, "none yet", "Serve the installation; the keeper enters it.")
-    age = _age_s(known[-1].at)
+    age = _age_s(conn, known[-1].at)
     return judge(
         name, age < 7200 or not served, expected, f"index {known[-1].index}, {known[-1].at}",
         "See in logs/keeper.log why the keeper does not enter it.",
@@ -145,24 +137,20 @@ def kept(home: Home, conn: Connection) -> Check:
 
 def settings(conn: Connection) -> Check:
     """Find settings that let written data go, hide damage, or write values to a log."""
-    rows = conn.execute("select name, setting from pg_settings where name = any(%s)", (list(SETTINGS),))
-    have = {str(name): str(value) for name, value in rows}
+    have = inspection.settings(conn, tuple(SETTINGS))
     bad = [
         f"{name} is {have.get(name, 'not readable')}"
         for name, good in SETTINGS.items()
         if have.get(name) not in good
     ]
-    remedy = "Take it back with ALTER SYSTEM RESET, in ALTER ROLE and ALTER DATABASE, and restart."
+    remedy = "Take it back where it was set (the system's, a role's or the database's settings) and restart."
     found = "; ".join(bad) or f"{len(SETTINGS)} settings, as expected"
     return judge("settings keep what is written", not bad, "durable and checked", found, remedy)
 
 
 def waiting(conn: Connection) -> Check:
     """Find settings that somebody wrote with ALTER SYSTEM, and mistakes in the files."""
-    rows = conn.execute(
-        "select name, coalesce(setting, ''), coalesce(error, '') from pg_file_settings"
-        " where sourcefile like '%auto.conf' or error is not null order by 1"
-    ).fetchall()
+    rows = inspection.file_settings(conn)
     found = "; ".join(f"{name} = {value} {error}".rstrip() for name, value, error in rows)
     remedy = "Take back what nobody should have set: ALTER SYSTEM RESET."
     return judge("no setting waits in a file", not rows, "nothing", found or "nothing", remedy)
@@ -170,7 +158,7 @@ def waiting(conn: Connection) -> Check:
 
 def alarms(conn: Connection) -> Check:
     """Tell what the sequencer refused to let into the tree."""
-    rows = conn.execute("select at::text, kind, detail, entry_id from ops.alarm order by id desc").fetchall()
+    rows = inspection.alarms(conn)
     found = (
         f"{len(rows)}, newest {rows[0][0]}: entry {rows[0][3]}: {rows[0][1]}, {rows[0][2]}"
         if rows
@@ -182,10 +170,7 @@ def alarms(conn: Connection) -> Check:
 
 def alerts(conn: Connection) -> Check:
     """Count alerts nobody has acknowledged."""
-    rows = conn.execute(
-        "select number, title from projection.record where type = 'alert' and state in ('open', 'escalated')"
-        " order by changed_at desc"
-    ).fetchall()
+    rows = inspection.in_states(conn, ALERT.name, ("open", "escalated"))
     found = f"{len(rows)} open, newest {rows[0][0]}: {rows[0][1]}" if rows else "none open"
     return judge("alerts are attended to", not rows, "none open", found, "Acknowledge them.", "warning")
 
@@ -193,10 +178,7 @@ def alerts(conn: Connection) -> Check:
 def clock(home: Home, conn: Connection) -> Check:
     """Read what the keeper measured last."""
     name, expected = "clock is compared with a source", "within 1 s of a named source"
-    row = conn.execute(
-        "select offset_us, source, server, why, ok, ops.clock_is_fresh(measured_at), measured_at::text"
-        " from ops.clock"
-    ).fetchone()
+    row = inspection.clock(conn)
     remedy = (
         "Name a source: 'coverslip clock set'. Signing is refused in a regulated installation until then."
     )
@@ -210,7 +192,7 @@ def clock(home: Home, conn: Connection) -> Check:
     return judge(name, bool(good), expected, found, "Set the host's clock by its time service.")
 
 
-def backup(home: Home) -> Check:
+def backup(home: Home, conn: Connection) -> Check:
     """Compare the age of the newest backup on the ledger with its interval."""
     every = read_places(home).every_hours
     name, expected = "a backup was made in time", f"one in the last {every + every // 2} hours"
@@ -219,17 +201,17 @@ def backup(home: Home) -> Check:
     remedy = "Make one: 'coverslip backup'."
     if last is None:
         return Check(name, softer(home), expected, "none yet", remedy)
-    good = _age_s(str(last["at"])) < every * 5400
+    good = _age_s(conn, str(last["at"])) < every * 5400
     return judge(name, good, expected, f"last {last['at']}, index {last['index']}", remedy)
 
 
 def forecast(home: Home, conn: Connection) -> Check:
     """Say how many days the space lasts, by what the last entries and the month's files took."""
     name, expected = "room for the coming weeks", f"more than {LATER_DAYS} days"
-    per_day = database_per_day(conn)
+    per_day = inspection.database_per_day(conn)
     if per_day is None:
         return Check(name, "unknown", expected, "less than a day of history", "Ask again tomorrow.")
-    parts = [("database", home.database, per_day), ("vault", home.vault, vault_per_day(conn))]
+    parts = [("database", home.database, per_day), ("vault", home.vault, inspection.vault_per_day(conn))]
     days, texts = float("inf"), []
     for what, path, rate in parts:
         if not path.exists():
@@ -244,35 +226,5 @@ def forecast(home: Home, conn: Connection) -> Check:
     return Check(name, state, expected, "; ".join(texts), "Add space before it is full.")
 
 
-def database_per_day(conn: Connection) -> float | None:
-    """Return bytes a day by the newest entries; ``None`` where there is less than a day of them."""
-    row = conn.execute(
-        "select max(id), (select at from ledger.entry where log_id = 1 order by id desc limit 1)"
-        " from ledger.entry where log_id = 1"
-    ).fetchone()
-    if row is None or row[0] is None:
-        return None
-    newest, at = int(row[0]), row[1]
-    first = conn.execute(
-        "select id, at from ledger.entry where log_id = 1 and id >= %s order by id limit 1",
-        (newest - SAMPLE,),
-    ).fetchone()
-    size = conn.execute("select pg_database_size(current_database())").fetchone()
-    seconds = (at - first[1]).total_seconds() if first else 0.0
-    if not first or not size or seconds < 86_400:
-        return None
-    return (newest - int(first[0])) / seconds * 86_400 * (int(size[0]) / newest)
-
-
-def vault_per_day(conn: Connection) -> float:
-    """Return bytes a day by the files of records made in the last 30 days."""
-    row = conn.execute(
-        "select coalesce(sum((f #>> '{}')::numeric), 0) from projection.record r cross join lateral"
-        " jsonb_path_query(r.content -> 'fields', 'lax $.**{1 to 3} ? (exists (@.sha256)"
-        " && exists (@.media_type)).size') f where r.created_at > now() - interval '30 days'"
-    ).fetchone()
-    return float(row[0]) / 30 if row else 0.0
-
-
-def _age_s(at: str) -> float:
-    return (dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(at)).total_seconds()
+def _age_s(conn: Connection, at: str) -> float:
+    return inspection.now_s(conn) - dt.datetime.fromisoformat(at).timestamp()

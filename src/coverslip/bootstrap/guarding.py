@@ -1,6 +1,6 @@
 """Guarding: the schema's fingerprint as a duty of the keeper, and as a test before anything is served.
 
-Rules kept here: an installation whose guards are not as published is not served (REGULATION THR-06); the
+Rules kept here: an installation whose guards are not as published is not served (P11-10-e.3); the
 database alone still starts, so that an operator can look and put back.
 """
 

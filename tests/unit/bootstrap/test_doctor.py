@@ -15,6 +15,7 @@ from coverslip.bootstrap.doctor_database import _closed, forecast
 from coverslip.bootstrap.doctor_line import looked
 from coverslip.errors import EnvironmentFault, EvidenceBroken
 from coverslip.settings import Home
+from coverslip.store import inspection
 
 
 def asked(home: Home) -> dict[str, dict[str, Any]]:
@@ -91,7 +92,7 @@ def test_the_forecast_counts_days_by_what_the_last_entries_took(
     founded: Home, monkeypatch: pytest.MonkeyPatch, free_gib: int, state: str
 ) -> None:
     """One GiB a day: ten days are a finding, forty a warning, a hundred are fine."""
-    monkeypatch.setattr(doctor_database, "database_per_day", lambda _: 1024.0**3)
+    monkeypatch.setattr(inspection, "database_per_day", lambda _: 1024.0**3)
     usage = type("Usage", (), {"free": free_gib * 1024**3})
     monkeypatch.setattr(doctor_database.shutil, "disk_usage", lambda _: usage)
     with wiring.connection(founded, "cs_verifier") as conn:
@@ -199,7 +200,7 @@ def test_a_database_that_cannot_be_reached_leaves_the_other_checks_standing(foun
 
 def test_growth_needs_a_day_of_history(founded: Home) -> None:
     with wiring.connection(founded, "cs_verifier") as conn:
-        assert doctor_database.database_per_day(conn) is None
+        assert inspection.database_per_day(conn) is None
     with admin(founded) as conn:
         conn.execute("alter event trigger coverslip_ddl_guard disable")
         conn.execute("alter table ledger.entry disable trigger append_only")
@@ -209,5 +210,5 @@ def test_growth_needs_a_day_of_history(founded: Home) -> None:
         ).fetchone()
     assert row is not None
     with wiring.connection(founded, "cs_verifier") as conn:
-        found = doctor_database.database_per_day(conn)
+        found = inspection.database_per_day(conn)
     assert found == pytest.approx((row[0] - 1) / 10 * row[1] / row[0], rel=0.02)
