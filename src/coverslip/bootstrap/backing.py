@@ -17,11 +17,9 @@ Rules kept here:
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import os
 import shutil
-import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -34,6 +32,7 @@ from coverslip import __version__
 from coverslip.bootstrap import backupset, wiring
 from coverslip.bootstrap.backupset import Progress
 from coverslip.bootstrap.certifying import certify, plain
+from coverslip.bootstrap.packing import keep_keys, listed, plain_files, write
 from coverslip.bootstrap.places import read_places
 from coverslip.bootstrap.tending import named_objects
 from coverslip.errors import CoverslipError, EnvironmentFault
@@ -46,9 +45,6 @@ from coverslip.store.reading import PostgresReading
 from coverslip.vault.local import LocalVault
 
 _SNAPSHOTS: Final = 20
-_APART: Final = frozenset({"postgres", "run", "logs", "vault", "secrets", "signer", "export"})
-"""Parts of a home that are no plain files of it: taken otherwise, made anew, or kept apart."""
-KEY_FOLDERS: Final = ("secrets", "signer", "export")
 
 
 @dataclass
@@ -142,7 +138,7 @@ def _prepared(target: Path, facts: wiring.Facts) -> Iterator[Path]:
         if not known.exists():
             half = target / f"{backupset.PARTIAL}set"
             half.unlink(missing_ok=True)
-            _write(half, canonical.encode(said))
+            write(half, canonical.encode(said))
             half.rename(known)
         for left in target.glob(f"{backupset.PARTIAL}*"):  # of a backup that was interrupted
             shutil.rmtree(left) if left.is_dir() else left.unlink()
@@ -161,12 +157,12 @@ def _take(
     manifest: dict[str, Any] = _facts(home)
     (draft / "database").mkdir(mode=0o700)
     (draft / "home").mkdir(mode=0o700)
-    manifest["keys"] = _keep_keys(home, keys) if keys is not None else ""
+    manifest["keys"] = keep_keys(home, keys) if keys is not None else ""
     live = LocalVault(home.vault)
     kept = LocalVault(target / "vault")
     _require_room(home, target, live, kept)
     # Anchors first: one that is newer than the journal beside it would say that the journal lost its end.
-    _plain_files(home, draft)
+    plain_files(home, draft)
     ahead = _snapshot(admin(home, database_url), home, draft, manifest, progress)
     made = Made("", "", manifest["tree"]["size"], manifest["tree"]["root"])
     if ahead:
@@ -185,11 +181,11 @@ def _take(
         named = named_objects(PostgresReading(pool))
     _objects(named, live, kept, draft, manifest, made, progress)
     _quarantined(home, target, draft, manifest)
-    manifest["files"] = _listed(draft)
-    _write(draft / backupset.MANIFEST, canonical.encode(manifest))
+    manifest["files"] = listed(draft)
+    write(draft / backupset.MANIFEST, canonical.encode(manifest))
     made.manifest = database.hash_of(draft / backupset.MANIFEST)
     text = backupset.signed_text(manifest["origin"], made.manifest)
-    _write(draft / backupset.SIGNATURE, note.sign(text, [wiring.export_key(home)]).to_bytes())
+    write(draft / backupset.SIGNATURE, note.sign(text, [wiring.export_key(home)]).to_bytes())
     made.name = f"{manifest['created_at'][:23].replace(':', '')}Z-{made.size}"
     return made
 
@@ -223,7 +219,7 @@ def _snapshot(superuser: str, home: Home, draft: Path, manifest: dict[str, Any],
             manifest["tables"] = [{"name": name, **one.value()} for name, one in written.items()]
             numbers = database.sequences(conn)
             manifest["sequences"] = [{"name": name, "last": last} for name, last in numbers.items()]
-            _write(draft / "home" / "journal", data)
+            write(draft / "home" / "journal", data)
             return ahead
     raise AssertionError("the last attempt takes what it finds")
 
@@ -231,36 +227,6 @@ def _snapshot(superuser: str, home: Home, draft: Path, manifest: dict[str, Any],
 def _whole_lines(path: Path) -> bytes:
     data = path.read_bytes() if path.exists() else b""
     return data[: data.rfind(b"\n") + 1]  # a torn last line was never answered
-
-
-def _keep_keys(home: Home, place: Path) -> str:
-    """Copy secrets and private keys into a folder named by their set; return the set's digest."""
-    files = [
-        path
-        for name in KEY_FOLDERS
-        for path in sorted((home.root / name).rglob("*"))
-        if stat.S_ISREG(path.lstat().st_mode) and path != home.signer / "journal"
-    ]
-    items = [{"path": str(one.relative_to(home.root)), "sha256": database.hash_of(one)} for one in files]
-    said = canonical.encode({"v": 1, "installation": wiring.installation(home).uuid, "files": items})
-    digest = hashlib.sha256(said).hexdigest()
-    folder = place / f"keys-{digest[:16]}"
-    if (folder / backupset.KEYS).exists():
-        backupset.opened_keys(folder, digest)
-        return digest
-    place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = place / f"{backupset.PARTIAL}{digest[:16]}"
-    if draft.exists():
-        shutil.rmtree(draft)
-    draft.mkdir(mode=0o700)
-    for one, item in zip(files, items, strict=True):
-        copy = draft / item["path"]
-        copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write(copy, one.read_bytes())
-    _write(draft / backupset.KEYS, said)
-    draft.rename(folder)
-    database.durable(place)
-    return digest
 
 
 def _objects(
@@ -307,26 +273,6 @@ def _quarantined(home: Home, target: Path, draft: Path, manifest: dict[str, Any]
     manifest["quarantined"] = count
 
 
-def _plain_files(home: Home, draft: Path) -> None:
-    """Copy what else lies in the home: facts, public keys, anchors, settings."""
-    for path in sorted(home.root.rglob("*")):
-        inside = path.relative_to(home.root)
-        if inside.parts[0] in _APART or not stat.S_ISREG(path.lstat().st_mode):
-            continue
-        copy = draft / "home" / inside
-        copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write(copy, path.read_bytes())
-
-
-def _listed(draft: Path) -> list[dict[str, Any]]:
-    found = []
-    for path in sorted(one for one in draft.rglob("*") if one.is_file()):
-        database.durable(path)
-        inside = str(path.relative_to(draft))
-        found.append({"path": inside, "size": path.stat().st_size, "sha256": database.hash_of(path)})
-    return found
-
-
 def _finish(target: Path, draft: Path, made: Made) -> None:
     """Give the backup its name: from this moment on it exists."""
     for folder in [one for one in draft.rglob("*") if one.is_dir()] + [draft]:
@@ -366,15 +312,6 @@ def _require_room(home: Home, target: Path, live: LocalVault, kept: LocalVault) 
 def admin(home: Home, database_url: str = "") -> str:
     """Return the login that may read every table: the home's own superuser, or the one named."""
     return database_url or wiring.conninfo(home, "cs_superuser")
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a new private file and wait until it is on the device."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _inside(path: Path, other: Path, *, either: bool) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from coverslip.bootstrap import backing, backupset, drilling, wiring
+from coverslip.bootstrap import backing, backupset, drilling, packing, wiring
 from coverslip.bootstrap.certifying import last_backup
 from coverslip.bootstrap.labs import lab
 from coverslip.errors import EnvironmentFault
@@ -78,7 +78,7 @@ def test_the_backup_is_on_the_ledger_and_found_again(ground: Any) -> None:
 def test_no_secret_of_the_home_is_anywhere_in_the_backup(ground: Any) -> None:
     secrets = {
         path: path.read_text("ascii").strip().encode()
-        for folder in backing.KEY_FOLDERS
+        for folder in packing.KEY_FOLDERS
         for path in (ground.root / folder).iterdir()
         if path.name != "journal"
     }
@@ -91,6 +91,18 @@ def test_no_secret_of_the_home_is_anywhere_in_the_backup(ground: Any) -> None:
     assert all(secret in apart for secret in secrets.values()), "what is apart is whole"
     assert all(not path.stat().st_mode & 0o077 for path in [*ground.keys.rglob("*"), *kept] if path.is_file()
                and "vault" not in path.parts)  # fmt: skip
+
+
+def test_settings_are_kept_and_a_key_or_an_old_database_beside_them_is_not(ground: Any) -> None:
+    (ground.root / "clock.json").write_text('{"kept": "here"}')
+    (ground.root / "web.pem").write_text("a private key of the site")
+    (ground.root / "postgres-14").mkdir()
+    (ground.root / "postgres-14" / "PG_VERSION").write_text("14")
+    made = ground.backup()
+    kept = {str(one.relative_to(ground.target / made.name)) for one in (ground.target / made.name).rglob("*")}
+    assert "home/clock.json" in kept and "home/coverslip.json" in kept
+    assert not [one for one in kept if "pem" in one or "postgres" in one]
+    assert len(list(ground.keys.glob("*/web.pem"))) == 1, "it lies with the keys"
 
 
 @pytest.mark.parametrize(
