@@ -46,12 +46,14 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A checkpoint a signer was shown: tree size and root (hex)."""
+    """A checkpoint that an entry says there was: tree size and root (hex)."""
 
     size: int
     root: str
     entry: int
     record: str
+    what: str = "the signer was shown"
+    field: str = "signature.checkpoint"
 
 
 @dataclass(slots=True)
@@ -293,6 +295,10 @@ class Judge:
             self._add(index, leaf, str(error), "statement")
             return
         self.rotations.append((index, made))
+        last = made.last
+        self.claims.append(
+            Claim(last.size, last.root.hex(), index, "", "the change of key names", "statement")
+        )
 
     def _recover(self, index: int, leaf: Leaf, values: Mapping[str, Any]) -> None:
         """Two people, each with a key that counts here, declare what was lost before this entry."""

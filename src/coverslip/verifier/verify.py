@@ -78,7 +78,7 @@ def _judge(
     checkpoint = own.checkpoint if own else None
     copies = _copies(opened, trust, report)
     before = report.found
-    walk = Walk(opened, given + copies + rotations.sizes(followed), report)
+    walk = Walk(opened, given + copies, report)
     trail = Report()
     count = outputs.compare_trail(opened, walk.rows(), trail)
     walked = walk.result()
@@ -116,7 +116,7 @@ def _judge(
     if inside:
         report.holds.append(f"{inside} checkpoint copies inside the bundle are prefixes of this log.")
     changes = walked.judge.rotations
-    rotations.compare(followed, changes, walked.roots, report)
+    rotations.compare(followed, changes, report)
     rotations.insist_in_time(given + copies + ([own] if own else []), changes, report)
     apart = given + [one for one in copies if one.cosigned]
     held_here = [one for one in apart if walked.roots.get(one.checkpoint.size) == one.checkpoint.root]

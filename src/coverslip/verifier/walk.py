@@ -238,6 +238,6 @@ def check_references(opened: Opened, walked: Walked, report: Report) -> None:
         root = roots.get(claim.size, "")
         if claim.size > claim.entry or not hmac.compare_digest(root, claim.root):
             report.add(
-                "bodies", f"the signer was shown a checkpoint of size {claim.size} that this log never had",
-                entry=claim.entry, record=claim.record, field="signature.checkpoint",
+                "bodies", f"{claim.what} a checkpoint of size {claim.size} that this log never had",
+                entry=claim.entry, record=claim.record, field=claim.field,
             )  # fmt: skip
