@@ -1,4 +1,4 @@
-"""The fingerprint on the ledger of a real installation: entries, alerts, and since when a guard was missing."""
+"""The fingerprint on the ledger of a real installation: entries, alerts, since when a guard was missing."""
 
 from __future__ import annotations
 
