@@ -73,7 +73,7 @@ def test_a_recovery_is_shown_before_it_is_signed_and_takes_both_passwords(
     given = ("--qa", "quinn", "--adm", "ada", "--reason", "The disk failed.", *two)
     ran = run("ledger", "recover", "--home", tmp_path, *given)
     assert ran.code == 0 and "entries 130 to 281 are lost" in ran.out, ran.err
-    people, passwords, reason = parts.recover.call_args.args[-3:]
+    people, passwords, reason = parts.recover.call_args.args[1:4]
     assert people == {"QA": "quinn", "ADM": "ada"} and reason == "The disk failed."
     assert passwords == {"quinn": "secret of quinn", "ada": "secret of ada"}
 
