@@ -12,13 +12,13 @@ from typing import Any
 from coverslip.bootstrap import wiring
 from coverslip.bootstrap.founding import sequencer_of
 from coverslip.bootstrap.labs import Lab, lab
+from coverslip.bootstrap.quarantine import contradiction
 from coverslip.errors import EnvironmentFault, EvidenceBroken
 from coverslip.kernel.events import Event
 from coverslip.settings import Home
-from coverslip.store import startup
 from coverslip.store.certificates import Certificates, subject
 from coverslip.store.migrate import pending
-from coverslip.store.signer import Signer, read_journal
+from coverslip.store.signer import Signer
 
 
 def last_backup(core: wiring.Core) -> dict[str, Any] | None:
@@ -66,13 +66,11 @@ def _behind(home: Home) -> str:
 
 def unwritable(home: Home) -> str:
     """Return why the ledger of a home whose database runs may not be written, empty if it may."""
-    journal = read_journal(home.signer / "journal")
     try:
-        with wiring.connection(home, "cs_verifier") as conn:
-            startup.compare(conn, journal[-1] if journal else None)
+        found = contradiction(home)
     except EvidenceBroken as error:
         return error.message
-    return ""
+    return "" if found is None else found.message
 
 
 def settle(home: Home) -> None:
