@@ -81,17 +81,23 @@ class Rounds:
     name: str = "anchors"
     every_s: float = EVERY_S
     _turns: dict[Target, _Turn] = field(default_factory=dict)
+    _said: str = ""
 
     def do(self) -> None:
         """Start what is due; returns at once."""
-        wanted = tuple(self.targets())
+        try:
+            wanted = tuple(self.targets())
+        except EnvironmentFault as error:
+            self._say(str(error))
+            return
         for gone in self._turns.keys() - set(wanted):
             del self._turns[gone]
         try:
             found = self.log.newest() if wanted else None
         except EnvironmentFault as error:
-            _log.warning("anchors wait: %s", error)
+            self._say(str(error))
             return
+        self._said = ""
         if found is None:
             return
         for target in wanted:
@@ -112,7 +118,11 @@ class Rounds:
         turn = self._turns.get(target)
         if turn is None:
             known = self.log.last_size(target.type, target.target)
-            turn = self._turns[target] = _Turn(self.make(target), known, looked=known)
+            try:
+                turn = self._turns[target] = _Turn(self.make(target), known, looked=known)
+            except (CoverslipError, LedgerError) as error:
+                self.tell(target.name, str(error))
+                return
         if turn.thread is not None and turn.thread.is_alive():
             return
         if size <= turn.size or not (self.monotonic_s() >= turn.due or self._urgent(target, turn, size)):
@@ -121,6 +131,12 @@ class Rounds:
             target=self._put, args=(target, turn, size, note), name=f"anchor-{target.name}", daemon=True
         )
         turn.thread.start()
+
+    def _say(self, why: str) -> None:
+        """Say once, not every second, why there are no turns."""
+        if why != self._said:
+            _log.warning("anchors wait: %s", why)
+        self._said = why
 
     def _urgent(self, target: Target, turn: _Turn, size: int) -> bool:
         """Whether a release waits for its stamp: looked at once for each leaf, and only after a success."""

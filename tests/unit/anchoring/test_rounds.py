@@ -157,6 +157,29 @@ def test_without_a_database_it_waits() -> None:
     assert made.turn(5) == [("file", 5)]
 
 
+def test_a_list_that_cannot_be_read_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    made = Turning("file")
+
+    def broken() -> list[Target]:
+        raise EnvironmentFault("ENVIRONMENT", what="anchors.json", expected="a list", found="noise")
+
+    made.rounds.targets = broken
+    for _ in range(3):
+        assert made.turn(5) == []
+    assert caplog.text.count("anchors.json") == 1
+
+
+def test_a_place_that_cannot_be_made_is_told() -> None:
+    made = Turning("file")
+
+    def unusable(one: Target) -> Place:
+        raise EnvironmentFault("ENVIRONMENT", what=one.name, expected="a key", found="none")
+
+    made.rounds.make = unusable
+    assert made.turn(5) == []
+    assert "expected a key" in made.told["t0"]
+
+
 # --- how it stands ---------------------------------------------------------------------------------
 
 

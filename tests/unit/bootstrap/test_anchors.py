@@ -74,6 +74,8 @@ def test_status_and_doctor_say_age_and_independence(placed: Any) -> None:
     home, _ = placed
     anchors.anchors_round(home.root)
     lines = by_name(checking.ledger_status(home.root)["anchors"])
+    with labs.lab(home) as opened:
+        assert by_name(opened.services().anchors()).keys() == lines.keys() == {"home", "file", "tsa", "w1"}
     assert lines["home"]["independence"] == "in this home: not independent"
     assert lines["w1"]["independence"].startswith("on this machine: not independent")
     assert lines["w1"]["age_s"] < 60
