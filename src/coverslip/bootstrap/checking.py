@@ -25,7 +25,7 @@ from coverslip.ledger import canonical, leaf
 from coverslip.ledger.failure import LedgerError
 from coverslip.ledger.tree import inclusion_proof
 from coverslip.settings import Home
-from coverslip.store import check_admission, check_keys, fingerprint_log, startup
+from coverslip.store import check_keys, fingerprint_log, startup
 from coverslip.store.alarms import alarmed
 from coverslip.store.anchors import FileAnchor, read_file_anchor
 from coverslip.store.definitions import told
@@ -91,8 +91,8 @@ def ledger_verify(root: Path, anchors: Path | None = None) -> Outcome:
         require_schema(home, conn)
         facts = _facts(home, conn)
         fingerprint_log.check(conn, facts)
-        check_admission.check(conn, _admission_key(home), facts)
-        report = verify_ledger(conn, read_journal(home.signer / "journal"), notes, keys)
+        journal, admission = read_journal(home.signer / "journal"), _admission_key(home)
+        report = verify_ledger(conn, journal, notes, keys, admission)
         report.counts["unissued_numbers"] = gaps(conn).value()["unissued_numbers"]
         anchoring.check_evidence(home, conn, facts)
         check_keys.check(conn, [one.note for one in read_journal(home.signer / "journal")], keys, facts)
@@ -106,9 +106,9 @@ def ledger_verify(root: Path, anchors: Path | None = None) -> Outcome:
             report.counts[name] += facts.counts[name]
         return report
 
-    own = wiring.cluster_of(home).status().state != "running"
+    alone = damage.own(home)
     with wiring.database(home), readable():
-        report = damage.judged(home, own, judge)
+        report = damage.judged(home, alone, judge)
     report.counts["witnesses_silent"] += len(silent)
     return _outcome(report)
 
@@ -153,9 +153,9 @@ def ledger_replay(root: Path) -> Outcome:
     """Rebuild every projection from the ledger and compare it with what is stored."""
     home = Home(root)
     wiring.installation(home)
-    own = wiring.cluster_of(home).status().state != "running"
+    alone = damage.own(home)
     with wiring.database(home), readable():
-        return _outcome(damage.judged(home, own, lambda conn: replay(conn, projector(conn))))
+        return _outcome(damage.judged(home, alone, lambda conn: replay(conn, projector(conn))))
 
 
 def projector(conn: psycopg.Connection[Any]) -> Projector:

@@ -16,14 +16,21 @@ from coverslip.bootstrap import wiring
 from coverslip.settings import Home
 from coverslip.store import check_pages
 from coverslip.store.findings import Report
+from coverslip.store.server import Cluster
 
 Judge = Callable[[psycopg.Connection[Any]], Report]
 
 
-def judged(home: Home, own: bool, judge: Judge) -> Report:
+def own(home: Home) -> bool:
+    """Whether the home's database is its own and stopped: whoever starts it now has it alone."""
+    cluster = wiring.cluster_of(home)
+    return isinstance(cluster, Cluster) and cluster.status().state != "running"
+
+
+def judged(home: Home, alone: bool, judge: Judge) -> Report:
     """Return what ``judge`` reports; with damaged pages, these and what lies in them besides.
 
-    ``own`` says that nobody else uses the running database.
+    ``alone`` says that nobody else uses the running database.
     """
     try:
         with wiring.connection(home, "cs_verifier") as conn:
@@ -32,7 +39,7 @@ def judged(home: Home, own: bool, judge: Judge) -> Report:
         said = str(error.diag.message_primary or error)
     with wiring.connection(home, "cs_verifier") as conn:
         report = check_pages.name(conn, said)
-    if own:
+    if alone:
         _read_on(home, judge, report)
     else:
         report.add("page", "fields were not compared: stop the server and ask again to have them named")

@@ -248,7 +248,7 @@ def test_a_fork_after_a_point_in_time_recovery_is_refused_by_the_signers_memory(
     from fix_story import Cast, running
 
     real = (story_home / "signer" / "journal").read_bytes()
-    for name in ("postgres", "signer"):
+    for name in ("postgres", "signer", "anchors"):
         shutil.rmtree(story_home / name)
         subprocess.run(["cp", "-a", str(story.older / name), str(story_home)], check=True)
     with running(story_home) as client:
