@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 PAGE = "docs/explanation/attacks.md"
-LISTED = 50
+LISTED = 56
 ATTACKERS = {
     "user",
     "administrator",
