@@ -16,7 +16,19 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # Fixtures that more than one folder uses, one module each; `pythonpath` in pyproject.toml finds them by name.
-pytest_plugins = ("fix_store", "fix_guards", "fix_memory", "fix_story", "fix_lab", "fix_authority", "fix_home", "fix_old_home", "fix_site_server", "fix_witness", "fix_native")
+pytest_plugins = (
+    "fix_store",
+    "fix_guards",
+    "fix_memory",
+    "fix_story",
+    "fix_lab",
+    "fix_authority",
+    "fix_home",
+    "fix_old_home",
+    "fix_site_server",
+    "fix_witness",
+    "fix_native",
+)
 
 settings.register_profile(
     "coverslip",

@@ -169,6 +169,13 @@ def test_on_a_regulated_installation_a_time_outside_the_sandwich_is_a_finding(ma
     assert all("states" in one.message and one.record == "IMG-2027-000001" for one in found)
 
 
+def test_on_an_evaluation_it_is_said_and_not_counted_against_the_copy(makers: Any) -> None:
+    made = Stamped(makers["good"])
+    report = made.verify(made.bundle())
+    told = [one for one in report.not_proven if one.startswith("Times: ") and "stamps" in one]
+    assert (report.exit_code, told) == (0, ["Times: 1 more entries state times outside their stamps."])
+
+
 # --- witnesses -------------------------------------------------------------------------------------
 
 
