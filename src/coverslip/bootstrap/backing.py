@@ -92,6 +92,11 @@ def backup(
             "Name it, best on another machine's disk, or keep one with --set-target.",
         )  # fmt: skip
     check_places(home, target, keys)
+    if to is None and not (target / backupset.SET).is_file():
+        raise _fault(
+            str(target), f"the folder of backups that was named, with its {backupset.SET}", "none",
+            "Mount it. What lies at this path now is another disk, and a backup there would help nobody.",
+        )  # fmt: skip
     began = monotonic_s()
     with _prepared(target, facts) as draft, wiring.database(home):
         made = _take(home, target, keys, draft, progress, database_url)
@@ -119,6 +124,22 @@ def check_places(home: Home, target: Path, keys: Path | None) -> None:
 # --- taking -----------------------------------------------------------------------------------------
 
 
+def claim(target: Path, facts: wiring.Facts) -> None:
+    """Mark a folder as that of this installation's backups. Raises ENVIRONMENT when it is another's."""
+    said = {"v": 1, "origin": facts.origin, "installation": facts.uuid}
+    known = target / backupset.SET
+    if not known.exists():
+        half = target / f"{backupset.PARTIAL}set"
+        half.unlink(missing_ok=True)
+        write(half, canonical.encode(said))
+        half.rename(known)
+    elif json.loads(known.read_text("utf-8")) != said:
+        raise _fault(
+            str(target), "backups of this installation", "those of another",
+            "Choose a folder of its own for each installation.",
+        )  # fmt: skip
+
+
 @contextmanager
 def _prepared(target: Path, facts: wiring.Facts) -> Iterator[Path]:
     """Lend a draft folder in the target, alone; it is gone afterwards unless it was renamed."""
@@ -128,18 +149,7 @@ def _prepared(target: Path, facts: wiring.Facts) -> Iterator[Path]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise _fault(str(target), "no other backup under way", "one", "Wait for it to end.") from error
-        said = {"v": 1, "origin": facts.origin, "installation": facts.uuid}
-        known = target / backupset.SET
-        if known.exists() and json.loads(known.read_text("utf-8")) != said:
-            raise _fault(
-                str(target), "backups of this installation", "those of another",
-                "Choose a folder of its own for each installation.",
-            )  # fmt: skip
-        if not known.exists():
-            half = target / f"{backupset.PARTIAL}set"
-            half.unlink(missing_ok=True)
-            write(half, canonical.encode(said))
-            half.rename(known)
+        claim(target, facts)
         for left in target.glob(f"{backupset.PARTIAL}*"):  # of a backup that was interrupted
             shutil.rmtree(left) if left.is_dir() else left.unlink()
         draft = target / f"{backupset.PARTIAL}{os.getpid()}"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from coverslip.bootstrap import backupset, wiring
-from coverslip.bootstrap.backing import backup, check_places
+from coverslip.bootstrap.backing import backup, check_places, claim
 from coverslip.bootstrap.certifying import last_backup, last_drill, plain
 from coverslip.bootstrap.drilling import drill
 from coverslip.bootstrap.labs import Lab
@@ -51,6 +51,7 @@ def backup_places(root: Path, target: Path | None, keys: Path | None, replica: P
                 "ENVIRONMENT", what=str(path), expected="a folder that can be made",
                 found=error.strerror or str(error), remedy="Mount it, or name another.",
             ) from error  # fmt: skip
+    claim(Path(places.target), wiring.installation(home))
     write_places(home, places)
     return asdict(places)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from coverslip.bootstrap import checking, keeping, tending, wiring
+from coverslip.bootstrap import backing, checking, keeping, tending, wiring
 from coverslip.bootstrap.certifying import last_fixity
 from coverslip.bootstrap.labs import lab
 from coverslip.errors import EnvironmentFault
@@ -105,6 +106,20 @@ def test_the_nightly_backup_is_made_once_and_only_where_a_target_is_named(
     with wiring.database(ground.home), lab(ground.home) as opened:
         keeping.BackupDuty(opened, lambda: made.append("made") or []).do()  # type: ignore[func-returns-value]
         assert made == ["made"]
+
+
+def test_a_target_that_is_not_mounted_is_not_made_anew_in_its_place(ground: Any) -> None:
+    place = ground.folder / "mounted"
+    keeping.backup_places(ground.root, place, ground.keys, None)
+    assert backing.backup(ground.root).entered
+    shutil.rmtree(place)
+    for here in (False, True):  # no folder, then the empty folder under a mount that is gone
+        if here:
+            place.mkdir()
+        with pytest.raises(EnvironmentFault) as refused:
+            backing.backup(ground.root)
+        assert refused.value.remedy.startswith("Mount it.")
+    assert list(place.iterdir()) == []
 
 
 def test_a_nightly_backup_that_fails_is_told(ground: Any, monkeypatch: pytest.MonkeyPatch) -> None:
