@@ -11,6 +11,7 @@ from unittest.mock import create_autospec
 import pytest
 
 from coverslip import bootstrap
+from coverslip.bootstrap.migrating import Migrated
 from coverslip.errors import EnvironmentFault
 
 FOUNDERS = [
@@ -194,13 +195,13 @@ def test_the_small_commands_print_what_the_installation_says(run: Any, parts: An
     parts.entry_proof.return_value = "proof\n"
     parts.anchor.return_value = {"size": 4, "target": "/mnt/other"}
     parts.vault_locate.return_value = [{"name": "a.tif", "path": "/x"}]
-    parts.migrate.return_value = ["0002 links"]
+    parts.migrate.return_value = Migrated(("0002 links",), ("study",), 2)
     for command, said in (
         (["ledger", "checkpoint"], "lab.test/coverslip"),
         (["ledger", "proof", 3], "proof"),
         (["ledger", "anchor", "/mnt/other"], "/mnt/other"),
         (["vault", "locate", "IMG-1"], "a.tif\t/x"),
-        (["migrate"], "applied 0002 links"),
+        (["migrate"], "applied 0002 links\ndefined study\n1 migrations applied, 1 types defined, 2 entries"),
     ):
         ran = run(*command, "--home", tmp_path)
         assert ran.code == 0 and said in ran.out
