@@ -39,7 +39,7 @@ def fingerprinting(lab: Lab, write: Callable[[str, str, dict[str, Any]], None]) 
         lab.alerts().raise_alert(
             "schema",
             "critical",
-            f"{len(differing)} objects of the database are not as published. First: {differing[0].sentence()}",
+            f"{len(differing)} objects of the database are not as published: {differing[0].sentence()}",
             evidence={"deviations": [one.value(300) for one in differing[:20]]},
             bucket=f"{hashlib.sha256(sentences.encode()).hexdigest()[:32]}/{day}",
         )

@@ -76,7 +76,7 @@ def read(conn: psycopg.Connection[Any]) -> Fingerprint:
 
 
 def describe(conn: psycopg.Connection[Any]) -> Fingerprint:
-    """Return the fingerprint as the open transaction of ``conn`` sees it; it ends with its search path set."""
+    """Return the fingerprint as the open transaction of ``conn`` sees it; its search path stays set."""
     objects: dict[str, str] = {}
     *described, system = _queries()
     # Names in definitions are written out in full, and no temporary table stands before a catalog.
