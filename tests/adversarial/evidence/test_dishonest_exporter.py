@@ -22,11 +22,11 @@ def export(copy: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Report]:
     honest = Exports._bodies
 
     def give(number: str, leave_out: Callable[[leaf.Leaf], bool], **body: str) -> Report:
-        def dishonest(self: Exports, uids: set[str], size: int, heads: int = -1) -> Iterator[Any]:
+        def dishonest(self: Exports, uids: set[str], size: int, *more: Any) -> Iterator[Any]:
             picked = {
                 index for index, data, _ in self._reading.stored(0, size) if leave_out(leaf.parse(data))
             }
-            yield from (one for one in honest(self, uids, size, heads) if one[0] not in picked)
+            yield from (one for one in honest(self, uids, size, *more) if one[0] not in picked)
 
         monkeypatch.setattr(Exports, "_bodies", dishonest)
         with running(copy.root) as client:

@@ -75,12 +75,12 @@ def test_a_copy_without_the_newest_version_the_heads_cover_is_rejected(
     uid, version = copy.uid(copy.n["run"]), copy.entry(copy.n["run"])[2]
     honest = Exports._bodies
 
-    def dishonest(self: Exports, uids: set[str], size: int, heads: int = -1) -> Iterator[Any]:
+    def dishonest(self: Exports, uids: set[str], size: int, *more: Any) -> Iterator[Any]:
         left_out = {
             index for index, data, _ in self._reading.stored(0, size)
             if (one := leaf.parse(data).record).id == uid and one.ver == version
         }  # fmt: skip
-        yield from (one for one in honest(self, uids, size, heads) if one[0] not in left_out)
+        yield from (one for one in honest(self, uids, size, *more) if one[0] not in left_out)
 
     monkeypatch.setattr(Exports, "_bodies", dishonest)
     report = export(copy.n["run"])
