@@ -1,4 +1,4 @@
-"""One door: an attempt at the door, genesis, the step to a release and events append to the ledger, and nobody else does."""
+"""One door: attempts at it, genesis, the step to a release and events append, and nobody else does."""
 
 from __future__ import annotations
 

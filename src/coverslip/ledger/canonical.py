@@ -88,7 +88,7 @@ def _check_object(value: dict[Any, Any], depth: int) -> None:
         raise CanonicalError(f"nested deeper than {MAX_DEPTH}")
     for key, item in value.items():
         # The key is asked for its type first: a value that merely equals a known key is none.
-        if type(key) is not str or key not in _keys and not _new_key(key):
+        if type(key) is not str or (key not in _keys and not _new_key(key)):
             raise CanonicalError(f"key {key!r} does not match [a-z0-9_]+")
         if type(item) is str and item.isascii():
             continue
