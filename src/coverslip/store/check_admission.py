@@ -8,49 +8,41 @@ passes; where the key is not at hand that is counted, never taken for a good ans
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 
-from coverslip.ledger.tree import leaf_hash
+from coverslip.store.feeds import Raw
 from coverslip.store.findings import Report
 
-_BATCH = 5_000
 
+class AdmissionCheck:
+    """Names entries of the tree whose admission tag is not the application's.
 
-def check(conn: psycopg.Connection[Any], key: bytes | None, report: Report) -> None:
-    """Name entries of the tree whose admission tag is not the application's.
-
-    ``conn`` is of any role that reads ``ledger``; ``key`` is the 32-byte admission key, ``None`` where it
-    is kept elsewhere.
+    ``conn`` is of any role that reads ``ledger``; ``key`` is the 32-byte admission key, ``None`` where it is
+    kept elsewhere.
     """
-    if key is None:
-        report.counts["admissions_unchecked"] += 1
-        return
-    for index, entry_id, leaf, admit in _entries(conn):
-        report.counts["admissions"] += 1
-        if not hmac.compare_digest(hmac.digest(key, leaf_hash(leaf), "sha256"), admit):
-            number, version = _place(conn, entry_id)
-            report.add(
+
+    def __init__(self, conn: psycopg.Connection[Any], key: bytes | None, report: Report) -> None:
+        self._conn, self._key, self._report = conn, key, report
+        self._seen = 0
+
+    def add(self, row: Raw, hashed: bytes) -> None:
+        """Take the next entry of the tree; ``hashed`` is the leaf hash of its bytes."""
+        if self._key is None:
+            return
+        self._seen += 1
+        if not hmac.compare_digest(hmac.digest(self._key, hashed, "sha256"), row[16]):
+            number, version = _place(self._conn, row[1])
+            self._report.add(
                 "entry", "its admission tag is not the application's: it was written past it",
-                index=index, entry_id=entry_id, record=number, version=version,
+                index=row[0], entry_id=row[1], record=number, version=version,
             )  # fmt: skip
 
-
-def _entries(conn: psycopg.Connection[Any]) -> Iterator[tuple[int, int, bytes, bytes]]:
-    after = -1
-    while True:
-        rows = conn.execute(
-            "select l.idx, e.id, e.leaf, e.admit from ledger.leaf l join ledger.entry e on e.log_id = 1"
-            " and e.id = l.entry_id where l.log_id = 1 and l.idx > %s order by l.idx limit %s",
-            (after, _BATCH),
-        ).fetchall()
-        if not rows:
-            return
-        for index, entry_id, leaf, admit in rows:
-            yield int(index), int(entry_id), bytes(leaf), bytes(admit)
-        after = int(rows[-1][0])
+    def finish(self) -> None:
+        """Add the counts to the report."""
+        self._report.counts["admissions"] += self._seen
+        self._report.counts["admissions_unchecked"] += self._key is None
 
 
 def _place(conn: psycopg.Connection[Any], entry_id: int) -> tuple[str, int]:

@@ -137,7 +137,7 @@ class QuickCheck:
 
     def _opened(self, plan: _Plan, values: tuple[bytes, ...], row: Raw) -> bytes | None:
         """Return ``content`` (empty if there is none) if all sections open their commitments, else None."""
-        has_body, fixed_salts, fixed, erasable_salts, erasable = row[11:]
+        has_body, fixed_salts, fixed, erasable_salts, erasable = row[11:16]
         if not has_body:
             return None if plan.fixed or plan.erasable else b""
         if fixed_salts is None or fixed is None or not (plan.fixed or plan.erasable):

@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 
 from coverslip.ledger.order import TimeOrder
+from coverslip.store.check_admission import AdmissionCheck
 from coverslip.store.check_entries import EntryCheck
 from coverslip.store.check_heads import HeadsCheck
 from coverslip.store.check_quick import QuickCheck
@@ -30,6 +31,7 @@ def walk(
     entries: EntryCheck,
     report: Report,
     number: Callable[[str], str],
+    admission: AdmissionCheck,
 ) -> None:
     """Take every leaf of log 1; ``number`` names the record of a stream. ``conn`` is within a transaction."""
     tiles, heads = TileCheck(conn, report), HeadsCheck(conn, report)
@@ -43,6 +45,8 @@ def walk(
         expected += 1
         known = tiles.expected(index)
         hashed = sha256(b"\x00" + raw[9]).digest()
+        if raw[2] is not None:
+            admission.add(raw, hashed)
         taken = (known is None or known == hashed) and quick.take(raw, hashed)
         if not taken:
             hashed = _whole(raw, hashed, known, entries, report, number)
@@ -55,6 +59,7 @@ def walk(
         heads.at(expected, entries.streams)
     tree.add(block, None)
     quick.finish()
+    admission.finish()
     _times(order, report)
 
 

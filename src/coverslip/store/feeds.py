@@ -21,9 +21,9 @@ __all__ = ["Raw", "raw_rows"]
 
 Raw = tuple[
     int, int, int | None, str, int, str, str, str, str | None, bytes, bytes, bool,
-    bytes | None, bytes | None, bytes | None, bytes | None,
+    bytes | None, bytes | None, bytes | None, bytes | None, bytes,
 ]  # fmt: skip
-"""The columns of :class:`coverslip.store.rows.Row` in its order; uuids as text."""
+"""The columns of :class:`coverslip.store.rows.Row` in its order, uuids as text, and the admission tag."""
 
 AHEAD: Final = 20_000
 """Rows left behind, at most, for the sake of others out of their order."""
@@ -31,7 +31,8 @@ BATCH: Final = 400
 """Rows asked for at once; one such batch is under way while another is checked."""
 _COLUMNS: Final = """
 select e.id, e.record_id::text, e.version, e.kind, e.actor::text, e.command_id::text, e.about::text,
-       e.leaf, e.leaf_hash, b.entry_id is not null, b.fixed_salts, b.fixed, b.erasable_salts, b.erasable
+       e.leaf, e.leaf_hash, b.entry_id is not null, b.fixed_salts, b.fixed, b.erasable_salts, b.erasable,
+       e.admit
 from ledger.entry e left join ledger.body b on b.entry_id = e.id where e.log_id = 1
 """
 _ENTRIES: Final = f"{_COLUMNS} order by e.id"
@@ -42,7 +43,7 @@ _PLAN: Final = (
     "set enable_sort = off; set enable_seqscan = off; set enable_bitmapscan = off; set enable_hashjoin = off;"
     " set enable_nestloop = off; set jit = off"
 )
-_NO_ENTRY: Final = (None, "", 0, "", "", "", None, b"", b"", False, None, None, None, None)
+_NO_ENTRY: Final = (None, "", 0, "", "", "", None, b"", b"", False, None, None, None, None, b"")
 
 
 def raw_rows(conn: psycopg.Connection[Any]) -> Iterator[Raw]:

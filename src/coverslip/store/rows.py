@@ -54,10 +54,10 @@ class Row:
         """Return the row of what :mod:`coverslip.store.feeds` gives."""
         index, entry_id, id, stream, version, kind, actor, command, about = raw[:9]
         if id is None:
-            return cls(index, entry_id, None, _NONE, version, kind, _NONE, _NONE, None, *raw[9:])
+            return cls(index, entry_id, None, _NONE, version, kind, _NONE, _NONE, None, *raw[9:16])
         subject = None if about is None else UUID(about)
         return cls(
-            index, entry_id, id, UUID(stream), version, kind, UUID(actor), UUID(command), subject, *raw[9:]
+            index, entry_id, id, UUID(stream), version, kind, UUID(actor), UUID(command), subject, *raw[9:16]
         )
 
 

@@ -16,6 +16,7 @@ import psycopg
 from coverslip.ledger import leaf, note
 from coverslip.ledger.failure import LeafError
 from coverslip.store import check_guards, check_recovery
+from coverslip.store.check_admission import AdmissionCheck
 from coverslip.store.check_entries import Content, EntryCheck
 from coverslip.store.check_tree import TreeCheck, check_state, promises
 from coverslip.store.check_walk import walk
@@ -25,13 +26,18 @@ from coverslip.store.signer import Signed
 
 
 def verify_ledger(
-    conn: psycopg.Connection[Any], journal: Sequence[Signed], anchors: Sequence[bytes], keys: Sequence[str]
+    conn: psycopg.Connection[Any],
+    journal: Sequence[Signed],
+    anchors: Sequence[bytes],
+    keys: Sequence[str],
+    admission_key: bytes | None = None,
 ) -> Report:
     """Verify log 1 in one snapshot.
 
     ``conn`` is an idle connection of cs_verifier; ``journal`` what the signer signed, oldest first;
     ``anchors`` notes kept elsewhere; ``keys`` the verifier keys (vkey texts) that count. Raises
-    NoteError for a malformed key. An absent admission tag is no finding: the sequencer checked it.
+    NoteError for a malformed key. ``admission_key`` (32 bytes) is what the application proves itself with
+    to the sequencer; without it admission tags are counted as unchecked.
     """
     verifiers = [NoteVerifier(note.VerifierKey.parse(key)) for key in keys]
     report = Report()
@@ -48,7 +54,7 @@ def verify_ledger(
         tree = TreeCheck(report, frozenset(one.size for one in promised))
         number = partial(_number, conn)
         entries = EntryCheck(report, origin, _projected(conn), number)
-        walk(conn, tree, entries, report, number)
+        walk(conn, tree, entries, report, number, AdmissionCheck(conn, admission_key, report))
         entries.finish()
         check_state(conn, tree, report)
         tree.compare(promised, entries.faulty)
