@@ -66,6 +66,8 @@ class Filler:
                 n + 1,
             )
             alan.submit(change)
+        prefix, _, last = made.number.rpartition("-")
+        self._prefix, self._last = prefix.encode(), int(last)
         self._uid = lab.row(made.number).uid
         self._key = bytes.fromhex(lab.home.secret("admission.key").read_text("ascii").strip())
         rows = lab.ask(
@@ -125,6 +127,7 @@ class Filler:
                 copy.write(b"\xff\xff")
             self._project(conn, heads)
             conn.execute("select setval('ledger.entry_id_seq', (select max(id) from ledger.entry))")
+            conn.execute("select setval('ops.number_acq', %s)", (self._last + len(self.uids),))
         with psycopg.connect(**self.lab.cluster.dsn("cs_superuser"), autocommit=True) as conn:
             conn.execute("vacuum (analyze) ledger.entry, ledger.body, projection.record, projection.number")
 
@@ -136,6 +139,7 @@ class Filler:
         def entries() -> Iterator[bytes]:
             block, held, at = list[bytes](), list[bytes](), datetime.now(UTC)
             for n in range(series):
+                at += timedelta(microseconds=len(self._versions))
                 if n % (BLOCK // len(self._versions)) == 0:
                     yield b"".join(block)
                     bodies.append(b"".join(held))
@@ -153,7 +157,7 @@ class Filler:
         noise = os.urandom(16 * (2 * count + 1) + 96 * count)
         uid = _uuid7(at, noise[:16])
         uid_text = _text(uid)
-        number = b"ACQ-2026-%08d" % (10_000_000 + len(self.uids))
+        number = b"%b-%05d" % (self._prefix, self._last + 1 + len(self.uids))
         prev = b""
         moment = b""
         for n, version in enumerate(self._versions):
