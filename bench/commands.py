@@ -75,23 +75,27 @@ def measure(size: Size) -> list[Row]:
                 begin = time.perf_counter()
                 return series(lab.door, contexts, size.series, fields) / (time.perf_counter() - begin)
 
+            facts, commit = 0.0, 0.0
             for turn in range(size.rounds + 1):
-                if turn == 1:  # the first was to get warm
-                    for taken in (read, held, bare, context, *spent.values()):
-                        taken.clear()
+                for calls in spent.values():
+                    calls.clear()
                 read.append(rate(one, two))
-                facts, commit = (statistics.fmean(spent[name]) for name in ("facts", "commit"))
-                asked = len(spent["facts"]) / len(spent["commit"])
+                if turn:  # the first was to get warm
+                    facts += sum(spent["facts"])
+                    commit += sum(spent["commit"])
                 held.append(rate(one))
                 bare.append(rival.rate("plain", size.series))
                 context.append(rival.rate("context", size.series))
-    cold, warm, plainly, wholly = (statistics.median(one) for one in (read, held, bare, context))
+    cold, warm, plainly, wholly = (statistics.median(one[1:]) for one in (read, held, bare, context))
+    commits = 11 * size.series * size.rounds
+    whole = statistics.fmean(1 / one for one in read[1:]) * 1e6
+    facts, commit = facts / commits * 1e6, commit / commits * 1e6
     return [
         ratio("full command, facts read", cold, "/s", CONTEXT, wholly, least=1.25),
         ratio("full command, facts read", cold, "/s", BARE, plainly),
         ratio("full command, facts held", warm, "/s", CONTEXT, wholly, least=1.7),
         ratio("full command, facts held", warm, "/s", BARE, plainly),
-        plain("of a command: reading facts", facts * asked * 1e6, "us"),
-        plain("of a command: the commit function", commit * 1e6, "us"),
-        plain("of a command: everything in Python", 1e6 / cold - (facts * asked + commit) * 1e6, "us"),
+        plain("of a command: reading facts", facts, "us"),
+        plain("of a command: the commit function", commit, "us"),
+        plain("of a command: everything in Python", whole - facts - commit, "us"),
     ]
