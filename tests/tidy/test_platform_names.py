@@ -15,6 +15,7 @@ HOMONYMS = {
     "user": (
         "store/server/",  # an account of the operating system
         "store/check_entries.py",  # the second check reads personal keys where the entry format puts them
+        "store/check_quick.py",  # and the quick way past it leaves those entries to it
     ),
 }
 """Words that are also names of types, with the places where they mean something else."""

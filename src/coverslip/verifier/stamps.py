@@ -195,6 +195,4 @@ def _contradictions(entries: Sequence[Between], use: str, report: Report) -> Non
             report.not_proven.append(f"Times: entry {one.index} of {one.label} {said}.")
         told += 1
     if use != "regulated" and told > MAX_TOLD:
-        report.not_proven.append(
-            f"Times: {told - MAX_TOLD} more entries state times outside their stamps."
-        )
+        report.not_proven.append(f"Times: {told - MAX_TOLD} more entries state times outside their stamps.")

@@ -129,9 +129,7 @@ def _judge(
 def _say_who_saw_it(held: list[Anchor], trust: Trust, report: Report) -> None:
     """Say which checkpoints trusted witnesses cosigned, and which witness cosigned none."""
     for name in sorted({one.name for one in trust.witnesses()}):
-        seen = [
-            (one.checkpoint.size, at) for one in held for witness, at in one.cosigned if witness == name
-        ]
+        seen = [(one.checkpoint.size, at) for one in held for witness, at in one.cosigned if witness == name]
         if not seen:
             report.not_proven.append(f"No checkpoint here is cosigned by the witness {name}.")
             continue
@@ -204,9 +202,7 @@ def _say_what_is_not_proven(
     if manifest.use == "evaluation":
         say(f"Times: {EVALUATION_NOTICE}.")
     else:
-        say(
-            "Times are those of the server's clock, with the offsets recorded."
-        )
+        say("Times are those of the server's clock, with the offsets recorded.")
     say(
         f"That keys belong to the persons named rests on genesis ({judge.counts.genesis} entries, "
         f"{judge.enrolment.genesis_keys} founders' keys) and on those who verified "
