@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 PAGE = "docs/explanation/attacks.md"
-LISTED = 56
+LISTED = 59
 ATTACKERS = {
     "user",
     "administrator",

@@ -26,9 +26,9 @@ def gaps(services: ServicesOf, context: ContextOf) -> dict[str, Any]:
 
 @router.get("/ledger/certificates/{kind}")
 def certificates(
-    kind: Literal["backup", "vault"], services: ServicesOf, context: ContextOf
+    kind: Literal["backup", "vault", "verification"], services: ServicesOf, context: ContextOf
 ) -> list[dict[str, Any]]:
-    """Return certificates, newest first: of backups, restores and drills, or of stored files read again."""
+    """Return certificates, newest first: backups, restores and drills; files read again; verifications."""
     return services.reading.certificates(kind)
 
 

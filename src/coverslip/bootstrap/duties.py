@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from coverslip.bootstrap.anchors import newest_token, rounds
+from coverslip.bootstrap.assuring import AnchorWatch, Verification
 from coverslip.bootstrap.guarding import fingerprinting
 from coverslip.bootstrap.keeping import BackupDuty, DrillDuty
 from coverslip.bootstrap.labs import Lab
@@ -29,6 +30,8 @@ def duties(lab: Lab) -> list[Duty]:
         fixity(lab),
         BackupDuty(lab),
         DrillDuty(lab),
+        AnchorWatch(lab),
+        Verification(lab),
     ]
 
 
@@ -41,6 +44,7 @@ def timekeeper(lab: Lab) -> Timekeeper:
         monotonic_s,
         write_with(lab),
         newest_token(lab.core.pool),
+        lambda what, bucket: lab.alerts().raise_alert("clock", "critical", what, bucket=bucket),
     )
 
 

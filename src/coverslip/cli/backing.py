@@ -132,14 +132,16 @@ def _restored(made: Any, as_json: bool) -> None:
 
 
 def certificates(
-    kind: Annotated[str, typer.Option(help="'backup' (restores and drills too) or 'vault'.")] = "backup",
+    kind: Annotated[
+        str, typer.Option(help="'backup' (restores and drills too), 'vault' or 'verification'.")
+    ] = "backup",
     limit: Annotated[int, typer.Option(min=1, max=500, help="How many, newest first.")] = 20,
     home: HomeDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """List backups, restore drills, or reports of re-read files, as the ledger has them."""
-    if kind not in ("backup", "vault"):
-        raise misuse("--kind", "'backup' or 'vault'", repr(kind), "Name one of them.")
+    """List backups, restore drills, reports of re-read files or verifications, as the ledger has them."""
+    if kind not in ("backup", "vault", "verification"):
+        raise misuse("--kind", "'backup', 'vault' or 'verification'", repr(kind), "Name one of them.")
     _show(bootstrap().certificates(the_home(home), kind)[:limit], as_json, "No certificate.")
 
 

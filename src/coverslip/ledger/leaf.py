@@ -64,6 +64,7 @@ TYPES: Final = frozenset(
         "recovery",
         "backup",
         "fixity",
+        "verification",
     ]
 )
 AUTHS: Final = frozenset(["password", "device", "service", "token", "none"])

@@ -47,7 +47,8 @@ class Timekeeper:
     """Measures and writes heartbeats.
 
     ``write(type, act, detail)`` appends an entry to the installation's stream; ``token`` returns the
-    hash (hex) of the newest timestamp token, or nothing; ``sources`` is read anew at every turn.
+    hash (hex) of the newest timestamp token, or nothing; ``sources`` is read anew at every turn. ``alarm``
+    tells people (what, bucket) of a jump, and of a clock that is not right though sources are named.
     """
 
     clock: ClockPort
@@ -56,6 +57,7 @@ class Timekeeper:
     monotonic_s: Callable[[], float]
     write: Callable[[str, str, dict[str, Any]], None]
     token: Callable[[], str] = lambda: ""
+    alarm: Callable[[str, str], object] = lambda what, bucket: None
     name: str = "clock"
     every_s: float = EVERY_S
     _last: tuple[float, float] | None = None
@@ -65,14 +67,30 @@ class Timekeeper:
 
     def do(self) -> None:
         """Measure, keep, and write what is due."""
-        measured = measure(self.sources(), self.wall_s, self.clock.database_s)
+        sources = self.sources()
+        measured = measure(sources, self.wall_s, self.clock.database_s)
         self._look_for_jump()
         self.clock.keep(measured)
         while self._jumps:
-            self.write("anomaly", "clock_jump", {**self._jumps[0], **measured.value()})
+            self._tell_jump(self._jumps[0], measured)
             self._jumps.pop(0)
+        turned = self._was_ok is not False and not measured.ok
         if self._due(measured):
             self._heartbeat(measured)
+        if sources and turned:
+            why = (
+                measured.why
+                or f"it is {measured.offset_us / 1e6:+.3f} s off, known to {measured.error_us / 1e6:.3f} s"
+            )
+            self.alarm(f"The clock is not right, and people cannot sign: {why}."[:1000], self._hour())
+
+    def _tell_jump(self, jump: dict[str, Any], measured: Measured) -> None:
+        self.write("anomaly", "clock_jump", {**jump, **measured.value()})
+        told = f"The database's clock jumped by {jump['by_us'] / 1e6:+.1f} s."
+        self.alarm(told, f"jump/{jump['by_us']}/{jump['within_us']}")
+
+    def _hour(self) -> str:
+        return f"not right/{int(self.clock.database_s() // 3600)}"
 
     def _look_for_jump(self) -> None:
         now = (self.monotonic_s(), self.clock.database_s())

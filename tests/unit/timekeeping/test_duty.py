@@ -26,6 +26,7 @@ class Database:
     monotonic: float = 1000.0
     written: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     refuses: bool = False
+    told: list[str] = field(default_factory=list)
 
     def database_s(self) -> float:
         return time.time() + self.ahead
@@ -52,8 +53,9 @@ def port() -> Iterator[int]:
 def keeper(database: Database, *ports: int, token: str = "") -> Timekeeper:
     sources = [Source("sntp", "127.0.0.1", one) for one in ports]
     return Timekeeper(
-        database, lambda: sources, time.time, lambda: database.monotonic, database.write, lambda: token
-    )
+        database, lambda: sources, time.time, lambda: database.monotonic, database.write, lambda: token,
+        lambda what, bucket: database.told.append(what),
+    )  # fmt: skip
 
 
 def acts(database: Database) -> list[str]:
@@ -158,3 +160,26 @@ def test_people_may_sign_only_within_a_second(port: int, ahead: float, ok: bool)
 
 def test_an_offset_with_a_large_error_of_its_own_is_not_good_enough() -> None:
     assert not Measured(0, 1_500_000, "sntp", "x").ok
+
+
+def test_people_are_told_once_when_the_clock_becomes_wrong_and_of_every_jump(port: int) -> None:
+    database = Database()
+    duty = keeper(database, port)
+    duty.do()
+    assert database.told == []
+    database.ahead = 1.5
+    database.monotonic += 1.5
+    duty.do()
+    duty.do()
+    assert len(database.told) == 1
+    assert "cannot sign" in database.told[0]
+    database.ahead = 3600.0
+    duty.do()
+    assert len(database.told) == 2
+    assert "jumped by +3598.5 s" in database.told[1] or "jumped by +359" in database.told[1]
+
+
+def test_an_installation_without_sources_is_not_alarmed_about_them() -> None:
+    database = Database()
+    keeper(database).do()
+    assert database.told == []

@@ -1,0 +1,107 @@
+"""Assuring: the installation verifies itself each night, and watches its anchors.
+
+Rules kept here (21 CFR 11.300(d), P11-300-d.2): what a verification found is an entry and, where it does not
+hold, an alert within the same turn; a verification that could not be made is told as well, never passed over.
+The first is made some minutes after a start, so that a start is not slowed by it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from coverslip.bootstrap import anchors
+from coverslip.bootstrap.checking import ledger_replay, ledger_verify
+from coverslip.bootstrap.labs import Lab
+from coverslip.errors import CoverslipError, EnvironmentFault
+from coverslip.kernel.clock import monotonic_s
+from coverslip.kernel.events import Event
+from coverslip.store.certificates import Certificates, subject
+
+EVERY_H = 24
+KIND, ACT = "verification", "checked"
+_SHOWN = 5
+
+
+def last_verification(lab: Lab) -> dict[str, Any] | None:
+    """Return the newest verification on the ledger: ``index``, ``at``, ``detail``; None before the first."""
+    return Certificates(lab.core.pool, lab.core.facts.uuid).last(KIND, ACT)
+
+
+@dataclass
+class Verification:
+    """The duty that verifies the ledger and replays it, once a day."""
+
+    lab: Lab
+    settle_s: float = 300.0
+    name: ClassVar[str] = "verification"
+    every_s: ClassVar[float] = 300.0
+    _since: float = -1.0
+
+    def do(self) -> None:
+        """Verify if the last time was a day ago; enter what was found, and tell people what does not hold."""
+        if self._since < 0:
+            self._since = monotonic_s()
+        if monotonic_s() - self._since >= self.settle_s and self._due():
+            self.check()
+
+    def check(self) -> dict[str, Any]:
+        """Verify now, enter and tell; return what was entered."""
+        begun = monotonic_s()
+        home = self.lab.core.home.root
+        try:
+            found, counts = ledger_verify(home)
+            replayed, projections = ledger_replay(home)
+        except EnvironmentFault:
+            raise
+        except CoverslipError as error:
+            return self._enter({"holds": False, "findings": 1, "first": [str(error)[:500]]})
+        sentences = [f["sentence"][:500] for f in [*found, *replayed]]
+        return self._enter(
+            {
+                "holds": not sentences,
+                "findings": len(sentences),
+                "first": sentences[:_SHOWN],
+                "entries": int(counts.get("entries", 0)),
+                "records": int(projections.get("records", 0)),
+                "took_ms": round((monotonic_s() - begun) * 1000),
+            }
+        )
+
+    def _enter(self, detail: dict[str, Any]) -> dict[str, Any]:
+        core = self.lab.core
+        event = Event("verification", ACT, detail, subject(core.facts.uuid, KIND))
+        core.events.installation(event, self.lab.service())
+        if not detail["holds"]:
+            told = f"The ledger does not hold: {detail['findings']} findings. {detail['first'][0]}"
+            self.lab.alerts().raise_alert("trail_verification", "critical", told[:1000])
+        return detail
+
+    def _due(self) -> bool:
+        last = last_verification(self.lab)
+        if last is None:
+            return True
+        now = dt.datetime.fromisoformat(self.lab.core.accounts.now())
+        return now - dt.datetime.fromisoformat(last["at"]) >= dt.timedelta(hours=EVERY_H)
+
+
+@dataclass
+class AnchorWatch:
+    """The duty that tells people of a place that has not kept a checkpoint for longer than its limit."""
+
+    lab: Lab
+    name: ClassVar[str] = "anchor_watch"
+    every_s: ClassVar[float] = 60.0
+
+    def do(self) -> None:
+        """Raise one alert a day for each place that is too old."""
+        core = self.lab.core
+        with core.pool.connection() as conn:
+            found = anchors.lines(core.home, conn)
+        day = core.accounts.now()[:10]
+        for line in found:
+            if line["overdue"] and "at" in line:
+                told = f"Anchor {line['name']}: {line['sentence']}"
+                bucket = f"{line['name']}/{day}"
+                self.lab.alerts().raise_alert("anchor", "warning", told[:1000], bucket=bucket)
