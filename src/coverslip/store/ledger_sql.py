@@ -12,6 +12,7 @@ Rules kept here:
 from __future__ import annotations
 
 import hmac
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -80,6 +81,7 @@ class PostgresStore:
         self._pool = pool
         self._key = admission_key
         self._room = room
+        self._first = threading.Lock()
         self.before_first: Callable[[], None] | None = None
         """What to insist on before the first commit of this process; it raises."""
 
@@ -101,9 +103,7 @@ class PostgresStore:
         """
         if not batch.entries:
             raise ValueError("a command without entries")
-        if self.before_first is not None:
-            self.before_first()
-            self.before_first = None
+        self._insist_first()
         if self._room is not None:
             self._room.insist()
         parameters = self._parameters(batch)
@@ -121,6 +121,15 @@ class PostgresStore:
             if written is not None:
                 return written
         raise _refusal(result) from _database_error(result)
+
+    def _insist_first(self) -> None:
+        # Once, and by one thread: many that begin together would take every connection there is.
+        if self.before_first is None:
+            return
+        with self._first:
+            if self.before_first is not None:
+                self.before_first()
+                self.before_first = None
 
     def erase(self, batch: Batch, entries: Sequence[int]) -> Committed:
         """Write an erasure and empty the personal sections of ``entries`` (ids), or neither.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -10,9 +11,10 @@ from uuid import uuid4
 import pytest
 from coverslip_lab import Lab
 
-from coverslip.errors import Conflict, EnvironmentFault, Invalid, Refused
+from coverslip.errors import Conflict, EnvironmentFault, EvidenceBroken, Invalid, Refused
 from coverslip.kernel.ports import Batch, Read, Scope
 from coverslip.ledger.files import uuid7
+from coverslip.store.ledger_sql import PostgresStore
 
 
 def test_a_commit_writes_entry_body_and_projection_together(lab: Lab) -> None:
@@ -343,3 +345,32 @@ def test_a_command_id_is_used_once(lab: Lab) -> None:
         lab.write("study", "STU-0002", command=command)
     assert caught.value.code == "TRAIL_UNAVAILABLE"
     assert lab.one("select count(*) from ledger.entry") == 1
+
+
+def test_what_comes_before_the_first_commit_is_asked_once_by_however_many_begin_together() -> None:
+    asked: list[int] = []
+
+    def insist() -> None:
+        time.sleep(0.05)
+        asked.append(1)
+
+    store = PostgresStore(None, b"k" * 32)  # type: ignore[arg-type]
+    store.before_first = insist
+    threads = [threading.Thread(target=store._insist_first) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert asked == [1]
+
+
+def test_and_asked_again_while_it_refuses() -> None:
+    store = PostgresStore(None, b"k" * 32)  # type: ignore[arg-type]
+
+    def refuse() -> None:
+        raise EvidenceBroken("RECOVERY_REQUIRED", signed=2, found=1)
+
+    store.before_first = refuse
+    for _ in range(2):
+        with pytest.raises(EvidenceBroken):
+            store._insist_first()
