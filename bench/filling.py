@@ -164,7 +164,7 @@ class Filler:
             here = 16 + n * 128
             entry, command = _uuid7(at, noise[here : here + 16]), noise[here + 16 : here + 32]
             salts = noise[here + 32 : here + 128]
-            moment = (at + timedelta(microseconds=n)).isoformat()[:26].encode() + b"Z"
+            moment = (at + timedelta(microseconds=n)).isoformat(timespec="microseconds")[:26].encode() + b"Z"
             content = version.content.replace(b"%b", number)
             parts = [content, version.context] + ([version.reason] if version.reason is not None else [])
             commitments = [

@@ -85,7 +85,8 @@ def _documents(lab: Any, laboratory: Any, count: int) -> Iterator[bytes]:
         entry = b"%012x" % (0x01A1FCE70000 + n)
         entry = entry[:8] + b"-" + entry[8:12] + b"-7" + noise[:3] + b"-8" + noise[3:6] + b"-" + noise[6:18]
         second = n // 10
-        at = b"2026-11-22T%02d:%02d:%02d.%06dZ" % (
+        at = b"2026-12-%02dT%02d:%02d:%02d.%06dZ" % (
+            1 + second // 86_400,
             second // 3600 % 24,
             second // 60 % 60,
             second % 60,

@@ -106,7 +106,11 @@ def alarms(entry: Pending) -> Iterator[Alarm]:
         yield Alarm(
             "chain", entry.id, f"prev is {record.get('prev')}, version {entry.version - 1} has {previous}"
         )
-    away = abs((entry.now - leaf.parse_time(value["at"])).total_seconds())
+    try:
+        away = abs((entry.now - leaf.parse_time(value["at"])).total_seconds())
+    except LeafError as error:
+        yield Alarm("form", entry.id, str(error))
+        return
     if away > MAX_AGE:
         yield Alarm("time", entry.id, f"the entry's time is {away:.0f} s away from its integration")
 
