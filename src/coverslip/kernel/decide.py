@@ -451,12 +451,22 @@ def scope_key(child: str, child_field: str, target: str) -> int:
 
 
 def _scopes(catalogue: Catalogue, drafts: list[Draft]) -> set[int]:
-    """Return the scopes whose counted records these drafts change."""
+    """Return the scopes whose counted records these drafts change.
+
+    What only counts looks at state and link; a change that leaves both as they were waits for nobody.
+    """
     keys: set[int] = set()
     for draft in drafts:
         for child, child_field in catalogue.counted:
-            if child == draft.definition.name:
-                keys |= {scope_key(child, child_field, uid) for uid in _link_uids(draft.fields, child_field)}
+            if child != draft.definition.name:
+                continue
+            after = _link_uids(draft.fields, child_field)
+            before = _link_uids(draft.base.fields, child_field) if draft.base else set()
+            same = draft.base is not None and draft.base.state == draft.state and before == after
+            if same and (child, child_field) not in catalogue.read_whole:
+                continue
+            # What a record no longer links to counts one less.
+            keys |= {scope_key(child, child_field, uid) for uid in before | after}
     return keys
 
 

@@ -222,6 +222,13 @@ class Catalogue:
             for _, guard in guards_of(definition.type):
                 if isinstance(guard, w.Count | w.NoOpen):
                     found.add((guard.type, guard.field))
+        return frozenset(found) | self.read_whole
+
+    @functools.cached_property
+    def read_whole(self) -> frozenset[tuple[str, str]]:
+        """The pairs of ``counted`` whose records a rule reads, and not their states alone."""
+        found: set[tuple[str, str]] = set()
+        for definition in self:
             for rule in named_rules(definition.type):
                 found |= {(child, child_field) for _, child, child_field in rule.children.values()}
         return frozenset(found)
