@@ -18,4 +18,6 @@ def test_a_reference_page_is_what_the_program_says(name: str) -> None:
 
 
 def test_no_reference_page_is_written_by_hand() -> None:
-    assert sorted(p.name for p in FOLDER.glob("*.md")) == sorted(GENERATOR["PAGES"])
+    # Figures are written by ``python -m bench --write``, on the machine that they name.
+    measured = {"figures.md"}
+    assert sorted(p.name for p in FOLDER.glob("*.md")) == sorted(measured | set(GENERATOR["PAGES"]))
