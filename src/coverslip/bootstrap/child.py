@@ -77,6 +77,8 @@ def _web(home: Home, host: str | None, port: int | None, reason: str = "") -> No
             log_level="warning",
             access_log=False,
             server_header=False,
+            # The address is the peer's: a header is whatever its sender says (21 CFR 11.300(d)).
+            proxy_headers=False,
             h11_max_incomplete_event_size=64 * 1024,
             timeout_keep_alive=30,
             limit_concurrency=200,

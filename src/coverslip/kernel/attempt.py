@@ -293,13 +293,18 @@ class Attempt:
         return Receipt(self._command, committed.at, written)
 
     def _leave(self, facts: Facts, row: Row) -> None:
-        """Hold how a change that wrote nothing but its record left it; what was counted must be read anew."""
-        reading = self._reading
+        """Hold how a change that wrote nothing but its record left it.
+
+        Not where something was counted, or where a document may come into force meanwhile that the person's
+        roles require: neither has a counter that the commit could compare.
+        """
+        reading, person = self._reading, self.context.person
         if (
             reading is not None
             and self._row is not None
             and not facts.scopes
             and self._plain(self.definition)
+            and authority.documents_known(facts, person)
         ):
             self._parts.held.leave(self.context.session, self.change, reading, row)
 

@@ -49,6 +49,18 @@ def require_verified(facts: Facts, person: str) -> None:
         raise Refused("IDENTITY_NOT_VERIFIED", person="you")
 
 
+def documents_known(facts: Facts, person: str) -> bool:
+    """Return whether every document the person's roles require was in force when the facts were read."""
+    held = roles_held(facts, person)
+    needed = {
+        number
+        for a in facts.authority
+        if a.kind == "role_document" and a.code in held
+        for number in a.data.get("documents", ())
+    }
+    return needed <= {document.number for document in facts.documents}
+
+
 def missing_training(facts: Facts, person: str, role: str) -> Row | None:
     """Return the first document the role requires and the person is not trained on."""
     needed = {

@@ -94,6 +94,26 @@ def test_anothers_change_is_seen_at_once(lab: Lab, study: str) -> None:
     assert lab.row(study).fields["title"] == "From elsewhere"
 
 
+def test_training_that_becomes_required_is_missed_at_once(lab: Lab) -> None:
+    sop = lab.new_sop()
+    lab.approve_sop(sop)
+    lab.aurel.do(
+        "ROLE-SDR",
+        "propose_documents",
+        why="Directors need this procedure.",
+        proposed_documents=[f"{sop} v1"],
+    )
+    lab.quinn.do("ROLE-SDR", "approve_documents", sign=True)
+    study = lab.new_study()
+    version = started(lab.sam, study)
+    lab.machine(sop, "make_effective")
+    with refused("AUTH_TRAIN"):
+        edit(lab.sam, study, version, "Not trained on it")
+    assert lab.row(study).version == version
+    lab.train("sam", f"{sop} v1")
+    assert edit(lab.sam, study, version, "Trained on it now") == version + 1
+
+
 def test_a_refusal_is_given_from_what_was_read(lab: Lab, study: str, asked: list[Any]) -> None:
     version = started(lab.sam, study)
     del asked[:]
