@@ -239,6 +239,48 @@ def test_an_address_that_would_not_be_safe_is_refused(url: str, said: str) -> No
 @pytest.mark.parametrize(
     "url",
     [
+        "postgresql://postgres:har%bour@localhost/coverslip",
+        "postgresql://postgres:harbour@[localhost/coverslip",
+        "postgres:harbour@localhost",
+        "host=localhost password=walnut harbour user=dba",
+        "host=localhost passwd=harbour",
+        "postgresql://dba@localhost:harbour/coverslip",
+    ],
+)
+def test_a_mistyped_address_is_refused_without_being_repeated(url: str) -> None:
+    with pytest.raises(EnvironmentFault) as caught:
+        site.parse_address(url)
+    assert "har" not in caught.value.message and "har" not in str(caught.value.problem())
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("name", ["PGHOSTADDR", "PGHOST", "PGSERVICE", "PGSERVICEFILE", "PGOPTIONS"])
+def test_an_environment_that_leads_elsewhere_is_refused_before_anything_connects(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def connects(*_: object, **__: object) -> None:
+        raise AssertionError("connected")
+
+    url = "postgresql://dba@localhost/coverslip"
+    monkeypatch.setattr(psycopg, "connect", connects)
+    monkeypatch.setenv(name, "127.0.0.2")
+    with pytest.raises(EnvironmentFault, match=f"found {name} set") as caught, site.superuser(url):
+        pass
+    assert f"unset {name}" in caught.value.remedy
+    with pytest.raises(EnvironmentFault, match=name):
+        SiteServer(tmp_path, site.parse_address(url), None).require()
+
+
+def test_an_environment_that_names_the_password_file_alone_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PGHOSTADDR", "PGHOST", "PGSERVICE", "PGSERVICEFILE", "PGOPTIONS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PGPASSFILE", "/somewhere/else")
+    site.require_plain_environment()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
         "postgresql://dba@/coverslip?host=/run/x&port=5433",
         "postgresql://dba@127.0.0.1:5433/coverslip",
         "postgresql://dba@db.example.org/coverslip?sslmode=verify-full&sslrootcert=/etc/ca.pem",

@@ -5,6 +5,7 @@ Rules kept here:
 * It is never started, stopped or configured by us. What is not as it must be is refused, all of it at once.
 * The superuser's address is used once, to make roles and schema, and is kept nowhere; no password is taken
   from an address. What the home keeps is host, port, database and how TLS is checked.
+* Where it is, the address alone says: variables of libpq that lead elsewhere are refused.
 * Off this host, TLS with the server's certificate verified, or nothing.
 * The server must ask for our passwords: one that trusts a login would let anybody be the writer.
 * One installation a server: its roles are the server's, so two would share them.
@@ -12,6 +13,7 @@ Rules kept here:
 
 from __future__ import annotations
 
+import os
 import secrets as _random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,6 +38,9 @@ _TAKEN: Final = (*_KEPT, "user", "passfile")
 _COLLATIONS: Final = ("C", "POSIX", "C.UTF-8", "C.utf8")
 _ON: Final = ("fsync", "full_page_writes")
 _SCHEMAS: Final = ("ledger", "projection", "ops")
+_FORM: Final = "postgresql://USER@HOST:PORT/DATABASE"
+_LEADS_ASTRAY: Final = ("PGHOSTADDR", "PGHOST", "PGSERVICE", "PGSERVICEFILE", "PGOPTIONS")
+"""What libpq takes from the environment beside the address: another server, or other settings."""
 _ASK_EVERY: Final = 20  # the supervisor calls twice a second
 CREATE_DATABASE: Final = "createdb --template template0 --encoding UTF8 --locale C coverslip"
 
@@ -64,6 +69,15 @@ class Address:
         return f"{self.host}:{self.port}/{self.dbname}"
 
 
+def require_plain_environment() -> None:
+    """Refuse variables that would have libpq connect elsewhere than the address says. Raises ENVIRONMENT."""
+    if found := [name for name in _LEADS_ASTRAY if os.environ.get(name)]:
+        raise _fault(
+            "the environment", "the server's address alone to say where to connect",
+            f"{', '.join(found)} set", f"Run 'unset {' '.join(found)}' and try again.",
+        )  # fmt: skip
+
+
 def parse_address(url: str) -> Address:
     """Return the address in a superuser's URL or connection string.
 
@@ -72,8 +86,9 @@ def parse_address(url: str) -> Address:
     """
     try:
         given = {k: str(v) for k, v in conninfo_to_dict(url).items() if v is not None}
-    except psycopg.ProgrammingError as error:
-        raise _fault("--database-url", "postgresql://USER@HOST:PORT/DATABASE", str(error).strip()) from error
+    except psycopg.ProgrammingError:
+        # libpq's own words repeat what was given, and that may hold a password: neither is passed on.
+        raise _fault("--database-url", _FORM, "something else, which is not repeated here") from None
     if "password" in given:
         raise _fault(
             "--database-url", "no password in it: addresses are seen by every account of this host",
@@ -87,8 +102,11 @@ def parse_address(url: str) -> Address:
         raise _fault(
             "--database-url", "one host, a database and a user", f"no {', '.join(missing) or 'one host'}"
         )
+    port = given.get("port", "5432")
+    if not (port.isascii() and port.isdigit()):
+        raise _fault("--database-url", _FORM, "a port that is no number, which is not repeated here")
     found = Address(
-        given["host"], given.get("port", "5432"), given["dbname"], given.get("sslmode", ""),
+        given["host"], port, given["dbname"], given.get("sslmode", ""),
         given.get("sslrootcert", ""),
     )  # fmt: skip
     if not found.local and found.sslmode != "verify-full":
@@ -123,13 +141,14 @@ class SiteServer:
     def dsn(self, role: str) -> dict[str, Any]:
         """Return psycopg's connection arguments for a login role, its secret among them.
 
-        Raises ENVIRONMENT for the superuser, who is the site's.
+        Raises ENVIRONMENT for the superuser, who is the site's, and where the environment leads elsewhere.
         """
         if role not in roles.LOGIN_ROLES:
             raise _fault(
                 f"a connection as {role}", "a role of this installation", "the site's own superuser",
                 "Name the superuser's address with --database-url.",
             )  # fmt: skip
+        require_plain_environment()
         return {**self.address.value(), "user": role, "password": files.read_secret(self.secrets / role)}
 
     def major(self) -> int | None:
@@ -210,6 +229,7 @@ def superuser(url: str, address: Address | None = None) -> Iterator[Connection]:
     found = parse_address(url)
     if address is not None and found != address:
         raise _fault("--database-url", f"the database of this home, {address}", str(found))
+    require_plain_environment()
     try:
         admin = psycopg.connect(make_conninfo(url, connect_timeout=10), autocommit=True)
     except psycopg.OperationalError as error:
