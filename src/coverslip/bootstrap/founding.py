@@ -33,7 +33,7 @@ from coverslip.store.sequencer import Sequencer
 from coverslip.store.server import Cluster, site
 from coverslip.store.signer import Signer
 from coverslip.timekeeping.measuring import measure
-from coverslip.timekeeping.sources import parse, read_sources, write_sources
+from coverslip.timekeeping.sources import parse_all, read_sources, write_sources
 
 Progress = Callable[[str], None]
 
@@ -81,7 +81,7 @@ def init(
         )
         for f in founding.founders
     )
-    sources = tuple(parse(text) for text in founding.time_sources)
+    sources = parse_all(founding.time_sources)
     home.root.mkdir(mode=0o700, parents=True, exist_ok=True)
     if sources:
         write_sources(home.clock, sources)

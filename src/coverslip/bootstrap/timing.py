@@ -17,14 +17,14 @@ from coverslip.store.clock_sql import PostgresClock
 from coverslip.store.pool import Pool
 from coverslip.timekeeping.measuring import measure
 from coverslip.timekeeping.reading import Unknown
-from coverslip.timekeeping.sources import ask, parse, read_sources, write_sources
+from coverslip.timekeeping.sources import ask, parse_all, read_sources, write_sources
 
 
 def clock_set(root: Path, sources: Sequence[str]) -> list[str]:
     """Name the time sources of an installation; return them as kept. Raises ``ENVIRONMENT`` for a bad one."""
     home = Home(root)
     wiring.installation(home)
-    named = tuple(parse(text) for text in sources)
+    named = parse_all(sources)
     write_sources(home.clock, named)
     return [str(one) for one in named]
 

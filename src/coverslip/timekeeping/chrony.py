@@ -16,7 +16,9 @@ from coverslip.timekeeping.reading import Reading
 COMMAND: Final = ("chronyc", "-n", "-c", "tracking")
 TIMEOUT_S: Final = 3.0
 _FIELDS: Final = 14
-_STRATUM, _OFFSET, _DELAY, _DISPERSION, _LEAP = 2, 4, 10, 11, 13
+_ITSELF: Final = {"", "00000000", "7F7F0101"}
+"""Reference ids of a service that has no source but the host's own clock (``local stratum``)."""
+_REFERENCE, _STRATUM, _OFFSET, _DELAY, _DISPERSION, _LEAP = 0, 2, 4, 10, 11, 13
 
 
 def ask() -> str:
@@ -48,6 +50,8 @@ def measure(answer: Callable[[], str] = ask) -> Reading:
         raise _unusable(f"{len(fields)} fields instead of {_FIELDS}")
     if fields[_LEAP] not in ("Normal", "Insert second", "Delete second") or fields[_STRATUM] == "0":
         raise _unusable(f"'{fields[_LEAP][:40]}', stratum {fields[_STRATUM][:4]}")
+    if fields[_REFERENCE].upper() in _ITSELF:
+        raise _unusable("a service that follows the host's own clock")
     try:
         behind, delay, dispersion = (float(fields[i]) for i in (_OFFSET, _DELAY, _DISPERSION))
     except ValueError as error:

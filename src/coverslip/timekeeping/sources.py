@@ -53,15 +53,29 @@ def parse(text: str) -> Source:
     )
 
 
+def parse_all(texts: Sequence[str]) -> tuple[Source, ...]:
+    """Return the sources texts name. Raises ``ENVIRONMENT`` where one is named twice, or too many are."""
+    found = tuple(parse(text) for text in texts)
+    if len(set(found)) != len(found) or len(found) > MAX_SOURCES:
+        raise EnvironmentFault(
+            "ENVIRONMENT",
+            what="the time sources",
+            expected=f"at most {MAX_SOURCES}, each named once: a source does not confirm itself",
+            found=", ".join(str(one) for one in found)[:200],
+            remedy="Name each source once.",
+        )
+    return found
+
+
 def read_sources(path: Path) -> tuple[Source, ...]:
     """Return the sources a home names in ``clock.json``, none where there is no such file."""
     if not path.exists():
         return ()
     try:
         named = json.loads(path.read_text("utf-8"))["sources"]
-        if not isinstance(named, list) or len(named) > MAX_SOURCES:
-            raise ValueError(f"more than {MAX_SOURCES} sources, or no list")
-        return tuple(parse(str(text)) for text in named)
+        if not isinstance(named, list):
+            raise ValueError("no list of sources")
+        return parse_all([str(text) for text in named])
     except (OSError, ValueError, KeyError, TypeError, EnvironmentFault) as error:
         raise EnvironmentFault(
             "ENVIRONMENT",

@@ -34,6 +34,8 @@ def test_the_error_is_dispersion_and_half_the_delay() -> None:
     [
         said(leap="Not synchronised"),
         said(behind="far"),
+        said().replace("A29FC87B", "7F7F0101"),
+        said().replace("A29FC87B", "00000000"),
         said(behind="nan").replace("A29FC87B,162.159.200.123,4", "00000000,,0"),
         "",
         "506 Cannot talk to daemon\n",

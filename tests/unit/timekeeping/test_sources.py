@@ -9,7 +9,7 @@ import pytest
 
 from coverslip.errors import EnvironmentFault
 from coverslip.timekeeping.reading import Reading, Unknown
-from coverslip.timekeeping.sources import Source, ask, parse, read_sources, write_sources
+from coverslip.timekeeping.sources import Source, ask, parse, parse_all, read_sources, write_sources
 from fix_time import answer, time_server
 
 
@@ -50,6 +50,12 @@ def test_what_was_named_is_read_back(tmp_path: Path) -> None:
     named = (Source("chrony"), Source("sntp", "ntp.lab.example", 123))
     write_sources(tmp_path / "clock.json", named)
     assert read_sources(tmp_path / "clock.json") == named
+
+
+@pytest.mark.parametrize("texts", [["chrony", "chrony"], ["sntp:a", "sntp:a:123"], ["chrony"] * 9])
+def test_a_source_named_twice_does_not_confirm_itself(texts: list[str]) -> None:
+    with pytest.raises(EnvironmentFault, match="confirm itself"):
+        parse_all(texts)
 
 
 def test_no_file_names_no_source(tmp_path: Path) -> None:
