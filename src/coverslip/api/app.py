@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
+import anyio.to_thread
 from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import PlainTextResponse
@@ -16,6 +18,7 @@ from coverslip.api.problems import answer
 from coverslip.api.services import Services
 from coverslip.api.strict import check_address, check_body
 from coverslip.errors import CoverslipError, EnvironmentFault, Invalid
+from coverslip.kernel import gate
 from coverslip.kernel.events import NOBODY
 
 JSON_LIMIT_BYTES = 4 * 1024**2
@@ -27,12 +30,22 @@ _HEADERS = {
 }
 STREAMED = ("/files",)
 _UNWRITTEN = {("POST", "/sessions"), ("DELETE", "/sessions/current")}
+THREADS = 2 * gate.MOST
+"""Requests in work at once; twice as many as may wait for a sign-in."""
 _EXPORT = re.compile("/records/[^/]+/export")
+
+
+@asynccontextmanager
+async def _threads(_: FastAPI) -> AsyncIterator[None]:
+    # People who wait at the gate of sign-ins hold a thread each; everybody else still needs some.
+    anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+    yield
 
 
 def create_app(services: Services) -> FastAPI:
     """Return the ASGI application over the services given."""
     app = FastAPI(
+        lifespan=_threads,
         title="Coverslip",
         version="1",
         openapi_url="/api/v1/openapi.json",

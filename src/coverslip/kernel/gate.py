@@ -4,7 +4,8 @@ Rules kept here:
 
 * At most ``slots`` are inside. Who waits stands in the line of their address; lines are served in turn, so
   that a flood from one address costs another at most one turn for each address that floods.
-* A line holds ``line`` and no more: who comes after is told to try again, without work having been done.
+* A line holds ``line`` and no more, all lines together ``most``: who comes after is told to try again,
+  without work having been done. Who waits occupies a thread of the server, which has more than ``most``.
 """
 
 from __future__ import annotations
@@ -18,14 +19,15 @@ from coverslip.errors import Refused
 
 SLOTS = 2
 LINE = 8
+MOST = 64
 TRY_AGAIN_S = 1
 
 
 class Gate:
     """Lets a few in at once, address by address in turn. Safe for many threads."""
 
-    def __init__(self, slots: int = SLOTS, line: int = LINE) -> None:
-        self._free, self._line = slots, line
+    def __init__(self, slots: int = SLOTS, line: int = LINE, most: int = MOST) -> None:
+        self._free, self._line, self._most = slots, line, most
         self._lines: OrderedDict[str, deque[object]] = OrderedDict()
         self._changed = threading.Condition()
 
@@ -34,10 +36,10 @@ class Gate:
         """Wait for a place and keep it for the while; raises ``THROTTLED`` where the line is full."""
         mine = object()
         with self._changed:
-            waiting = self._lines.setdefault(address, deque())
-            if len(waiting) >= self._line:
+            waiting = self._lines.get(address, ())
+            if len(waiting) >= self._line or sum(map(len, self._lines.values())) >= self._most:
                 raise Refused("THROTTLED", seconds=TRY_AGAIN_S)
-            waiting.append(mine)
+            self._lines.setdefault(address, deque()).append(mine)
             self._changed.wait_for(lambda: self._free > 0 and self._next() is mine)
             self._serve(address)
             self._changed.notify_all()
