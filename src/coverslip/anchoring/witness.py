@@ -5,6 +5,8 @@ C2SP tlog-witness ``add-checkpoint``, answered as that text says. Rules kept her
 * For each origin there is one history: a tree that is smaller, or does not extend the one cosigned last,
   is refused for ever, whoever signed it and however often the witness was killed.
 * What was checked and what is remembered is one step under one lock; remembered means flushed.
+* Two roots of one size, both signed by the log, prove a fork. From then on nothing of that log is cosigned
+  until the witness's operator has taken the file ``fork`` away.
 * A log's key changes only by a statement that old and new key signed, or by the witness's operator.
 """
 
@@ -31,6 +33,8 @@ from coverslip.ledger.failure import NoteError, ProofError
 
 MAX_REQUEST: Final = 256 * 1024
 MAX_PROOF: Final = 63
+FORK: Final = "fork"
+"""Requests that prove two histories of a log; while the file lies there nothing of it is cosigned."""
 SIZE_TYPE: Final = "text/x.tlog.size"
 PLAIN: Final = "text/plain; charset=utf-8"
 _OLD: Final = re.compile(rb"old (0|[1-9][0-9]{0,18})")
@@ -130,6 +134,7 @@ class Witness:
         if log is None:
             raise _Refused(404, "unknown log")
         checkpoint = self._signed(log, sealed)
+        self._insist_one_history(log, checkpoint, request)
         if old > checkpoint.size:
             raise _Refused(400, "the old size is larger than the checkpoint's")
         if old != log.size:
@@ -156,6 +161,17 @@ class Witness:
             return Checkpoint.parse(sealed.text)
         except CheckpointError as error:
             raise _Refused(422 if size[0] == "0" else 400, str(error)) from error
+
+    def _insist_one_history(self, log: _Log, checkpoint: Checkpoint, request: bytes) -> None:
+        known = log.roots.get(checkpoint.size)
+        if log.last is not None and checkpoint.size == log.last.size:
+            known = log.last.root
+        if known is not None and known != checkpoint.root:
+            keep_conflict(log.folder / FORK, request)
+        if (log.folder / FORK).exists():
+            raise _Refused(
+                422, "the log signed two histories; nothing is cosigned until the operator decides"
+            )
 
     def _consistent(
         self, log: _Log, old: int, hashes: list[bytes], checkpoint: Checkpoint, request: bytes
@@ -223,9 +239,9 @@ class Witness:
                 del log.roots[size]
             return Answer(200, f"{log.mirror.size}\n".encode(), SIZE_TYPE)
 
-    def standing(self) -> list[dict[str, str | int]]:
-        """Return what is known of each log: origin, size, root, leaves held, conflicts kept (bytes)."""
-        found: list[dict[str, str | int]] = []
+    def standing(self) -> list[dict[str, str | int | bool]]:
+        """Return what is known of each log: origin, size, root, leaves held, conflicts kept (bytes), fork."""
+        found: list[dict[str, str | int | bool]] = []
         with self._lock:
             for log in self._logs.values():
                 conflicts = log.folder / "conflicts"
@@ -236,6 +252,7 @@ class Witness:
                         "root": "" if log.last is None else log.last.root.hex(),
                         "mirrored": 0 if log.mirror is None else log.mirror.verified,
                         "conflict_bytes": conflicts.stat().st_size if conflicts.exists() else 0,
+                        "forked": (log.folder / FORK).exists(),
                     }
                 )
         return found
@@ -285,6 +302,8 @@ def know(folder: Path, keys: Sequence[str]) -> str:
     place = folder / "logs" / hashed(origin)
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     append(place / "keys", "".join(f"{key.format()}\n" for key in parsed).encode())
+    if not (place / "origin").exists() and not (place / "journal").exists():
+        Journal.create(place / "journal")
     (place / "origin").write_text(origin + "\n", "ascii")
     return origin
 

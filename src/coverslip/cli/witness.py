@@ -62,5 +62,5 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
         show.as_json(found)
         return
     show.say(found["key"])
-    columns = ("origin", "size", "root", "mirrored", "conflict_bytes")
+    columns = ("origin", "size", "root", "mirrored", "conflict_bytes", "forked")
     show.table(columns, [[str(log[name]) for name in columns] for log in found["logs"]], "No logs.")

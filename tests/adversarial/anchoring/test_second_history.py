@@ -10,9 +10,10 @@ import httpx
 import pytest
 
 from coverslip.anchoring.refusal import AnchorRefused
-from coverslip.anchoring.witness import hashed
+from coverslip.anchoring.witness import hashed, request_of
 from coverslip.anchoring.witness_client import WitnessAnchor
 from coverslip.bootstrap import witnessing
+from coverslip.errors import EnvironmentFault
 from coverslip.ledger import note
 from fix_witness import NAME, ORIGIN, Log, Program
 
@@ -130,9 +131,53 @@ def test_a_change_of_key_by_both_is_followed_through_a_kill(program: Any, log: L
 
 
 def test_off_the_loopback_it_needs_a_certificate(tmp_path: Path) -> None:
-    from coverslip.errors import EnvironmentFault
-
     folder = tmp_path / "apart"
     witnessing.witness_init(folder, NAME, [])
     with pytest.raises(EnvironmentFault, match="certificate"):
         witnessing.witness_serve(folder, "0.0.0.0", 0)  # noqa: S104
+
+
+@pytest.mark.parametrize("spoil", ["deleted", "emptied"])
+def test_a_witness_that_lost_its_memory_starts_no_second_history(program: Any, log: Log, spoil: str) -> None:
+    running, key = program
+    anchor(running, key, log).put(log.checkpoint(17))
+    running.kill()
+    journal = running.folder / "logs" / hashed(ORIGIN) / "journal"
+    kept = journal.read_bytes()
+    journal.unlink() if spoil == "deleted" else journal.write_bytes(b"")
+    with pytest.raises(AssertionError, match="missing or empty"):
+        running.start()
+    running.stop()
+    with pytest.raises(EnvironmentFault, match="missing or empty"):
+        witnessing.witness_status(running.folder)
+    with pytest.raises(EnvironmentFault, match="missing or empty"):
+        witnessing.witness_know(running.folder, [log.key.verifier_key.format()])
+    assert not journal.exists() or journal.stat().st_size == 0
+    journal.write_bytes(kept)
+    running.start()
+    assert post(running, log.fork().request(17, 18)) == 422
+    anchor(running, key, log).put(log.checkpoint(18))
+
+
+def test_after_a_proven_fork_nothing_is_cosigned_until_the_operator_decides(program: Any, log: Log) -> None:
+    running, key = program
+    anchor(running, key, log).put(log.checkpoint(17))
+    assert post(running, log.fork().request(17, 17)) == 422
+    running.kill()
+    running.start()
+    with pytest.raises(AnchorRefused, match="signed two histories"):
+        anchor(running, key, log).put(log.checkpoint(18))
+    running.stop()
+    (standing,) = witnessing.witness_status(running.folder)["logs"]
+    assert (standing["size"], standing["forked"]) == (17, True)
+    (running.folder / "logs" / hashed(ORIGIN) / "fork").unlink()
+    running.start()
+    anchor(running, key, log).put(log.checkpoint(18))
+
+
+def test_a_strangers_replay_of_what_is_public_stops_no_witness(program: Any, log: Log) -> None:
+    running, key = program
+    anchor(running, key, log).put(log.checkpoint(17))
+    assert post(running, log.request(3, 9)) == 409
+    assert post(running, request_of(17, [b"\x01" * 32], log.checkpoint(23))) == 422
+    anchor(running, key, log).put(log.checkpoint(23))
