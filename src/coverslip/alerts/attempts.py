@@ -128,6 +128,7 @@ class Attempts:
             places=found.places,
             evidence={"failures": found.failures, "scope": found.scope, "last": found.last},
             bucket=f"{row.number}/{found.scope}/v{row.version}" + (f"/{found.last[:13]}" if last else ""),
+            at=found.last,
         )
         if last:
             self._release(found, str(row.fields["username"]))
@@ -158,12 +159,14 @@ class Attempts:
             places=found.places,
             evidence={"failures": found.failures, "last": found.last},
             bucket=f"{found.number}/{found.last[:13]}",
+            at=found.last,
         )
 
     # --- counts --------------------------------------------------------------------------------
 
     def _count(self) -> None:
         last, rows = self.counters.counted(self.counters.position(_POSITION))
+        self._flood(rows)
         many = sorted((r for r in rows if r[3] > 1), key=lambda r: (-r[3], r))
         if many:
             detail = {
@@ -178,7 +181,6 @@ class Attempts:
             }
             self.write("refusal", "refusals_counted", detail)
         self.counters.advance(_POSITION, last)
-        self._flood(rows)
 
     def _flood(self, rows: Sequence[tuple[str, str, str, int]]) -> None:
         minutes: dict[str, int] = {}
@@ -193,7 +195,14 @@ class Attempts:
                     f"{count} failed or refused sign-ins in one minute, at {minute[:16]} UTC.",
                     evidence={"count": count, "minute": minute},
                     bucket=minute[:13],
+                    at=_over(minute),
                 )
+
+
+def _over(minute: str) -> str:
+    """Return the instant at which a minute was over."""
+    moment = dt.datetime.fromisoformat(minute) + dt.timedelta(minutes=1)
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _who(who: str) -> str:

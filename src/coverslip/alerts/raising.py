@@ -4,6 +4,8 @@ Rules kept here:
 
 * The bucket is unique in the database, so that a happening looked at twice, after a crash or by two
   processes, is told once (P11-300-d.2).
+* An answered alert silences nothing that came after it: what happened later than its acknowledgement is
+  raised again, in a bucket of its own beside the first.
 * An alert that could not be written raises: the caller tries again; nothing is dropped in silence.
 """
 
@@ -22,6 +24,8 @@ from coverslip.records.organisation.alert import TYPE as ALERT
 
 ESCALATE_AFTER_HOURS: Mapping[str, int] = {"critical": 1, "warning": 24, "notice": 24 * 7}
 """How long an alert may stay unacknowledged, by severity."""
+MOST_AGAIN = 100
+"""How often one bucket is raised again; each time somebody had acknowledged the one before."""
 
 
 class Buckets(Protocol):
@@ -29,6 +33,10 @@ class Buckets(Protocol):
 
     def holder(self, scope: str, value: str) -> str:
         """Return the number of the record that holds a unique value, empty when none does."""
+        ...
+
+    def when(self, number: str, act: str) -> str:
+        """Return when a record's first such act was entered, empty when it never was."""
         ...
 
 
@@ -52,21 +60,22 @@ class Alerts:
         places: Sequence[str] = (),
         evidence: Mapping[str, Any] | None = None,
         bucket: str = "",
+        at: str = "",
     ) -> str:
         """Return the number of the alert of this happening, raising it if it is new.
 
         ``kind`` and ``severity`` are of ``records.organisation.alert``; ``about`` and ``concerns`` are record
         numbers, the latter of accounts; ``places`` are addresses, kept apart as personal. ``evidence`` is
         canonical JSON: whole numbers and text, no floats. ``bucket`` names the happening; left out it is
-        kind, records and UTC day.
+        kind, records and UTC day. ``at`` is when it happened, by the database's clock: where the bucket's
+        alert was acknowledged before that, it is raised again. Left out, the bucket is raised once.
 
         Raises:
             Invalid: an unknown kind or severity, or a number that does not exist.
             EnvironmentFault: the alert could not be written.
         """
         now = self._now()
-        name = _bucket(kind, about, bucket, now)
-        known = self._buckets.holder(f"{ALERT.name}.bucket", name)
+        name, known = self._place(kind, about, bucket, now, at)
         if known:
             return known
         hours = ESCALATE_AFTER_HOURS.get(severity, 1)
@@ -91,10 +100,22 @@ class Alerts:
             return known
         return receipt.entries[0].number
 
+    def _place(self, kind: str, about: Sequence[str], bucket: str, now: str, at: str) -> tuple[str, str]:
+        """Return the bucket of a happening and the alert that stands for it, empty where it is new."""
+        for turn in range(1, MOST_AGAIN + 1):
+            name = _bucket(kind, about, bucket, now, f"#{turn}" if turn > 1 else "")
+            known = self._buckets.holder(f"{ALERT.name}.bucket", name)
+            if not known or not at:
+                break
+            answered = self._buckets.when(known, "acknowledge")
+            if not answered or at <= answered:
+                break
+        return name, known
 
-def _bucket(kind: str, about: Sequence[str], bucket: str, now: str) -> str:
+
+def _bucket(kind: str, about: Sequence[str], bucket: str, now: str, turn: str) -> str:
     name = bucket or f"{','.join(sorted(about))}/{now[:10]}"
-    full = f"{kind}/{name}"
+    full = f"{kind}/{name}{turn}"
     if len(full) <= 200:
         return full
     return f"{kind}/{hashlib.sha256(full.encode()).hexdigest()}"

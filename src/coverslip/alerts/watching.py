@@ -120,6 +120,7 @@ class Watch:
             places=[address] if address else [],
             evidence={"entry": entry.entry, "code": str(detail.get("code", ""))},
             bucket=f"{number}/{bucket or entry.at[:13]}",
+            at=entry.at,
         )
 
     def _denial(self, entry: Seen, detail: Mapping[str, Any]) -> None:
@@ -141,6 +142,7 @@ class Watch:
                 f"Something signed in as {number} and was refused: out of service, or another key.",
                 evidence={"entry": entry.entry, "device": number},
                 bucket=f"{number}/{entry.at[:13]}",
+                at=entry.at,
             )
 
     # --- credentials ---------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Unique values: which record holds one.
+"""Unique values: which record holds one, and when something was done to it.
 
 Rules kept here: reads only; a value kept for ever is found also when its record has ended.
 """
@@ -28,5 +28,15 @@ class PostgresUnique:
             "select n.number from projection.unique_value u join projection.number n on n.uid = u.record"
             " where u.scope = %(s)s and u.value = %(v)s",
             {"s": scope, "v": value},
+        )
+        return str(row[0]) if row else ""
+
+    def when(self, number: str, act: str) -> str:
+        """Return when a record's first such act was entered, by its leaf; empty when it never was."""
+        row = self._one(
+            "select convert_from(e.leaf, 'UTF8')::jsonb ->> 'at' from projection.number n"
+            " join ledger.entry e on e.record_id = n.uid where n.number = %(n)s"
+            " and convert_from(e.leaf, 'UTF8')::jsonb ->> 'act' = %(a)s order by e.version limit 1",
+            {"n": number, "a": act},
         )
         return str(row[0]) if row else ""

@@ -203,6 +203,25 @@ def test_a_try_at_a_disabled_account_is_told_and_one_at_a_living_one_is_not(
     assert watched.of("disabled_account_use", living) == []
 
 
+def test_tries_after_the_alert_was_closed_are_told_again_within_the_same_hour(
+    lab: Lab, watched: Watched
+) -> None:
+    ended = lab.invite("ivan", "Ivan", ())
+    lab.aurel.do(ended, "disable", sign=True, why="Left the laboratory.")
+    watched.guess("ivan", 1)
+    watched.look()
+    (first,) = watched.of("disabled_account_use", ended)
+    lab.aurel.do(first.number, "acknowledge", action="A former colleague mistyped his name.")
+    lab.quinn.do(first.number, "close", sign=True, why="He was told not to.")
+    watched.look()
+    assert len(watched.of("disabled_account_use", ended)) == 1
+    watched.guess("ivan", 4, "198.51.100.9")
+    watched.look()
+    watched.look()
+    (again,) = [a for a in watched.of("disabled_account_use", ended) if a.number != first.number]
+    assert again.state == "open" and "198.51.100.9" in again.fields["places"]
+
+
 def test_a_device_out_of_service_that_signs_in_is_told(lab: Lab, watched: Watched, api: Any) -> None:
     body = {"device": lab.n["instrument"], "statement": "00", "signature": "0" * 128}
     assert api("").post("/sessions/device", body).status_code == 403

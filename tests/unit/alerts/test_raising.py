@@ -98,3 +98,34 @@ def test_a_type_without_a_sequence_of_its_own_draws_numbers_that_never_repeat(la
     assert lab.ask("select to_regclass('ops.number_alr')") == [(None,)]
     numbers = together(*[lambda n=n: raised(lab, f"number {n}") for n in range(8)])
     assert len(set(numbers)) == 8
+
+
+def test_what_happens_after_an_alert_was_answered_is_raised_again_and_once(lab: Lab) -> None:
+    before = lab.accounts.now()
+    number = raised(lab, "hourly", at=before)
+    assert raised(lab, "hourly", at=lab.accounts.now()) == number, "while nobody answered, one is enough"
+    unanswered = lab.accounts.now()
+    lab.aurel.do(number, "acknowledge", action="Looked at it; nothing was taken.")
+    later = lab.accounts.now()
+    numbers = together(*[lambda: raised(lab, "hourly", at=later)] * 4)
+    assert len(set(numbers)) == 1 and numbers[0] != number
+    lab.quinn.do(number, "close", sign=True, why="Nothing was taken.")
+    assert raised(lab, "hourly", at=later) == numbers[0], "looked at again, it is told already"
+    assert raised(lab, "hourly", at=before) == raised(lab, "hourly", at=unanswered) == number
+    lab.aurel.do(numbers[0], "acknowledge", action="Looked at it a second time.")
+    assert raised(lab, "hourly", at=later) == numbers[0]
+    assert raised(lab, "hourly", at=lab.accounts.now()) not in (number, numbers[0])
+
+
+def test_an_answer_of_the_person_concerned_silences_nothing(lab: Lab) -> None:
+    number = raised(lab, "theirs", concerns=[lab.number_of("nora")], at=lab.accounts.now())
+    lab.aurel.do(number, "acknowledge", action="Asked her for an answer.")
+    later = lab.accounts.now()
+    lab.nora.do(number, "answer", owner_says="it_was_me")
+    assert raised(lab, "theirs", at=later) != number
+
+
+def test_what_has_no_time_of_its_own_is_raised_once_however_it_was_answered(lab: Lab) -> None:
+    number = raised(lab, "daily")
+    lab.aurel.do(number, "acknowledge", action="Looked at it; nothing was taken.")
+    assert raised(lab, "daily") == number
