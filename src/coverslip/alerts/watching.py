@@ -4,6 +4,7 @@ Rules kept here (21 CFR 11.300(d), P11-300-d.2):
 
 * Every entry is looked at in tree order, so that none is passed over however commits overtake each other.
 * The position is kept after the alerts are written; what is looked at twice raises nothing twice.
+* Whoever destroyed a key or made the code of a new one is concerned like its owner, and closes no such alert.
 """
 
 from __future__ import annotations
@@ -149,12 +150,13 @@ class Watch:
 
     def _credentials(self, entry: Seen) -> None:
         number = self.ledger.number(entry.uid)
-        keys = entry.sections.get("content", {}).get("fields", {}).get("signing_keys", [])
+        fields = entry.sections.get("content", {}).get("fields", {})
+        by = self.ledger.number(entry.actor)
         if entry.act in RESETS:
-            by = self.ledger.number(entry.actor)
             what = f"The credentials of {number} were destroyed by {by} ({entry.act.replace('_', ' ')})."
             kind, severity = "credentials_reset", "warning"
-        elif len(keys) > 1:
+        elif len(fields.get("signing_keys", [])) > 1:
+            by = str(fields.get("code_by", {}).get("number", ""))
             what, kind, severity = f"{number} enrolled a new signing key.", "key_enrolled", "notice"
         else:
             return
@@ -163,7 +165,7 @@ class Watch:
             severity,
             what,
             [number],
-            concerns=[number],
+            concerns=[number, by] if by else [number],
             evidence={"entry": entry.entry, "version": entry.version},
             bucket=f"{number}/v{entry.version}",
         )

@@ -162,6 +162,26 @@ def test_the_owner_is_told_of_a_reset_and_of_a_new_key_and_others_are_not(
     assert not {n["number"] for n in api("alan").get("/me/notices")} & {reset.number, fresh.number}
 
 
+def test_who_destroyed_a_key_or_made_the_code_answers_neither_alert(
+    lab: Lab, api: Api, watched: Watched
+) -> None:
+    number = lab.invite("oona", "Oona", ())
+    second = _security(lab, "sabine")
+    second.do(number, "reset", why="Oona forgot the password.")
+    code = lab.identity.invite(lab.row(number).uid, second.uid)
+    body = {"code": code, "username": "oona", "password": secret_of("oona")}
+    assert api("").post("/enrolments", body).status_code == 201
+    watched.look()
+    for kind in ("credentials_reset", "key_enrolled"):
+        (alert,) = watched.of(kind, number)
+        with refused("AUTH_SELF"):
+            second.do(alert.number, "acknowledge", action="It was only me, all is well.")
+        lab.aurel.do(alert.number, "acknowledge", action="Asked Oona on the telephone.")
+        with refused("AUTH_SELF"):
+            second.do(alert.number, "close", sign=True, why="It was only me.")
+        lab.quinn.do(alert.number, "close", sign=True, why="She confirmed it.")
+
+
 def test_a_code_lasts_a_day_opens_once_and_signs_nothing(lab: Lab, api: Api) -> None:
     number = lab.invite("pam", "Pam", ())
     lab.ada.do(number, "reset", why="Pam forgot the password.")
