@@ -16,6 +16,7 @@ from coverslip.bootstrap import anchors as anchoring
 from coverslip.bootstrap import damage, wiring
 from coverslip.bootstrap.doctor import doctor as doctor
 from coverslip.bootstrap.founding import sequencer_of
+from coverslip.bootstrap.kept import kept_notes
 from coverslip.bootstrap.migrating import require_schema
 from coverslip.bootstrap.recovering import recoveries
 from coverslip.bootstrap.tending import vault_check as vault_check
@@ -34,7 +35,7 @@ from coverslip.store.gaps import gaps
 from coverslip.store.refusals import readable
 from coverslip.store.replay import Projector, replay
 from coverslip.store.sections import sections_of
-from coverslip.store.signer import Signer, read_journal
+from coverslip.store.signer import read_journal
 from coverslip.store.verify import verify_ledger
 
 Outcome = tuple[list[dict[str, Any]], dict[str, int]]
@@ -75,13 +76,15 @@ def ledger_verify(root: Path, anchors: Path | None = None) -> Outcome:
     """Verify every entry, body, tree state and checkpoint against journal, anchors and public keys.
 
     ``anchors`` is a file, or a folder of files, that was kept elsewhere; when none is given, the home's own
-    file, which is not independent, and what the witnesses listed answer. Every stored timestamp and
+    file, which is not independent. The witnesses listed are asked in any case. Every stored timestamp and
     cosignature is checked again.
+
+    Raises ``MisuseError`` where ``anchors`` is not there; ENVIRONMENT where it holds no checkpoint of this log.
     """
     home = Home(root)
-    wiring.installation(home)
-    notes = [n for path in _anchor_files(anchors or home.anchors) for n in read_file_anchor(path)]
-    asked, silent = ([], []) if anchors else anchoring.witnessed(home)
+    origin = wiring.installation(home).origin
+    notes = read_file_anchor(home.anchors) if anchors is None else kept_notes(anchors, origin)
+    asked, silent = anchoring.witnessed(home)
     notes += asked
     keys = [
         line for line in home.public_keys.read_text("utf-8").splitlines() if line and not line.startswith("#")
@@ -143,12 +146,6 @@ def _facts(home: Home, conn: Any) -> Report:
     return report
 
 
-def _anchor_files(path: Path) -> list[Path]:
-    if path.is_dir():
-        return sorted(p for p in path.iterdir() if p.is_file())
-    return [path] if path.exists() else []
-
-
 def ledger_replay(root: Path) -> Outcome:
     """Rebuild every projection from the ledger and compare it with what is stored."""
     home = Home(root)
@@ -197,7 +194,7 @@ def checkpoint(root: Path) -> str:
     with wiring.database(home):
         if not wiring.signer_socket(home).exists():
             with (
-                closing(Signer(home.signer, wiring.installation(home).origin)) as signer,
+                closing(open_signer(home)) as signer,
                 closing(sequencer_of(home, signer)) as sequencer,
             ):
                 while sequencer.step().integrated:

@@ -55,18 +55,24 @@ def conclude(
     *,
     may_be_empty: bool = False,
     notes: Sequence[str] = (),
+    unchecked: Sequence[str] = (),
 ) -> None:
     """Print what was checked, how much of it, and every finding; leave with the exit code.
 
     A check that looked at nothing could not be determined, unless ``may_be_empty``: there may be
-    nothing to look at, and the check itself compared that with what must be there.
+    nothing to look at, and the check itself compared that with what must be there. Nor could one be
+    determined where any count named in ``unchecked`` says that something could not be looked at.
     """
     found, counts = result
     amounts = {name: count for name, count in counts.items() if name != "findings"}
-    code = findings(found)
-    if code == HOLDS and not may_be_empty and not any(amounts.values()):
-        code = UNDETERMINED
-    verdict = {HOLDS: "holds", UNDETERMINED: "nothing was checked"}.get(code, "findings")
+    open_ = [f"{counts[name]} {name.replace('_', ' ')}" for name in unchecked if counts.get(name)]
+    code, verdict = findings(found), "holds"
+    if code != HOLDS:
+        verdict = "findings"
+    elif not may_be_empty and not any(amounts.values()):
+        code, verdict = UNDETERMINED, "nothing was checked"
+    elif open_:
+        code, verdict = UNDETERMINED, "could not be determined"
     if as_json:
         more = {"notes": list(notes)} if notes else {}
         show.as_json({"verdict": verdict, "findings": found, "counts": counts} | more)
@@ -75,6 +81,8 @@ def conclude(
             show.say(f"ON THE RECORD {note}")
         for finding in found:
             show.say(f"FINDING {_sentence(finding)}")
+        for one in open_:
+            show.say(f"NOT CHECKED {one}")
         checked = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in amounts.items())
         count = counts.get("findings", len(found))
         show.say(f"{what}: {verdict}; {count} findings; checked {checked or 'nothing'}")

@@ -18,6 +18,8 @@ from coverslip.cli.timing import clock
 ledger = typer.Typer(
     no_args_is_help=True, help="The ledger: status, verify, replay, checkpoint, anchor, proof."
 )
+UNCHECKED = ("admissions_unchecked", "unchecked_evidence", "witnesses_silent")
+"""Counts of a verification that say what it could not look at."""
 vault = typer.Typer(no_args_is_help=True, help="Stored files: check them all, locate those of a record.")
 
 
@@ -108,11 +110,14 @@ def verify_ledger(
 ) -> None:
     """Check every entry, commitment, signature and checkpoint. Exit 1 with each finding.
 
-    What a recovery declared lost is said every time, and is no finding.
+    Exit 3 when something could not be checked: the admission key is gone, a witness listed does not answer,
+    evidence is of a place no longer listed, or no checkpoint of this log is in --anchors. What a recovery
+    declared lost is said every time, and is no finding.
     """
     root = the_home(home)
     notes = bootstrap().recoveries(root)
-    conclude("ledger verify", bootstrap().ledger_verify(root, anchors), as_json, notes=notes)
+    result = bootstrap().ledger_verify(root, anchors)
+    conclude("ledger verify", result, as_json, notes=notes, unchecked=UNCHECKED)
 
 
 @ledger.command()

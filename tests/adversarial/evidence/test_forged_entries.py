@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from coverslip.api.app import create_app
 from coverslip.bootstrap import checking
 from coverslip.bootstrap.labs import lab
+from coverslip.cli import main as coverslip
 from fix_signing import signing
 from fix_story import Cast, TestClient
 
@@ -113,13 +116,17 @@ def test_entries_that_came_through_the_application_pass_and_are_counted(copy: An
     assert found == [] and counts["admissions"] == counts["entries"] > 100
 
 
-def test_without_the_key_nothing_is_said_of_tags(copy: Any) -> None:
+def test_without_the_key_the_tags_could_not_be_determined(
+    copy: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     key = copy.home.secret("admission.key")
     text = key.read_text("ascii")
     key.unlink()
     try:
         found, counts = checking.ledger_verify(copy.root)
+        code = coverslip(["ledger", "verify", "--home", str(copy.root)])
     finally:
         key.write_text(text, "ascii")
         key.chmod(0o600)
     assert found == [] and counts["admissions"] == 0 and counts["admissions_unchecked"] == 1
+    assert code == 3 and "NOT CHECKED 1 admissions unchecked" in capsys.readouterr().out

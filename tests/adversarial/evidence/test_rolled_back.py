@@ -7,10 +7,17 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from coverslip.bootstrap import checking, quarantine, wiring
+from coverslip.cli import main as coverslip
 from coverslip.errors import EvidenceBroken
+from coverslip.ledger import note
+from coverslip.ledger.checkpoint import Checkpoint
 from coverslip.ledger.tree import Frontier
 from coverslip.settings import Home
+from coverslip.store.anchors import FileAnchor
+from coverslip.store.notes import NoteKey
 from coverslip.store.signer import read_journal
 
 WIDTH = 256
@@ -122,6 +129,24 @@ def test_a_whole_home_rolled_back_is_found_only_with_anchors_kept_elsewhere(
         assert any("cut off" in s for s in named(found, kind="anchor", index=size))
     finally:
         shutil.rmtree(rolled)
+
+
+@pytest.mark.parametrize("what", ["gone", "empty folder", "empty file", "garbage", "another log"])
+def test_a_place_without_a_checkpoint_of_this_log_never_agrees(
+    copy: Any, tmp_path: Path, what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "elsewhere"
+    if what == "empty folder":
+        place.mkdir()
+    elif what == "another log":
+        text = Checkpoint("another.example/log", 7, b"\x07" * 32).text()
+        FileAnchor(place).put(note.sign(text, [NoteKey("another.example/log", b"\x01" * 32)]).to_bytes())
+    elif what != "gone":
+        place.write_bytes(b"no note at all\n" if what == "garbage" else b"")
+    code = coverslip(["ledger", "verify", "--home", str(copy.root), "--anchors", str(place)])
+    said = capsys.readouterr()
+    assert code == (2 if what == "gone" else 3)
+    assert str(place) in said.err and "UNFORESEEN" not in said.err and "holds" not in said.out
 
 
 def patch_heap(home: Path, old: bytes, new: bytes) -> int:

@@ -164,13 +164,15 @@ def _longer(served: Served, home: Home) -> Any:
     return Seen(100_000, b"\x01" * 32, note.Note(text, (*sealed.signatures, line)).to_bytes())
 
 
-def test_a_silent_witness_is_counted_not_passed_over(placed: Any) -> None:
+def test_a_silent_witness_is_counted_not_passed_over(placed: Any, tmp_path: Path) -> None:
     home, served = placed
     anchors.anchors_round(home.root)
     served._server.should_exit = True
     served._thread.join()
     found, counts = checking.ledger_verify(home.root)
     assert (found, counts["witnesses_silent"]) == ([], 1)
+    found, counts = checking.ledger_verify(home.root, tmp_path / "kept")
+    assert (found, counts["witnesses_silent"]) == ([], 1), "asked as well where anchors are named"
     assert anchors.contradicted(home) is None
 
 

@@ -143,6 +143,23 @@ def test_a_check_of_nothing_does_not_hold(
     assert ran.code == 3 and "nothing was checked" in ran.out
 
 
+@pytest.mark.parametrize("name", ["admissions_unchecked", "unchecked_evidence", "witnesses_silent"])
+def test_a_ledger_of_which_something_could_not_be_checked_does_not_hold(
+    run: Any, parts: Any, tmp_path: Path, name: str
+) -> None:
+    parts.recoveries.return_value = []
+    parts.ledger_verify.return_value = ([], {"entries": 9, name: 2})
+    ran = run("ledger", "verify", "--home", tmp_path)
+    assert ran.code == 3 and "could not be determined; 0 findings" in ran.out
+    assert f"NOT CHECKED 2 {name.replace('_', ' ')}\n" in ran.out
+    machine = json.loads(run("ledger", "verify", "--home", tmp_path, "--json").out)
+    assert machine["verdict"] == "could not be determined"
+    parts.ledger_verify.return_value = ([FINDING], {"entries": 9, name: 2})
+    assert run("ledger", "verify", "--home", tmp_path).code == 1, "a finding is a finding all the same"
+    parts.ledger_verify.return_value = ([], {"entries": 9, name: 0})
+    assert run("ledger", "verify", "--home", tmp_path).code == 0
+
+
 def test_a_vault_without_files_holds_when_no_record_names_one(run: Any, parts: Any, tmp_path: Path) -> None:
     parts.vault_check.return_value = ([], {"objects": 0, "named": 0})
     ran = run("vault", "check", "--home", tmp_path)
