@@ -57,6 +57,10 @@ def vault_check(
             _finding("missing", name, named, "no object can have this name")
             for name in sorted(named.keys() - possible)
         ]
+        findings += [
+            _finding("damaged", name, named, "what was set aside is not as it was kept")
+            for name in core.vault.changed_in_quarantine()
+        ]
         mended = 0
         if repair:
             mended = _mend(home, core, sources, findings, named)

@@ -92,6 +92,10 @@ class LocalVault:
         """Return everything in quarantine, by id."""
         return quarantine.quarantined(self._layout)
 
+    def changed_in_quarantine(self) -> list[str]:
+        """Return ids whose kept bytes are no longer those that were kept."""
+        return quarantine.changed(self._layout)
+
     def quarantined_content(self, entry_id: str) -> Path:
         """Return where the bytes of one quarantined delivery lie. Raises NOT_FOUND."""
         return quarantine.content(self._layout, entry_id)

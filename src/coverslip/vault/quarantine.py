@@ -9,13 +9,18 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from coverslip.errors import NotFound
 from coverslip.ledger import canonical
+from coverslip.ledger.failure import CanonicalError
+from coverslip.ledger.files import BLOCK_SIZE, ChunkTree
 from coverslip.vault.disk import Disk, guarded
 from coverslip.vault.layout import Layout
 from coverslip.vault.receiving import Receiving
+
+
+_READ: Final = 4 * BLOCK_SIZE
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,33 @@ def content(layout: Layout, entry_id: str) -> Path:
     if entry_id not in known:
         raise NotFound("NOT_FOUND", what="quarantined delivery", record=entry_id)
     return layout.quarantine / entry_id / "content"
+
+
+def changed(layout: Layout) -> list[str]:
+    """Hash what is kept again; return the ids whose bytes or account are not those that were kept.
+
+    An account changed together with its bytes fits again; the ledger's entry about it tells.
+    """
+    found = []
+    with guarded("reading the quarantine"):
+        for folder in sorted(path for path in layout.quarantine.iterdir() if path.is_dir()):
+            try:
+                entry = _entry(folder)
+                tree = ChunkTree()
+                with (folder / "content").open("rb") as file:
+                    while data := file.read(_READ):
+                        tree.update(data)
+                digest = tree.finish()
+            except (FileNotFoundError, CanonicalError, KeyError, TypeError):
+                found.append(folder.name)
+                continue
+            if (digest.size, digest.root.hex(), digest.sha256.hex()) != (
+                entry.size,
+                entry.root,
+                entry.sha256,
+            ):
+                found.append(folder.name)
+    return found
 
 
 def _entry(folder: Path) -> Quarantined:

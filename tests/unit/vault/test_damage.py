@@ -131,3 +131,16 @@ def test_one_object_is_examined_without_looking_at_others(vault: LocalVault, roo
     assert [one.kind for one in vault.examine(root)] == ["damaged"]
     assert vault.examine(other) == []
     assert [one.kind for one in vault.examine("1" * 64)] == ["missing"]
+
+
+def test_what_was_set_aside_is_hashed_again_as_well(vault: LocalVault, root: str) -> None:
+    damage(vault, root)
+    kept = vault.set_aside(root, {"why": "fixity"})
+    assert kept is not None
+    assert vault.changed_in_quarantine() == []
+    path = vault.quarantined_content(kept.id)
+    path.chmod(0o644)
+    path.write_bytes(b"another")
+    assert vault.changed_in_quarantine() == [kept.id]
+    path.unlink()
+    assert vault.changed_in_quarantine() == [kept.id]
