@@ -19,7 +19,6 @@ from coverslip.vault.disk import Disk, guarded
 from coverslip.vault.layout import Layout
 from coverslip.vault.receiving import Receiving
 
-
 _READ: Final = 4 * BLOCK_SIZE
 
 
