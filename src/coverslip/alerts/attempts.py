@@ -32,7 +32,12 @@ from coverslip.records.organisation.user import TYPE as USER
 KEYHOLDERS = ("SEC", "ADM")
 SETTLED_S = 10
 ENDED_MINUTES = 10
-FLOOD_A_MINUTE = 100
+FLOOD_A_MINUTE = 30
+"""Failed and refused attempts in a minute, counted over all, that are a flood.
+
+Each failure costs a derivation of 0.75 to 1.6 s, and few are computed at once: 100 failures a minute cannot
+be reached on a small machine, thirty can. A laboratory's own people do not fail thirty times in a minute.
+"""
 MOST_LISTED = 100
 QUIET_S = 3600
 _log = logging.getLogger("coverslip.alerts")

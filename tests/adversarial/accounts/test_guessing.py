@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from coverslip.alerts.attempts import FLOOD_A_MINUTE
 from coverslip.keeper.loop import run
 from coverslip.kernel import keys
 from coverslip.kernel.identity import Place, name_key
@@ -318,15 +319,35 @@ def test_what_a_minute_brought_is_entered_with_its_counts_once_it_is_over(lab: L
     assert lab.entries() == before, "a minute is entered once"
 
 
-def test_a_hundred_failures_a_minute_are_a_flood_and_told(lab: Lab, watched: Watched) -> None:
-    watched.guess("someone-else", 1, "198.51.100.78")
-    lab.ask(
-        "update ops.refusal_slot set minute = minute - interval '1 minute', count = 140"
-        " where who = '198.51.100.78' returning 1"
-    )
+def _minute_past(lab: Lab, watched: Watched, counts: dict[str, int]) -> None:
+    """Let the minute that is over have had these failures, by address."""
+    for address, count in counts.items():
+        watched.guess("someone-else", 1, address)
+        lab.ask(
+            "update ops.refusal_slot set minute = minute - interval '1 minute', count = %s"
+            " where who = %s and minute > clock_timestamp() - interval '1 minute' returning 1",
+            count,
+            address,
+        )
     lab.ask("update ops.position set position = position - 2 where name = 'refusals' returning 1")
     watched.look()
-    assert any(a.fields["evidence"]["count"] >= 140 for a in watched.of("sign_in_flood"))
+
+
+def test_thirty_failures_a_minute_from_anywhere_are_a_flood_and_fewer_are_not(
+    lab: Lab, watched: Watched
+) -> None:
+    lab.ask("update ops.refusal_slot set minute = minute - interval '1 day' returning 1")
+    before = len(watched.of("sign_in_flood"))
+    _minute_past(lab, watched, {"198.51.100.78": 14, "198.51.100.79": 11})
+    assert len(watched.of("sign_in_flood")) == before
+    lab.ask("update ops.refusal_slot set minute = minute - interval '2 days' returning 1")
+    _minute_past(lab, watched, {"198.51.100.80": 14, "198.51.100.81": 16})
+    assert any(a.fields["evidence"]["count"] >= 30 for a in watched.of("sign_in_flood"))
+
+
+def test_the_flood_is_told_at_a_rate_that_two_derivations_at_once_can_reach() -> None:
+    """At 1.6 s each, the slowest measured."""
+    assert 2 * FLOOD_A_MINUTE < 2 * 60 / 1.6
 
 
 # --- in time ----------------------------------------------------------------------------------------
