@@ -548,7 +548,13 @@ _SPECS = (
         "21 CFR 11.10(e)",
     ),
     _spec("environment", "ENVIRONMENT", 503, "{what}: expected {expected}, found {found}.", "{remedy}"),
-    _spec("environment", "UNAVAILABLE", 503, "{what} does not answer.", "Start it with 'coverslip serve'."),
+    _spec(
+        "environment",
+        "UNAVAILABLE",
+        503,
+        "{what} does not answer.",
+        "Start it with 'coverslip serve', or see to the site's database server.",
+    ),
 )
 
 CATALOGUE: dict[str, ErrorSpec] = {spec.code: spec for spec in _SPECS}

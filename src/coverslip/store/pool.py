@@ -1,20 +1,23 @@
 """Connections: a bounded pool per role, autocommit, with the hot statements prepared.
 
 Rules kept here: one statement is one transaction unless a caller opens one; a pool never grows beyond
-its bound; a connection that waits too long is an UNAVAILABLE, not a hang.
+its bound; a connection that waits too long is an UNAVAILABLE, not a hang; so is one lost while it is used.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import psycopg
+from psycopg import pq
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from coverslip.errors import EnvironmentFault
 
 Connection = psycopg.Connection[Any]
+
+_LAST_WORDS: Final = (psycopg.errors.AdminShutdown, psycopg.errors.CrashShutdown)
 
 
 class Pool:
@@ -68,6 +71,17 @@ class Lent:
             raise EnvironmentFault("UNAVAILABLE", what="The database") from error
         return self._conn
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        lost = _is_lost(self._conn, error)
         # The pool takes back a connection in whatever state, and replaces one that is broken.
         self._pool.putconn(self._conn)
+        if lost:
+            raise EnvironmentFault("UNAVAILABLE", what="The database") from error
+
+
+def _is_lost(conn: Connection, error: BaseException | None) -> bool:
+    """Return whether the error is that of a connection that ended; a lock or a time limit is not."""
+    if not isinstance(error, psycopg.OperationalError):
+        return False
+    # The server's last words are read before its end is seen: they count as the end.
+    return conn.closed or conn.pgconn.status != pq.ConnStatus.OK or isinstance(error, _LAST_WORDS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -204,3 +205,18 @@ def test_a_sandbox_announces_no_signature_because_it_asks_none(lab: Lab, api: Ap
     acts = {a["act"]: a for a in api("sam").get(f"/records/{study}")["acts"]}
     assert acts["accept_responsibility"]["meaning"] is None
     assert acts["accept_responsibility"]["meaning_text"] is None
+
+
+def test_a_lost_database_is_said_to_be_and_is_there_again_by_itself(lab: Lab, api: Api) -> None:
+    client = api("").client
+    assert client.get("/healthz").status_code == 200
+    name = lab.reading._all("select current_setting('application_name') as name", {})[0]["name"]
+    ended = "select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = %s"
+    assert lab.ask(ended, name)
+    said = client.get("/healthz")
+    assert (said.status_code, said.json()["code"]) == (503, "UNAVAILABLE")
+    assert "coverslip serve" in said.json()["remedy"] and "database server" in said.json()["remedy"]
+    deadline = time.monotonic() + 20
+    while (said := client.get("/healthz")).status_code != 200 and time.monotonic() < deadline:
+        assert said.status_code == 503, said.text
+    assert said.status_code == 200
