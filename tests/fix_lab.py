@@ -252,7 +252,7 @@ class Lab:
     def enrol(self, number: str, username: str) -> None:
         """Use an enrolment code as its owner."""
         code = self.identity.invite(self.row(number).uid, self.ada.uid)
-        opened, made = self.identity.begin_enrolment(
+        opened, made, _ = self.identity.begin_enrolment(
             code, username, secret_of(username), Place("w", "127.0.0.1", "t", "UTC")
         )
         row = self.row(number)

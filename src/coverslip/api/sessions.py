@@ -115,7 +115,11 @@ def enrol(body: Enrolment, request: Request, services: ServicesOf) -> dict[str, 
     """Use a one-time code: make one's own key under one's own password and sign for it."""
     request.state.action = "enrol"
     place = place_of(request, body.workstation, body.zone)
-    opened, made = services.identity.begin_enrolment(body.code, body.username, body.password, place)
+    wait = services.identity.enrolment_delay_s(body.username, place.address)
+    if wait:
+        raise Refused("THROTTLED", seconds=wait)
+    begun = services.identity.begin_enrolment(body.code, body.username, body.password, place)
+    opened, made, _ = begun
     context = context_of(opened.session)
     request.state.context = context
     try:
@@ -137,8 +141,10 @@ def enrol(body: Enrolment, request: Request, services: ServicesOf) -> dict[str, 
         change = Change("enrol", number=number, fields=fields, expected_version=row.version, shown=shown)
         receipt = services.door.submit(change, context, Credential(body.username, body.password))
     except CoverslipError:
-        services.identity.abandon_enrolment(body.code, context.person, made.kid)
+        services.identity.abandon_enrolment(body.code, begun)
         raise
+    else:
+        services.identity.keep_enrolment(begun)
     finally:
         services.identity.sign_out(opened.session, "enrolled")
     return receipt_value(receipt)

@@ -49,6 +49,14 @@ class Accounts(Protocol):
         """Keep a wrapped key; an earlier one of the person is revoked."""
         ...
 
+    def add_credential(self, person: str, key_id: str, wrapped: dict[str, Any]) -> None:
+        """Keep a wrapped key beside what the person has; the door has yet to decide on it."""
+        ...
+
+    def keep_credential(self, person: str, key_id: str) -> None:
+        """Destroy the person's wrapped keys from before this one."""
+        ...
+
     def open_session(self, session: Session, token_hash: bytes) -> None:
         """Open a session known by the hash of its token."""
         ...
@@ -93,24 +101,28 @@ class Accounts(Protocol):
         """Keep the hash of a one-time enrolment code."""
         ...
 
-    def take_enrolment(self, token_hash: bytes) -> str | None:
-        """Use up an enrolment code and return whose it is; ``None`` when unknown, used or expired."""
+    def enrolment_of(self, token_hash: bytes) -> str:
+        """Return whose an enrolment code is that still opens; empty otherwise."""
+        ...
+
+    def take_enrolment(self, token_hash: bytes) -> tuple[str, str] | None:
+        """Use up an enrolment code: whose it is, and when it was taken. ``None`` when it opens nothing."""
         ...
 
     def failures(self, scope: str, key: str) -> int:
         """Return failed attempts counted under (scope, key) since the last success."""
         ...
 
-    def release_enrolment(self, token_hash: bytes) -> None:
-        """Give back a code that was used for something that did not come about."""
+    def release_enrolment(self, token_hash: bytes, taken: str) -> None:
+        """Give back a code taken then for something that did not come about, unless it has ended since."""
         ...
 
     def enrolment_maker(self, token_hash: bytes) -> str:
         """Return who made a code (person id); empty when unknown."""
         ...
 
-    def drop_credential(self, person: str, key_id: str) -> None:
-        """Destroy a wrapped key that no record came to name."""
+    def drop_credential(self, person: str, key_id: str) -> bool:
+        """Destroy a wrapped key; false, and nothing done, where the person's record names it."""
         ...
 
     def origin(self) -> str:

@@ -12,6 +12,8 @@ Rules kept here:
   one entry for each address and minute; the counts are entered when the minute is over.
 * One person is live at one place at a time, a place being workstation and address (AUTH_SHARED): the
   workstation is what the client says, the address is not.
+* An enrolment stands at the same gate, its code is looked at before its secret, and attempts are counted by
+  user name and address. The key made lies beside any other of its person until the door has decided.
 * Who opens an enrolment code never sees or chooses the secret; signing waits for a second person's
   verification all the same (P11-200-a3.1).
 """
@@ -25,7 +27,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -52,7 +54,7 @@ PERIOD_MAX_MINUTES = LIMITS.signing_period_max_minutes
 ENROLMENT_HOURS = LIMITS.enrolment_hours
 DEVICE_SKEW_S = 60
 NOT_SIGNED_IN = "You are not signed in: user name and password are needed, and what was given did not match."
-SIGN_IN, SIGNING = "sign_in", "signing"
+SIGN_IN, SIGNING, ENROLLING = "sign_in", "signing", "enrolling"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,14 @@ class SignedIn:
     token: str = field(repr=False)
     session: Session
     last: dict[str, str]
+
+
+class Enrolling(NamedTuple):
+    """An enrolment the door has yet to decide: its session, the key made, and when its code was taken."""
+
+    signed_in: SignedIn
+    made: keys.Enrolment
+    taken: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +151,18 @@ class Identity:
 
         The delay runs from the last failure of that name, whoever made it.
         """
-        key = name_key(_folded(username))
-        failures = self._accounts.failures(SIGN_IN, key)
+        return self._delay_s(SIGN_IN, name_key(_folded(username)))
+
+    def enrolment_delay_s(self, username: str, address: str) -> int:
+        """Return how long an enrolment of a user name from an address has to wait, as ``delay_s`` does."""
+        return max(self._delay_s(ENROLLING, key) for key in _enrolling(username, address))
+
+    def _delay_s(self, scope: str, key: str) -> int:
+        failures = self._accounts.failures(scope, key)
         if failures < DELAY_AFTER:
             return 0
         delay = min(60.0, 2.0 ** min(6, failures - DELAY_AFTER))
-        return max(0, math.ceil(delay - self._accounts.since_failure_s(SIGN_IN, key)))
+        return max(0, math.ceil(delay - self._accounts.since_failure_s(scope, key)))
 
     def _open(self, context: Context, username: str, kind: str, last: dict[str, str]) -> SignedIn:
         if not known_zone(context.zone):
@@ -199,37 +215,65 @@ class Identity:
     # --- enrolment -----------------------------------------------------------------------------
 
     def invite(self, person: str, created_by: str) -> str:
-        """Return a one-time enrolment code for a person's own device, valid for one day (P11-300-c.1)."""
+        """Return a one-time enrolment code for a person's own device, valid for one day (P11-300-c.1).
+
+        It ends every code of that person made before.
+        """
         code = secrets.token_urlsafe(24)
         self._accounts.add_enrolment(person, token_hash(code), created_by, ENROLMENT_HOURS)
         return code
 
-    def begin_enrolment(
-        self, code: str, username: str, secret: str, place: Place
-    ) -> tuple[SignedIn, keys.Enrolment]:
+    def begin_enrolment(self, code: str, username: str, secret: str, place: Place) -> Enrolling:
         """Use up a code, and every other of the same person: make their key and open a session to enrol it.
 
-        The caller submits the enrolment to the door and ends the session, or gives the code back with
-        ``abandon_enrolment`` where the door refused. A code opens nothing once its person has enrolled: a
-        key in force is replaced only after a reset, which is an entry.
-        """
-        keys.check_secret(secret, username)
-        person = self._accounts.take_enrolment(token_hash(code))
-        account = self._accounts.account(person) if person else None
-        if person is None or account is None or account.get("verified"):
-            error = Refused("AUTH_REQUIRED")
-            self._events.refuse(error, _at(NOBODY, place), "enrol")
-            raise error
-        made = keys.enrol(secret, person)
-        self._accounts.put_credential(person, made.kid, made.wrapped)
-        context = Context("", person, "password", place.workstation, place.address, place.client, place.zone)
-        return self._open(context, username.casefold(), "password", {}), made
+        The caller submits the enrolment to the door, then calls ``keep_enrolment``, or gives the code back
+        with ``abandon_enrolment`` where the door refused. A code opens nothing once its person has enrolled:
+        a key in force is replaced only after a reset, which is an entry.
 
-    def abandon_enrolment(self, code: str, person: str, kid: str) -> None:
-        """Undo what was begun: the key goes, the code serves again. What was refused is an entry already."""
-        self._accounts.drop_credential(person, kid)
-        self._accounts.clear_failures(SIGNING, person)
-        self._accounts.release_enrolment(token_hash(code))
+        Raises:
+            Refused: AUTH_REQUIRED (whatever was wrong with the code), THROTTLED.
+            Invalid: VAL_FORM for a secret that is too weak; the code still serves.
+        """
+        kept = token_hash(code)
+        with self._gate.enter(place.address):
+            for key in _enrolling(username, place.address):
+                self._accounts.add_failure(ENROLLING, key)
+            if not self._may_enrol(self._accounts.enrolment_of(kept)):
+                raise self._no_enrolment(place)
+            keys.check_secret(secret, username)
+            person, taken = self._accounts.take_enrolment(kept) or ("", "")
+            if not self._may_enrol(person):
+                raise self._no_enrolment(place)
+            made = keys.enrol(secret, person)
+        self._accounts.add_credential(person, made.kid, made.wrapped)
+        for key in _enrolling(username, place.address):
+            self._accounts.clear_failures(ENROLLING, key)
+        context = Context("", person, "password", place.workstation, place.address, place.client, place.zone)
+        return Enrolling(self._open(context, username.casefold(), "password", {}), made, taken)
+
+    def _may_enrol(self, person: str) -> bool:
+        account = self._accounts.account(person) if person else None
+        return account is not None and not account.get("verified")
+
+    def _no_enrolment(self, place: Place) -> Refused:
+        error = Refused("AUTH_REQUIRED")
+        self._events.refuse(error, _at(NOBODY, place), "enrol")
+        return error
+
+    def keep_enrolment(self, begun: Enrolling) -> None:
+        """Destroy what was left of earlier keys: the door has accepted this one."""
+        self._accounts.keep_credential(begun.signed_in.session.person, begun.made.kid)
+
+    def abandon_enrolment(self, code: str, begun: Enrolling) -> None:
+        """Undo what was begun: the key goes, the code serves again. What was refused is an entry already.
+
+        Nothing is undone where a record names the key after all. The code serves again only where it is
+        still this use of it that is undone, and neither a reset nor a later code has ended it.
+        """
+        person = begun.signed_in.session.person
+        if self._accounts.drop_credential(person, begun.made.kid):
+            self._accounts.clear_failures(SIGNING, person)
+            self._accounts.release_enrolment(token_hash(code), begun.taken)
 
     def code_maker(self, code: str) -> str:
         """Return the person who made a code; they do not verify whose it became (P11-200-a3.1)."""
@@ -346,6 +390,11 @@ def _in_force(wrapped: dict[str, Any], account: dict[str, Any]) -> bool:
 
 def _folded(username: str) -> str:
     return username.strip().casefold()[:200]
+
+
+def _enrolling(username: str, address: str) -> tuple[str, str]:
+    """Return the keys under which attempts to enrol are counted."""
+    return f"name:{name_key(_folded(username))}", f"address:{address or 'unknown'}"
 
 
 def name_key(name: str) -> str:

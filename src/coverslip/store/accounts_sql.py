@@ -22,6 +22,14 @@ _LIVE = (
     "ended_at is null and expires_at > clock_timestamp()"
     " and seen_at > clock_timestamp() - %(idle)s * interval '1 minute'"
 )
+_OPENS = (
+    "e.used_at is null and e.expires_at > clock_timestamp() and not exists (select from ops.enrolment later"
+    " where later.person = e.person and later.created_at > e.created_at)"
+)
+_DESTROYED = (
+    "update ops.credential c set revoked_at = clock_timestamp(), secret = null,"
+    " data = data - 'sealed' - 'salt' - 'nonce' where c.person = %(p)s and c.kind = 'signing'"
+)
 _SESSION = (
     "session, person, username, kind, workstation, address, client, zone,"
     " opened_at, seen_at, expires_at, period, data"
@@ -77,10 +85,12 @@ class PostgresAccounts:
     # --- keys ----------------------------------------------------------------------------------
 
     def credential(self, person: str) -> dict[str, Any] | None:
-        """Return the wrapped signing key in force."""
+        """Return the wrapped signing key in force: the one the account lists last, else the latest."""
         row = self._one(
-            "select data from ops.credential where person = %(p)s and kind = 'signing' and revoked_at is null"
-            " order by created_at desc limit 1",
+            "select c.data from ops.credential c"
+            " where c.person = %(p)s and c.kind = 'signing' and c.revoked_at is null"
+            " order by exists (select from projection.authority a where a.person = c.person"
+            " and a.kind = 'account' and a.data -> 'kids' ->> -1 = c.key_id) desc, c.created_at desc limit 1",
             p=person,
         )
         return row["data"] if row else None
@@ -95,6 +105,24 @@ class PostgresAccounts:
             p=person,
             k=key_id,
             d=Jsonb(wrapped),
+        )
+
+    def add_credential(self, person: str, key_id: str, wrapped: dict[str, Any]) -> None:
+        """Keep a wrapped key beside what the person has; the door has yet to decide on it."""
+        self._one(
+            "insert into ops.credential(person, kind, key_id, data) values (%(p)s, 'signing', %(k)s, %(d)s)",
+            p=person,
+            k=key_id,
+            d=Jsonb(wrapped),
+        )
+
+    def keep_credential(self, person: str, key_id: str) -> None:
+        """Destroy the person's wrapped keys from before this one."""
+        self._one(
+            f"{_DESTROYED} and c.revoked_at is null and c.created_at < (select k.created_at"  # noqa: S608
+            " from ops.credential k where k.person = %(p)s and k.kind = 'signing' and k.key_id = %(k)s)",
+            p=person,
+            k=key_id,
         )
 
     # --- sessions ------------------------------------------------------------------------------
@@ -206,36 +234,51 @@ class PostgresAccounts:
             h=hours,
         )
 
-    def take_enrolment(self, token_hash: bytes) -> str | None:
-        """Use up a code, and every other one of its person; return whose it is."""
+    def enrolment_of(self, token_hash: bytes) -> str:
+        """Return whose a code is that still opens; empty otherwise."""
         row = self._one(
-            "with taken as (update ops.enrolment set used_at = clock_timestamp()"
-            " where token_hash = %(t)s and used_at is null and expires_at > clock_timestamp()"
-            " returning person), others as (update ops.enrolment e set used_at = clock_timestamp() from taken"
-            " where e.person = taken.person and e.token_hash <> %(t)s and e.used_at is null)"
-            " select person from taken",
+            f"select e.person from ops.enrolment e where e.token_hash = %(t)s and {_OPENS}",  # noqa: S608
             t=token_hash,
         )
-        return str(row["person"]) if row else None
+        return str(row["person"]) if row else ""
 
-    def release_enrolment(self, token_hash: bytes) -> None:
-        """Give back a code that was used for something that did not come about."""
-        self._one("update ops.enrolment set used_at = null where token_hash = %(t)s", t=token_hash)
+    def take_enrolment(self, token_hash: bytes) -> tuple[str, str] | None:
+        """Use up a code, and every other one of its person; return whose it is and when it was taken."""
+        row = self._one(
+            "with taken as (update ops.enrolment e set used_at = clock_timestamp()"  # noqa: S608
+            f" where e.token_hash = %(t)s and {_OPENS} returning e.person, e.used_at), others as ("
+            "update ops.enrolment e set used_at = clock_timestamp() from taken"
+            " where e.person = taken.person and e.token_hash <> %(t)s and e.used_at is null)"
+            " select person, ops.iso(used_at) as used_at from taken",
+            t=token_hash,
+        )
+        return (str(row["person"]), str(row["used_at"])) if row else None
+
+    def release_enrolment(self, token_hash: bytes, taken: str) -> None:
+        """Give back a code taken then, unless it was ended since by time, a reset or a later code."""
+        self._one(
+            "update ops.enrolment e set used_at = null where e.token_hash = %(t)s"
+            " and ops.iso(e.used_at) = %(u)s and e.expires_at > clock_timestamp() and not exists (select"
+            " from ops.enrolment later where later.person = e.person and later.created_at > e.created_at)",
+            t=token_hash,
+            u=taken,
+        )
 
     def enrolment_maker(self, token_hash: bytes) -> str:
         """Return who made a code (person id); empty when unknown."""
         row = self._one("select created_by from ops.enrolment where token_hash = %(t)s", t=token_hash)
         return str(row["created_by"]) if row and row["created_by"] else ""
 
-    def drop_credential(self, person: str, key_id: str) -> None:
-        """Destroy a wrapped key that no record came to name."""
-        self._one(
-            "update ops.credential set revoked_at = clock_timestamp(), secret = null,"
-            " data = data - 'sealed' - 'salt' - 'nonce'"
-            " where person = %(p)s and kind = 'signing' and key_id = %(k)s",
+    def drop_credential(self, person: str, key_id: str) -> bool:
+        """Destroy a wrapped key; false, and nothing done, where the person's record names it."""
+        row = self._one(
+            f"{_DESTROYED} and c.key_id = %(k)s and not exists (select from projection.record r"
+            " where r.uid = c.person and r.content -> 'fields' -> 'signing_keys'"
+            " @> jsonb_build_array(jsonb_build_object('kid', %(k)s::text))) returning 1 as done",
             p=person,
             k=key_id,
         )
+        return row is not None
 
     def origin(self) -> str:
         """Return the origin of this installation's log."""

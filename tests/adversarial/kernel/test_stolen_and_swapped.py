@@ -294,7 +294,7 @@ def test_guesses_made_at_the_same_time_do_not_outrun_the_count(lab: Lab) -> None
 def test_a_session_of_an_enrolment_ends_in_no_token(lab: Lab) -> None:
     number = _invited(lab, "pola")
     code = lab.identity.invite(lab.row(number).uid, lab.ada.uid)
-    opened, _ = lab.identity.begin_enrolment(code, "pola", secret_of("pola"), PLACE)
+    opened, *_ = lab.identity.begin_enrolment(code, "pola", secret_of("pola"), PLACE)
     assert context_of(opened.session).person == lab.row(number).uid
     with refused("AUTH_REQUIRED"):
         lab.identity.session(opened.token)

@@ -108,7 +108,7 @@ def test_an_identity_not_verified_signs_nothing_but_its_own_key(lab: Lab) -> Non
         "user", username="petra", printed_name="Petra", kind="person", email="p@lab.example"
     )
     code = lab.identity.invite(lab.row(number).uid, lab.ada.uid)
-    opened, _ = lab.identity.begin_enrolment(
+    opened, *_ = lab.identity.begin_enrolment(
         code, "petra", secret_of("petra"), Place("w", "127.0.0.1", "t", "UTC")
     )
     fields = {"person": number, "policy": "POL-0001", "statement": "Read."}
@@ -123,7 +123,7 @@ def test_an_enrolment_code_works_once(lab: Lab) -> None:
     )
     code = lab.identity.invite(lab.row(number).uid, lab.ada.uid)
     place = Place("w", "127.0.0.1", "t", "UTC")
-    opened, _ = lab.identity.begin_enrolment(code, "rosa", secret_of("rosa"), place)
+    opened, *_ = lab.identity.begin_enrolment(code, "rosa", secret_of("rosa"), place)
     assert opened.token
     with refused("AUTH_REQUIRED"):
         lab.identity.begin_enrolment(code, "rosa", secret_of("rosa"), place)
