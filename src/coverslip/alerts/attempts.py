@@ -41,7 +41,7 @@ be reached on a small machine, thirty can. A laboratory's own people do not fail
 MOST_LISTED = 100
 QUIET_S = 3600
 _log = logging.getLogger("coverslip.alerts")
-_POSITION = "refusals"
+POSITION = "refusals"
 
 
 class Counters(Protocol):
@@ -170,7 +170,7 @@ class Attempts:
     # --- counts --------------------------------------------------------------------------------
 
     def _count(self) -> None:
-        last, rows = self.counters.counted(self.counters.position(_POSITION))
+        last, rows = self.counters.counted(self.counters.position(POSITION))
         self._flood(rows)
         many = sorted((r for r in rows if r[3] > 1), key=lambda r: (-r[3], r))
         if many:
@@ -185,7 +185,7 @@ class Attempts:
                 "not_listed": max(0, len(many) - MOST_LISTED),
             }
             self.write("refusal", "refusals_counted", detail)
-        self.counters.advance(_POSITION, last)
+        self.counters.advance(POSITION, last)
 
     def _flood(self, rows: Sequence[tuple[str, str, str, int]]) -> None:
         minutes: dict[str, int] = {}

@@ -24,7 +24,7 @@ AGAIN = 2000
 """How many entries before the kept position are looked at again at start, for bursts under way."""
 DENIED = ("AUTH_ROLE", "AUTH_SELF", "AUTH_TRAIN", "AUTH_ESIGN", "IDENTITY_NOT_VERIFIED", "AUTH_REQUIRED")
 RESETS = ("reset", "report_lost")
-_POSITION, _ALARMS = "ledger_watch", "alarm_watch"
+POSITION, _ALARMS = "ledger_watch", "alarm_watch"
 
 
 class Ledger(Protocol):
@@ -71,12 +71,12 @@ class Watch:
     def do(self) -> None:
         """Look at what is new, and tell."""
         if self._next < 0:
-            self._next = max(0, self.ledger.position(_POSITION) - AGAIN)
+            self._next = max(0, self.ledger.position(POSITION) - AGAIN)
         last = self.ledger.size()
         for entry in self.ledger.seen(self._next, last, (*RESETS, "enrol")):
             self._look(entry)
         self._next = max(self._next, last)
-        self.ledger.advance(_POSITION, self._next)
+        self.ledger.advance(POSITION, self._next)
         after = self.ledger.position(_ALARMS)
         for number, kind, what in self.ledger.alarms(after):
             self.alerts.raise_alert(

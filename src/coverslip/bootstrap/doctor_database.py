@@ -13,6 +13,7 @@ import psycopg
 
 from coverslip.bootstrap import wiring
 from coverslip.bootstrap.certifying import last_backup
+from coverslip.bootstrap.doctor_keeper import LATE_S, NAME, keeper
 from coverslip.bootstrap.doctor_line import Check, State, judge, looked, softer
 from coverslip.bootstrap.places import read_places
 from coverslip.records.organisation.alert import TYPE as ALERT
@@ -55,6 +56,7 @@ def checks(home: Home, conn: Connection) -> list[Check]:
         looked("no alarm of the ledger", "none", lambda: alarms(conn)),
         looked("alerts are attended to", "none open", lambda: alerts(conn)),
         looked("clock is compared with a source", "within 1 s of a named source", lambda: clock(home, conn)),
+        looked(NAME, f"each duty within {LATE_S} s of serving", lambda: keeper(home)),
         looked("a backup was made in time", "no older than its interval", lambda: backup(home, conn)),
         looked("room for the coming weeks", f"more than {LATER_DAYS} days", lambda: forecast(home, conn)),
     ]  # fmt: skip

@@ -47,6 +47,21 @@ class PostgresWatch:
             p=position,
         )
 
+    def ages(self) -> dict[str, float]:
+        """Return how many seconds ago each duty kept its position; ``clock``: since the last measurement.
+
+        ``sequencer``: how long the oldest entry after the newest one in the tree has waited; 0 for none.
+        """
+        rows = self._all(
+            "select name, extract(epoch from clock_timestamp() - at)::float8 as age from ops.position"
+            " union all select 'clock', extract(epoch from clock_timestamp() - measured_at)::float8"
+            " from ops.clock"
+            " union all select 'sequencer', coalesce((select extract(epoch from clock_timestamp() - e.at)"
+            " from ledger.entry e where e.log_id = 1 and e.id > coalesce((select max(entry_id)"
+            " from ledger.leaf), 0) order by e.id limit 1), 0)::float8"
+        )
+        return {str(row["name"]): float(row["age"]) for row in rows}
+
     # --- attempts ------------------------------------------------------------------------------
 
     def overdrawn(self, limit: int, settled_s: int) -> list[Tried]:
