@@ -13,12 +13,12 @@ from coverslip.bootstrap import wiring
 from coverslip.bootstrap.founding import sequencer_of
 from coverslip.bootstrap.labs import Lab, lab
 from coverslip.bootstrap.quarantine import contradiction
+from coverslip.bootstrap.signing import open_signer
 from coverslip.errors import EnvironmentFault, EvidenceBroken
 from coverslip.kernel.events import Event
 from coverslip.settings import Home
 from coverslip.store.certificates import Certificates, subject
 from coverslip.store.migrate import pending
-from coverslip.store.signer import Signer
 
 
 def last_backup(core: wiring.Core) -> dict[str, Any] | None:
@@ -76,7 +76,7 @@ def unwritable(home: Home) -> str:
 def settle(home: Home) -> None:
     """Give what waits its place in the tree and have it signed, unless a server is there to do it."""
     try:
-        signer = Signer(home.signer, wiring.installation(home).origin)
+        signer = open_signer(home)
     except EnvironmentFault:
         return  # another process holds the signer: a server runs
     try:

@@ -15,10 +15,10 @@ from coverslip.api.services import Services
 from coverslip.bootstrap import quarantine, wiring
 from coverslip.bootstrap.founding import sequencer_of
 from coverslip.bootstrap.labs import lab
+from coverslip.bootstrap.signing import open_signer
 from coverslip.client.secrecy import keep_to_itself
 from coverslip.errors import CoverslipError
 from coverslip.settings import Home
-from coverslip.store.signer import Signer
 from coverslip.store.signer_socket import SignerClient, SignerServer
 
 
@@ -31,7 +31,7 @@ def _stopping() -> threading.Event:
 
 def _signer(home: Home) -> None:
     stop = _stopping()
-    signer = Signer(home.signer, wiring.installation(home).origin)
+    signer = open_signer(home)
     server = SignerServer(signer, wiring.signer_socket(home)).start()
     stop.wait()
     server.stop()

@@ -1,6 +1,7 @@
 """The doctor's look at the machine: who may read the home's files, under whose account things run, room.
 
-Rules kept here: the files' modes and owners are looked at, never their contents.
+Rules kept here: the files' modes and owners are looked at, never their contents; of the signing key, whether
+it is the log's own.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from coverslip.bootstrap import wiring
+from coverslip.bootstrap import signing, wiring
 from coverslip.bootstrap.doctor_line import Check, judge, looked, softer
 from coverslip.bootstrap.places import read_places
 from coverslip.settings import Home
@@ -27,6 +28,7 @@ def checks(home: Home) -> list[Check]:
     return [
         looked("secrets are private", _CLOSED, lambda: secrets(home)),
         looked("the home is private", "nobody else reads or writes it", lambda: private(home)),
+        looked(signing.CHECK, "the log's key", lambda: signing.check(home)),
         looked("roles run as separate OS users", "accounts apart", lambda: accounts(home)),
         *(looked(f"room for the {name}", "5 GiB free", lambda n=name, p=path: room(n, p))  # type: ignore[misc]
           for name, path in volumes(home)),

@@ -25,6 +25,7 @@ import psycopg
 
 from coverslip.bootstrap import wiring
 from coverslip.bootstrap.founding import sequencer_of
+from coverslip.bootstrap.signing import open_signer
 from coverslip.errors import EnvironmentFault
 from coverslip.kernel.change import Context
 from coverslip.kernel.entries import SOFTWARE
@@ -39,7 +40,7 @@ from coverslip.store.migrate import migrate as apply_migrations
 from coverslip.store.migrate import pending
 from coverslip.store.server import files
 from coverslip.store.server.process import HomeLock
-from coverslip.store.signer import Signer, read_journal
+from coverslip.store.signer import read_journal
 
 CLIENT = "coverslip migrate"
 
@@ -153,7 +154,7 @@ def _enter(home: Home, detail: dict[str, Any], changes: list[Changed]) -> int:
         if found is not None:
             context = context_of(core.identity.service_session(found[0], SCHEDULER, CLIENT).session)
         count = Upgrade(core.store, core.clock.state).write(detail, changes, context)
-    signer = Signer(home.signer, wiring.installation(home).origin)
+    signer = open_signer(home)
     try:
         sequencer = sequencer_of(home, signer)
         while sequencer.step().integrated:

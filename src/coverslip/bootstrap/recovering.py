@@ -22,6 +22,7 @@ from typing import Any
 
 from coverslip.bootstrap import quarantine, wiring
 from coverslip.bootstrap.founding import sequencer_of
+from coverslip.bootstrap.signing import open_signer
 from coverslip.errors import EnvironmentFault, EvidenceBroken, Refused
 from coverslip.kernel import keys
 from coverslip.kernel.change import Context
@@ -32,7 +33,7 @@ from coverslip.ledger.tree import Frontier, consistency_proof, leaf_hash
 from coverslip.settings import Home
 from coverslip.store import recovered
 from coverslip.store.recovery import refusal
-from coverslip.store.signer import Signed, Signer, current, read_journal
+from coverslip.store.signer import Signed, current, read_journal
 from coverslip.verifier.recovery import ROLES, Declarer, Recovery, Tree
 from coverslip.verifier.recovery import parse as parse_recovery
 
@@ -77,7 +78,7 @@ def recover(
     one piece, ENVIRONMENT when the server holds the signer.
     """
     home = Home(root)
-    facts = wiring.installation(home)
+    wiring.installation(home)
     with (
         wiring.database(home),
         wiring.core(home, size=2) as core,
@@ -85,7 +86,7 @@ def recover(
     ):
         found = _situation(home, core)
         made = _signed(home, core, found, people, passwords, reason)
-        signer = Signer(home.signer, facts.origin)
+        signer = open_signer(home)
         try:
             proof = consistency_proof(list(found.hashes), found.kept.size)
             signer.recover(made.detail(), core.reading.stored(0, found.kept.size), proof)

@@ -12,6 +12,7 @@ from typing import Any
 from coverslip.bootstrap import wiring
 from coverslip.bootstrap.founding import sequencer_of
 from coverslip.bootstrap.labs import lab
+from coverslip.bootstrap.signing import open_signer
 from coverslip.errors import EnvironmentFault
 from coverslip.kernel.clock import utc_now
 from coverslip.kernel.events import Event
@@ -67,8 +68,9 @@ def keys_list(root: Path) -> list[dict[str, Any]]:
 
 def _begin(home: Home, origin: str) -> bytes:
     """Have everything signed by the old key that was entered before, then state the change."""
+    open_signer(home).close()  # a change by a foreign key would make that key the log's
     _settle(home, origin, sign=True)
-    signer = Signer(home.signer, origin)
+    signer = open_signer(home)
     try:
         last = signer.last()
         if last is None:

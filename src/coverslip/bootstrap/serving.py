@@ -24,7 +24,7 @@ from pathlib import Path
 
 import httpx
 
-from coverslip.bootstrap import anchors, guarding, quarantine, recovering, wiring
+from coverslip.bootstrap import anchors, guarding, quarantine, recovering, signing, wiring
 from coverslip.bootstrap.forgetful import forgetful
 from coverslip.bootstrap.migrating import alone, require_current
 from coverslip.errors import EnvironmentFault, EvidenceBroken
@@ -64,6 +64,7 @@ def serve(
     with alone(home), cluster.running():
         reason = quarantine.contradiction(home) or anchors.contradicted(home)
         if reason is None:
+            signing.insist_own_key(home)
             recovering.finish(home)
             require_current(home)
             guarding.check_guards(home)

@@ -8,6 +8,7 @@ Rules kept here:
   Where writing fails nothing leaves, and the journal is read again before the next answer: what stands
   in it then was signed.
 * It knows nothing of the database. One process holds it at a time.
+* It starts only with the key that signed its journal's last line; another is nobody's, whoever put it there.
 * The one way to another history is a recovery that two people sign; the lines of the lost one stay.
 """
 
@@ -28,7 +29,7 @@ from coverslip.ledger.checkpoint import Checkpoint
 from coverslip.ledger.failure import LedgerError, ProofError
 from coverslip.store import recovery
 from coverslip.store.journal import JournalDisk, JournalFile
-from coverslip.store.notes import NoteKey, create_seed, read_seed
+from coverslip.store.notes import NoteKey, NoteVerifier, create_seed, read_seed
 from coverslip.verifier.recovery import Recovery
 from coverslip.verifier.recovery import parse as parse_recovery
 from coverslip.verifier.report import BundleError
@@ -137,7 +138,8 @@ class Signer:
     ) -> None:
         """Take up the folder. Raises ENVIRONMENT when another process holds it or the key is unusable.
 
-        Also when a change of key was begun and not ended, but not for whoever ends it (``rotating``).
+        Also when a change of key was begun and not ended, or the key is not the one that signed last, but
+        neither for whoever ends the change (``rotating``).
         ``disk`` does the journal's file operations; tests give one that fails.
         """
         if not rotating and (folder / ROTATION_FILE).exists():
@@ -161,6 +163,8 @@ class Signer:
         self._last: Signed | None = None
         try:
             self._settle()
+            if not rotating:
+                insist_own(folder / KEY_FILE, self._key.verifier_key, self._last)
         except BaseException:  # the lock must not outlive a signer that never came to be; raised again
             self._file.close()
             raise
@@ -302,6 +306,31 @@ def _unwritten(path: Path, error: OSError) -> EnvironmentFault:
     )
 
 
+def insist_own(path: Path, key: note.VerifierKey, last: Signed | None) -> None:
+    """Return when ``key``, that of the file ``path``, signed ``last``. Raises ENVIRONMENT naming both."""
+    if last is None:
+        return
+    try:
+        verify_note(last.note, [NoteVerifier(key)])
+    except LedgerError as error:
+        raise foreign(path, f"the key that signed last, {_signers(last.note)}", key) from error
+
+
+def foreign(path: Path, expected: str, key: note.VerifierKey) -> EnvironmentFault:
+    """Return the error of a signing key that is not the log's."""
+    return EnvironmentFault(
+        "ENVIRONMENT", what=str(path), expected=expected, found=f"another, {key.name}+{key.key_id:08x}",
+        remedy="Put the log's own key back. Find out who exchanged it: nothing was signed with this one.",
+    )  # fmt: skip
+
+
+def _signers(data: bytes) -> str:
+    try:
+        return ", ".join(f"{one.name}+{one.key_id:08x}" for one in note.parse(data).signatures)
+    except LedgerError:
+        return "which its journal does not name"
+
+
 def verify_note(data: bytes, verifiers: Sequence[note.Verifier]) -> Checkpoint:
     """Return the checkpoint of a note that a known key signed. Raises LedgerError."""
     parsed = note.parse(data)
@@ -310,6 +339,6 @@ def verify_note(data: bytes, verifiers: Sequence[note.Verifier]) -> Checkpoint:
 
 
 __all__ = [
-    "CheckpointSigner", "LedgerError", "Signed", "Signer", "current", "lost", "read_journal", "refused",
-    "verify_note",
+    "CheckpointSigner", "LedgerError", "Signed", "Signer", "current", "foreign", "insist_own", "lost",
+    "read_journal", "refused", "verify_note",
 ]  # fmt: skip

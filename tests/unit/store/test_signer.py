@@ -174,3 +174,19 @@ def test_no_signer_is_told_as_unavailable(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentFault) as caught:
         SignerClient(tmp_path / "nowhere").last()
     assert caught.value.code == "UNAVAILABLE"
+
+
+def test_another_key_in_the_signers_folder_signs_nothing_and_both_are_named(tmp_path: Path) -> None:
+    first = Signer.create(tmp_path / "signer", "lab.example/log")
+    first.sign(1, root_of([leaf_hash(b"a")]), [])
+    first.close()
+    other = Signer.create(tmp_path / "other", "lab.example/log")
+    other.close()
+    own = (tmp_path / "signer" / "signing.key").read_bytes()
+    (tmp_path / "signer" / "signing.key").write_bytes((tmp_path / "other" / "signing.key").read_bytes())
+    with pytest.raises(EnvironmentFault) as caught:
+        Signer(tmp_path / "signer", "lab.example/log")
+    for key in (first.vkey(), other.vkey()):
+        assert key.split("+")[1] in caught.value.message
+    (tmp_path / "signer" / "signing.key").write_bytes(own)
+    Signer(tmp_path / "signer", "lab.example/log").close()
