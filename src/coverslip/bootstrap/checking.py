@@ -19,6 +19,7 @@ from coverslip.bootstrap.founding import sequencer_of
 from coverslip.bootstrap.kept import kept_notes
 from coverslip.bootstrap.migrating import require_schema
 from coverslip.bootstrap.recovering import recoveries
+from coverslip.bootstrap.signing import open_signer
 from coverslip.bootstrap.tending import vault_check as vault_check
 from coverslip.errors import EvidenceBroken, NotFound
 from coverslip.kernel.projecting import project
