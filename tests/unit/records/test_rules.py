@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +181,35 @@ def test_a_review_closes_only_when_what_is_to_be_revoked_is_revoked() -> None:
     assert "GRT-9, USR-2" in ask("revocations_done", fields, reads=going)
     kept = {"decisions": [{"user": user, "decision": "keep"}]}
     assert ask("revocations_done", kept, reads=going) is None
+    one = {"decisions": [{"user": user, "grant": grant_, "decision": "revoke"}]}
+    for holder, said in (("u", None), ("somebody", "Still to be revoked: GRT-9.")):
+        theirs = row("GRT-9", {"person": link(holder)}, state="revoked", uid="g")
+        assert ask("revocations_done", one, reads={"users": going["users"], "grants": (theirs,)}) == said
+
+
+@pytest.mark.parametrize(
+    ("holder", "state", "created", "changed", "said"),
+    [
+        ("u", "active", "2026-01-01", "2026-01-02", None),
+        ("u", "revoked", "2026-01-01", "2026-11-01", None),
+        ("somebody", "active", "2026-01-01", "2026-01-02", "GRT-9 is not a grant of USR-2."),
+        ("u", "revoked", "2026-01-01", "2026-01-02", "not in force"),
+        ("u", "expired", "2026-01-01", "2026-01-02", "not in force"),
+        ("u", "requested", "2026-01-01", "2026-01-02", "not in force"),
+        ("u", "active", "2026-01-01", "2026-11-01", "not in force"),
+        ("u", "revoked", "2026-11-01", "2026-11-02", "not in force"),
+    ],
+)
+def test_a_decision_names_a_grant_its_account_held_as_of_the_snapshot(
+    holder: str, state: str, created: str, changed: str, said: str | None
+) -> None:
+    found = row("GRT-9", {"person": link(holder)}, state=state, uid="g")
+    found = replace(found, created_at=created, changed_at=changed)
+    decisions = [{"user": link("u", "USR-2"), "grant": link("g", "GRT-9"), "decision": "revoke"}]
+    fields = {"as_of": "2026-10-01", "decisions": decisions}
+    answer = ask("grants_are_of_their_accounts", fields, reads={"grants": (found,)})
+    assert answer is None if said is None else said in answer
+    assert "not a grant" in ask("grants_are_of_their_accounts", fields, reads={"grants": ()})
 
 
 def test_a_restore_test_with_a_difference_is_not_accepted() -> None:

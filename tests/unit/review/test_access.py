@@ -29,15 +29,19 @@ def decision(lab: Lab, user: str, by: str, what: str = "keep", **more: Any) -> d
 
 
 def decide_all(lab: Lab, number: str, **instead: dict[str, Any]) -> None:
-    """Aurel decides on everybody but himself; Quinn decides on him."""
-    quinn, aurel = lab.number_of("quinn"), lab.number_of("aurel")
+    """Quinn decides on everybody but himself; Vera decides on him. Aurel is left to approve."""
+    quinn, vera = lab.number_of("quinn"), lab.number_of("vera")
     rows = [
-        instead.get(row["username"]) or decision(lab, row["user"]["number"], aurel)
+        instead.get(row["username"]) or decision(lab, row["user"]["number"], quinn)
         for row in lab.row(number).fields["accounts"]
-        if row["user"]["number"] != aurel
+        if row["user"]["number"] != quinn
     ]
-    lab.aurel.do(number, "decide", decisions=rows)
-    lab.quinn.do(number, "decide", decisions=[*rows, decision(lab, aurel, quinn)])
+    lab.quinn.do(number, "decide", decisions=rows)
+    lab.vera.do(number, "decide", decisions=[*rows, decision(lab, quinn, vera)])
+
+
+def grants_of(lab: Lab, user: str) -> list[Row]:
+    return [r for r in lab.reading.linked(lab.row(user).uid) if r.type == "role_grant"]
 
 
 def accounts(lab: Lab, number: str) -> dict[str, dict[str, Any]]:
@@ -121,14 +125,9 @@ def test_an_account_without_a_decision_keeps_the_review_open(lab: Lab) -> None:
 
 def test_a_review_does_not_close_before_its_revocations_are_done(lab: Lab) -> None:
     leaver = lab.invite("xena", "Xena", ("ANL",))
-    grant = next(
-        r.number
-        for r in lab.reading.linked(lab.row(leaver).uid)
-        if r.type == "role_grant" and r.state == "active"
-    )
-    aurel = lab.number_of("aurel")
+    grant = next(r.number for r in grants_of(lab, leaver) if r.state == "active")
     number = opened(lab, "2026-I")
-    decide_all(lab, number, xena=decision(lab, leaver, aurel, "revoke", grant=grant))
+    decide_all(lab, number, xena=decision(lab, leaver, lab.number_of("quinn"), "revoke", grant=grant))
     lab.quinn.do(number, "review", sign=True, conclusion="Xena no longer analyses.")
     lab.aurel.do(number, "approve", sign=True)
     with refused("SEQ_PRE") as caught:
@@ -136,6 +135,64 @@ def test_a_review_does_not_close_before_its_revocations_are_done(lab: Lab) -> No
     assert grant in caught[0].message
     lab.quinn.do(grant, "revoke", sign=True, why="Access review: no longer needed.")
     lab.aurel.do(number, "close", sign=True, why="Everything was carried out.")
+
+
+def test_a_revocation_of_anothers_grant_or_of_one_long_ended_is_no_decision(lab: Lab) -> None:
+    leaver = lab.invite("wanda", "Wanda", ("ANL", "OPR"))
+    first, second = (r.number for r in grants_of(lab, leaver))
+    lab.quinn.do(first, "revoke", sign=True, why="No longer needed for her work.")
+    number = opened(lab, "2026-M")
+    alan, quinn = lab.number_of("alan"), lab.number_of("quinn")
+    for user, grant, said in ((alan, first, alan), (alan, second, alan), (leaver, first, "not in force")):
+        with refused("SEQ_PRE") as caught:
+            lab.quinn.do(number, "decide", decisions=[decision(lab, user, quinn, "revoke", grant=grant)])
+        assert grant in caught[0].message and said in caught[0].message
+    lab.grant(leaver, "REV")
+    later = next(r.number for r in grants_of(lab, leaver) if r.number not in (first, second))
+    with refused("SEQ_PRE") as caught:
+        lab.quinn.do(number, "decide", decisions=[decision(lab, leaver, quinn, "revoke", grant=later)])
+    assert "not in force" in caught[0].message
+    lab.quinn.do(number, "decide", decisions=[decision(lab, leaver, quinn, "revoke", grant=second)])
+
+
+def test_a_grant_revoked_before_the_snapshot_is_taken_again_is_no_decision(lab: Lab) -> None:
+    leaver = lab.invite("wally", "Wally", ("ANL",))
+    (grant,) = (r.number for r in grants_of(lab, leaver))
+    number = opened(lab, "2026-N")
+    decide_all(lab, number, wally=decision(lab, leaver, lab.number_of("quinn"), "revoke", grant=grant))
+    lab.quinn.do(grant, "revoke", sign=True, why="Revoked while the review is under way.")
+    rows = lab.row(number).fields["decisions"]
+    kept = [r for r in rows if r["user"]["number"] != leaver]
+    again = decision(lab, leaver, lab.number_of("quinn"), "revoke", grant=grant, reason="Decided once more.")
+    lab.quinn.do(number, "decide", decisions=[*kept, again])  # it was in force as of the snapshot
+    lab.aurel.do(number, "collect")
+    with refused("SEQ_PRE") as caught:
+        lab.quinn.do(number, "review", sign=True, conclusion="All accounts are in order.")
+    assert grant in caught[0].message and "not in force" in caught[0].message
+
+
+def test_an_account_disabled_ends_the_grants_that_were_to_be_revoked(lab: Lab) -> None:
+    leaver = lab.invite("wim", "Wim", ("ANL",))
+    (grant,) = (r.number for r in grants_of(lab, leaver))
+    number = opened(lab, "2026-O")
+    decide_all(lab, number, wim=decision(lab, leaver, lab.number_of("quinn"), "revoke", grant=grant))
+    lab.quinn.do(number, "review", sign=True, conclusion="Wim no longer analyses.")
+    lab.aurel.do(number, "approve", sign=True)
+    lab.aurel.do(leaver, "disable", sign=True, why="Left the laboratory.")
+    lab.aurel.do(number, "close", sign=True, why="Everything was carried out.")
+    assert lab.row(number).state == "closed"
+
+
+def test_nobody_approves_what_they_decided(lab: Lab) -> None:
+    number = opened(lab, "2026-P")
+    quinn, aurel = lab.number_of("quinn"), lab.number_of("aurel")
+    others = [r["user"]["number"] for r in lab.row(number).fields["accounts"]]
+    rows = [decision(lab, n, aurel) for n in others if n != aurel]
+    lab.aurel.do(number, "decide", decisions=rows)
+    lab.quinn.do(number, "decide", decisions=[*rows, decision(lab, aurel, quinn)])
+    lab.vera.do(number, "review", sign=True, conclusion="All accounts are in order.")
+    with refused("AUTH_SELF"):
+        lab.aurel.do(number, "approve", sign=True)
 
 
 def test_others_neither_open_nor_review_nor_approve(lab: Lab) -> None:

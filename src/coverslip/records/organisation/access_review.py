@@ -2,7 +2,8 @@
 
 Rules kept here: it is the periodic check of 21 CFR 11.300(b) and the access review of 11.10(d) in one
 signed record; what is looked at is gathered by the installation and typed by nobody; every account has
-one decision; nobody decides on their own account; it closes when what was to be revoked is revoked.
+one decision, on the account or on a grant it held as of the snapshot; nobody decides on their own account,
+nor approves what they decided; it closes when what was to be revoked is revoked.
 """
 
 from __future__ import annotations
@@ -45,19 +46,47 @@ def every_account_decided(inp: RuleInput) -> str | None:
     return None
 
 
+@rule("grants_are_of_their_accounts", 1)
+def grants_are_of_their_accounts(inp: RuleInput) -> str | None:
+    """Ask that a grant a decision names is of the account it names, and was in force as of the snapshot."""
+    grants = {row.uid: row for row in inp.reads["grants"]}
+    as_of = str(inp.fields.get("as_of", ""))
+    for row in inp.fields.get("decisions", ()):
+        if not isinstance(row.get("grant"), dict):
+            continue
+        number, user = str(row["grant"].get("number", "")), str(row["user"].get("number", ""))
+        grant = grants.get(_uid(row, "grant"))
+        if grant is None or _uid(grant.fields, "person") != _uid(row, "user"):
+            return f"{number} is not a grant of {user}."
+        # An active grant is changed by its end alone: it changed last when it came into force.
+        since = grant.state == "active" and grant.changed_at <= as_of
+        until = grant.state in ("revoked", "expired") and grant.created_at <= as_of < grant.changed_at
+        if not since and not until:
+            return f"{number} was not in force as of this review ({grant.state})."
+    return None
+
+
 @rule("revocations_done", 1)
 def revocations_done(inp: RuleInput) -> str | None:
-    """Ask that every account to be revoked is disabled, and every grant to be revoked has ended."""
-    states = {row.uid: row.state for name in ("users", "grants") for row in inp.reads[name]}
+    """Ask that every account to be revoked is disabled, and every grant to be revoked has ended.
+
+    The end of a grant of somebody else counts for nothing.
+    """
+    users = {row.uid: row for row in inp.reads["users"]}
+    grants = {row.uid: row for row in inp.reads["grants"]}
     left = []
     for row in inp.fields.get("decisions", ()):
         if row.get("decision") != "revoke":
             continue
-        grant = row.get("grant")
-        target = _uid(row, "grant") or _uid(row, "user")
-        done = ("revoked", "expired") if isinstance(grant, dict) else ("disabled",)
-        if states.get(target) not in done:
-            left.append(str((grant or row["user"]).get("number", "")))
+        user, grant = users.get(_uid(row, "user")), grants.get(_uid(row, "grant"))
+        disabled = user is not None and user.state == "disabled"
+        ended = (
+            grant is not None
+            and grant.state in ("revoked", "expired")
+            and _uid(grant.fields, "person") == _uid(row, "user")
+        )
+        if not disabled and not ended:
+            left.append(str((row.get("grant") or row["user"]).get("number", "")))
     return f"Still to be revoked: {', '.join(sorted(left)[:10])}." if left else None
 
 
@@ -87,6 +116,12 @@ _DECISIONS = w.Table(
     }
 )
 _DECIDERS = ("SEC", "QA", "QAL")
+_THEIR_OWN = w.Rule(
+    "grants_are_of_their_accounts",
+    1,
+    {"grants": ("decisions.grant",)},
+    message="A decision names a grant that its account held as of the snapshot.",
+)
 
 TYPE = w.Type(
     name="access_review",
@@ -123,6 +158,7 @@ TYPE = w.Type(
     persons={
         "opener": w.Actor("create"),
         "reviewer": w.Signer("reviewed"),
+        "deciders": w.Actor("decide"),
     },
     transitions=(
         w.Transition(
@@ -142,7 +178,7 @@ TYPE = w.Type(
             ("collecting",),
             who=_DECIDERS,
             fields=("decisions",),
-            requires=(w.Rule("decides_for_others", 1, message="Nobody decides on themselves."),),
+            requires=(w.Rule("decides_for_others", 1, message="Nobody decides on themselves."), _THEIR_OWN),
         ),
         w.Transition(
             "review",
@@ -152,7 +188,10 @@ TYPE = w.Type(
             ("QA", "QAL"),
             independent_of=("opener",),
             fields=("conclusion",),
-            requires=(w.Rule("every_account_decided", 1, message="Every account has one decision."),),
+            requires=(
+                w.Rule("every_account_decided", 1, message="Every account has one decision."),
+                _THEIR_OWN,
+            ),
             signature=signing(
                 "reviewed",
                 "I reviewed every account, its roles, last use, training and credential, and each decision.",
@@ -166,9 +205,12 @@ TYPE = w.Type(
             ("reviewed",),
             "executed",
             ("SEC",),
-            independent_of=("reviewer",),
+            independent_of=("reviewer", "deciders"),
             signature=signing(
-                "approved", "I approve these decisions; they are carried out now.", ("SEC",), ("reviewer",)
+                "approved",
+                "I approve these decisions; they are carried out now.",
+                ("SEC",),
+                ("reviewer", "deciders"),
             ),
         ),
         w.Transition(
