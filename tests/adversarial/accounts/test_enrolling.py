@@ -11,7 +11,7 @@ from coverslip.errors import Invalid, Refused
 from coverslip.kernel import keys, screening
 from coverslip.kernel.change import Change, Credential
 from coverslip.kernel.gate import Gate
-from coverslip.kernel.identity import Enrolling, Place, context_of
+from coverslip.kernel.identity import Enrolling, Place, context_of, token_hash
 from fix_lab import SHOWN, TODAY, Lab, refused, secret_of
 
 PLACE = Place("w", "192.0.2.80", "t", "UTC")
@@ -189,3 +189,18 @@ def test_a_key_a_record_names_is_not_dropped_and_its_code_not_given_back(lab: La
     lab.identity.abandon_enrolment(code, begun)
     assert (lab.accounts.credential(uid) or {})["kid"] == begun.made.kid
     assert lab.ask("select used_at is null from ops.enrolment where person = %s", uid) == [(False,)]
+
+
+def test_a_reset_ends_the_codes_in_use_too(lab: Lab) -> None:
+    number, uid = _invited(lab, "roxane")
+    code = lab.identity.invite(uid, lab.ada.uid)
+    begun = lab.identity.begin_enrolment(code, "roxane", OTHER, PLACE)
+    _at_the_door(lab, number, "roxane", OTHER, begun, lab.row(number).version)
+    lab.ada.do(number, "reset", why="Roxane forgot the password.")
+    ended = lab.ask(
+        "select used_at is not null, expires_at <= now() from ops.enrolment where person = %s", uid
+    )
+    assert ended == [(True, True)]
+    lab.accounts.release_enrolment(token_hash(code), begun.taken)
+    with refused("AUTH_REQUIRED"):
+        lab.identity.begin_enrolment(code, "roxane", OTHER, PLACE)
