@@ -4,6 +4,9 @@
 --
 -- * One line per object, readable: its name, and what matters of it. The lines of PostgreSQL 15 to 18 are
 --   equal for the same migrations, as are those of a new and of an upgraded database.
+-- * A table's own flags decide whether PostgreSQL looks for its triggers, checks, rules, indexes and defaults
+--   at all. A flag that says no although there are some is named; one that says yes although there are none
+--   is not, for VACUUM puts that right when it likes.
 -- * Nothing is left out by its name: what is not Coverslip's own is described as well, so that it differs.
 -- * No secret: a role's password is not looked at.
 --
@@ -82,8 +85,18 @@ select case c.relkind when 'r' then 'table ' when 'p' then 'table ' when 'S' the
     'options ' || array_to_string(c.reloptions, ', '), 'under ' || (select string_agg(h.inhparent::regclass::text, ', ')
   from pg_inherits h
   where h.inhrelid = c.oid), 'for ' || pg_get_expr(c.relpartbound, c.oid),
-    case when c.relkind = 'p' then pg_get_partkeydef(c.oid) end, case when c.relkind in ('v',
-    'm') then encode(sha256(convert_to(pg_get_viewdef(c.oid), 'UTF8')), 'hex') end)
+    case when c.relkind = 'p' then pg_get_partkeydef(c.oid) end,
+    case when not c.relhastriggers and exists (select from pg_trigger t where t.tgrelid = c.oid)
+      then 'triggers not in force' end,
+    case when not c.relhasrules and exists (select from pg_rewrite r where r.ev_class = c.oid)
+      then 'rules not in force' end,
+    case when not c.relhasindex and exists (select from pg_index x where x.indrelid = c.oid)
+      then 'indexes not in force' end,
+    case when not c.relhassubclass and exists (select from pg_inherits h where h.inhparent = c.oid)
+      then 'partitions not in force' end,
+    case when c.relchecks <> (select count(*) from pg_constraint k where k.conrelid = c.oid and k.contype = 'c')
+      then 'checks not in force: counted ' || c.relchecks end,
+    case when c.relkind in ('v', 'm') then encode(sha256(convert_to(pg_get_viewdef(c.oid), 'UTF8')), 'hex') end)
   from pg_class c
   join pg_namespace n on n.oid = c.relnamespace and n.nspname not in ('pg_catalog', 'information_schema',
     'pg_toast') and n.nspname !~ '^pg_(toast_)?temp_'
@@ -94,7 +107,7 @@ select 'column ' || n.nspname || '.' || c.relname || '.' || a.attname, concat_ws
     || format_type(a.atttypid, a.atttypmod), case when a.attnotnull then 'not null' end,
     case when a.attidentity <> '' then 'identity ' || a.attidentity::text end,
     case when a.attgenerated <> '' then 'generated ' || a.attgenerated::text end, 'is ' || pg_get_expr(d.adbin,
-    d.adrelid))
+    d.adrelid), case when a.atthasdef <> (d.oid is not null) then 'default not in force' end)
   from pg_attribute a
   join pg_class c
   join pg_namespace n on n.oid = c.relnamespace and n.nspname not in ('pg_catalog', 'information_schema',
@@ -103,7 +116,9 @@ select 'column ' || n.nspname || '.' || c.relname || '.' || a.attname, concat_ws
   where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p', 'f');
 
 select 'constraint ' || n.nspname || '.' || c.relname || '.' || k.conname, pg_get_constraintdef(k.oid) ||
-    case when k.convalidated then '' else '; not validated' end
+    case when k.convalidated then '' else '; not validated' end ||
+    case when k.contype = 'f' and c.relkind = 'r' and (select count(*) from pg_trigger t where t.tgconstraint = k.oid
+    and t.tgrelid = k.conrelid and t.tgfoid in (1644, 1645)) <> 2 then '; not in force' else '' end
   from pg_constraint k
   join pg_class c
   join pg_namespace n on n.oid = c.relnamespace and n.nspname not in ('pg_catalog', 'information_schema',
@@ -111,7 +126,9 @@ select 'constraint ' || n.nspname || '.' || c.relname || '.' || k.conname, pg_ge
   where k.contype <> 'n';
 
 select 'index ' || n.nspname || '.' || i.relname, pg_get_indexdef(i.oid) || case when x.indisvalid
-    and x.indisready then '' else '; not valid' end
+    and x.indisready and x.indislive then '' else '; not valid' end
+    || case when x.indimmediate or exists (select from pg_constraint k where k.conindid = x.indexrelid
+    and k.condeferrable) then '' else '; not immediate' end
   from pg_index x
   join pg_class i on i.oid = x.indexrelid
   join pg_namespace n on n.oid = i.relnamespace and n.nspname not in ('pg_catalog', 'information_schema',
@@ -177,7 +194,7 @@ select 'grant on system ' || c.relname || ' to ' || coalesce(g.rolname::text, 'P
   cross join lateral aclexplode(c.relacl) x
   left join pg_roles g on g.oid = x.grantee
   where (x.grantee <> 0 or x.privilege_type not in ('SELECT', 'UPDATE') or (x.privilege_type = 'UPDATE'
-    and c.relname <> 'pg_settings')) and coalesce(g.rolsuper, false) = false and coalesce(g.rolname, '') !~ '^pg_'
+    and c.relname <> 'pg_settings')) and coalesce(g.rolsuper, false) = false and coalesce(g.oid, 16384) >= 16384
   group by 1;
 
 select 'grant on system function ' || p.proname || ' to ' || g.rolname, string_agg(distinct x.privilege_type, ', ')
@@ -185,7 +202,7 @@ select 'grant on system function ' || p.proname || ' to ' || g.rolname, string_a
   join pg_namespace n on n.oid = p.pronamespace and n.nspname in ('pg_catalog', 'information_schema')
   cross join lateral aclexplode(p.proacl) x
   join pg_roles g on g.oid = x.grantee
-  where not g.rolsuper and g.rolname !~ '^pg_'
+  where not g.rolsuper and g.oid >= 16384
   group by 1;
 
 select 'default privileges of ' || r.rolname || ' on ' || d.defaclobjtype::text || coalesce(' in ' || n.nspname, ''),
@@ -204,14 +221,16 @@ select 'role ' || r.rolname, concat_ws('; ', case when r.rolsuper then 'superuse
     case when not r.rolinherit then 'inherits nothing' end, 'at most ' || nullif(r.rolconnlimit, -1)
     || ' connections', 'until ' || r.rolvaliduntil)
   from pg_roles r
-  where r.oid <> 10 and r.rolname !~ '^pg_';
+  where r.oid >= 16384 or (r.oid <> 10 and (r.rolcanlogin or r.rolsuper or r.rolcreatedb or r.rolcreaterole
+    or r.rolreplication or r.rolbypassrls));
 
 select 'member ' || m.rolname || ' of ' || r.rolname, 'granted' ||
     case when bool_or(a.admin_option) then ' with admin option' else '' end
   from pg_auth_members a
   join pg_roles r on r.oid = a.roleid
   join pg_roles m on m.oid = a.member
-  where m.rolname !~ '^pg_' and not m.rolsuper
+  -- PostgreSQL's own: pg_monitor belongs to pg_read_all_settings, pg_read_all_stats and pg_stat_scan_tables.
+  where not m.rolsuper and not (m.oid = 3373 and r.oid in (3374, 3375, 3377))
   group by m.rolname, r.rolname;
 
 select 'setting of ' || coalesce(r.rolname::text, 'everybody') || ' in ' ||
@@ -273,9 +292,71 @@ select 'setting ' || s.name, s.setting
 select 'migration ' || lpad(m.number::text, 4, '0') || ' ' || m.name, m.sha256
   from ops.migration m;
 
--- PostgreSQL's own functions: the same from one day to the next, another with another major version.
-select 'system functions', 'PostgreSQL ' || current_setting('server_version_num')::int / 10000 || '; '
-    || encode(sha256(convert_to(string_agg(concat_ws('|', p.oid, p.proname, p.prosrc, p.probin, p.prosecdef,
-    p.prolang, p.proconfig, p.provolatile, p.proisstrict, p.prosupport), chr(10) order by p.oid), 'UTF8')), 'hex')
+-- PostgreSQL's own functions, and all that leads to one: the same from one day to the next, another with
+-- another version. The number of this list goes up when it changes, so that only equal lists are compared.
+select 'system functions', 'PostgreSQL ' || current_setting('server_version') || ', list 2; '
+    || encode(sha256(convert_to(string_agg(b.line, chr(10) order by b.line collate "C"), 'UTF8')), 'hex')
+  from (
+  select concat_ws('|', 'proc', p.oid, p.proname, p.pronamespace, p.prosrc, p.probin, p.prosecdef, p.prolang,
+    p.proconfig, p.provolatile, p.proisstrict, p.prosupport::oid, p.proleakproof, p.prokind, p.proretset,
+    p.prorettype, p.proargtypes, p.provariadic, p.proargdefaults, p.prosqlbody) as line
   from pg_proc p
-  where p.pronamespace = 'pg_catalog'::regnamespace;
+  where p.oid < 16384 or p.pronamespace = 'pg_catalog'::regnamespace
+  union all
+  select concat_ws('|', 'operator', o.oid, o.oprname, o.oprnamespace, o.oprkind, o.oprcanmerge, o.oprcanhash,
+    o.oprleft, o.oprright, o.oprresult, o.oprcom, o.oprnegate, o.oprcode::oid, o.oprrest::oid, o.oprjoin::oid)
+  from pg_operator o
+  where o.oid < 16384
+  union all
+  select concat_ws('|', 'cast', c.oid, c.castsource, c.casttarget, c.castfunc, c.castcontext, c.castmethod)
+  from pg_cast c
+  where c.oid < 16384
+  union all
+  select concat_ws('|', 'amproc', a.oid, a.amprocfamily, a.amproclefttype, a.amprocrighttype, a.amprocnum,
+    a.amproc::oid)
+  from pg_amproc a
+  where a.oid < 16384
+  union all
+  select concat_ws('|', 'amop', a.oid, a.amopfamily, a.amoplefttype, a.amoprighttype, a.amopstrategy,
+    a.amoppurpose, a.amopopr, a.amopmethod, a.amopsortfamily)
+  from pg_amop a
+  where a.oid < 16384
+  union all
+  select concat_ws('|', 'opclass', o.oid, o.opcmethod, o.opcname, o.opcfamily, o.opcintype, o.opcdefault,
+    o.opckeytype)
+  from pg_opclass o
+  where o.oid < 16384
+  union all
+  select concat_ws('|', 'am', a.oid, a.amname, a.amhandler::oid)
+  from pg_am a
+  where a.oid < 16384
+  union all
+  select concat_ws('|', 'type', t.oid, t.typname, t.typnamespace, t.typlen, t.typbyval, t.typtype,
+    t.typinput::oid, t.typoutput::oid, t.typreceive::oid, t.typsend::oid, t.typelem, t.typbasetype)
+  from pg_type t
+  where t.oid < 16384
+  union all
+  select concat_ws('|', 'aggregate', a.aggfnoid::oid, a.aggtransfn::oid, a.aggfinalfn::oid, a.aggcombinefn::oid,
+    a.aggserialfn::oid, a.aggdeserialfn::oid, a.aggmtransfn::oid, a.aggminvtransfn::oid, a.aggmfinalfn::oid,
+    a.agginitval)
+  from pg_aggregate a
+  where a.aggfnoid::oid < 16384
+  union all
+  select concat_ws('|', 'language', l.oid, l.lanname, l.lanplcallfoid, l.laninline, l.lanvalidator)
+  from pg_language l
+  where l.oid < 16384
+  union all
+  select concat_ws('|', 'view', r.oid, r.rulename, r.ev_class, r.ev_type, r.ev_enabled, r.is_instead, r.ev_action)
+  from pg_rewrite r
+  where r.oid < 16384
+  union all
+  select concat_ws('|', 'grant', c.oid, x.grantee, x.privilege_type, x.is_grantable)
+  from pg_class c
+  cross join lateral aclexplode(c.relacl) x
+  where c.oid < 16384 and x.grantee < 16384
+  union all
+  select concat_ws('|', 'grant on function', p.oid, x.grantee, x.is_grantable)
+  from pg_proc p
+  cross join lateral aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) x
+  where p.oid < 16384 and x.grantee < 16384
+  ) b;

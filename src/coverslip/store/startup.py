@@ -27,8 +27,14 @@ class Comparison:
 
 
 def foreign_roles(conn: psycopg.Connection[Any]) -> list[str]:
-    """Return the names, sorted, of database roles that are neither Coverslip's nor PostgreSQL's own."""
-    rows = conn.execute("select rolname from pg_roles where rolname !~ '^(pg_|cs_)' order by rolname")
+    """Return the names, sorted, of database roles that are neither Coverslip's nor PostgreSQL's own.
+
+    PostgreSQL's own are known by their number, not by their name, and can do nothing by themselves.
+    """
+    rows = conn.execute(
+        "select rolname from pg_roles where rolname !~ '^cs_' and (oid >= 16384 or rolcanlogin or rolsuper"
+        " or rolcreatedb or rolcreaterole or rolreplication or rolbypassrls) order by rolname"
+    )
     return [str(row[0]) for row in rows.fetchall()]
 
 

@@ -12,6 +12,7 @@ from psycopg.conninfo import make_conninfo
 from coverslip.bootstrap.guarding import refuse
 from coverslip.errors import EvidenceBroken
 from coverslip.store import fingerprint
+from coverslip.store.startup import foreign_roles
 from fix_guards import Guarded
 
 NO_OP = "language plpgsql as 'begin return new; end'"
@@ -144,10 +145,41 @@ def test_an_untouched_database_has_nothing_to_name(guarded: Guarded) -> None:
     assert attacked(guarded, "select 1") == {}
 
 
+MODS = "set allow_system_table_mods = on"
+PG_LOGIN = (
+    "insert into pg_authid(oid, rolname, rolsuper, rolinherit, rolcreaterole, rolcreatedb, rolcanlogin,"
+    " rolreplication, rolbypassrls, rolconnlimit) values ({oid}, 'pg_helper', false, true, false, false,"
+    " true, false, false, -1)"
+)
+
+
 @pytest.mark.parametrize(
     ("attack", "named"),
     [
         ([off()], "event trigger coverslip_ddl_guard"),
+        ([MODS, "update pg_class set relhastriggers = false where oid = 'ledger.entry'::regclass"],
+         "table ledger.entry"),
+        ([MODS, "update pg_class set relchecks = 0 where oid = 'ledger.entry'::regclass"],
+         "table ledger.entry"),
+        ([MODS, "update pg_class set relhasindex = false where oid = 'ledger.entry'::regclass"],
+         "table ledger.entry"),
+        ([MODS, "update pg_class set relhassubclass = false where oid = 'projection.record'::regclass"],
+         "table projection.record"),
+        ([MODS, "update pg_attribute set atthasdef = false where attrelid = 'ledger.entry'::regclass"
+                " and attname = 'at'"], "column ledger.entry.at"),
+        ([MODS, "update pg_index set indislive = false where indexrelid ="
+                " 'ledger.entry_record_id_version_key'::regclass"],
+         "index ledger.entry_record_id_version_key"),
+        ([MODS, "update pg_index set indimmediate = false where indexrelid ="
+                " 'ledger.entry_record_id_version_key'::regclass"],
+         "index ledger.entry_record_id_version_key"),
+        ([MODS, "delete from pg_trigger where tgisinternal and tgrelid = 'ops.installation'::regclass"],
+         "constraint ops.installation.installation_log_id_fkey"),
+        ([PG_LOGIN.format(oid=99999)], "role pg_helper"),
+        ([PG_LOGIN.format(oid=9999)], "role pg_helper"),
+        (["update pg_authid set rolcanlogin = true where rolname = 'pg_monitor'"], "role pg_monitor"),
+        (["grant cs_owner to pg_monitor"], "member pg_monitor of cs_owner"),
+        (["grant pg_write_all_data to pg_monitor"], "member pg_monitor of pg_write_all_data"),
         (["drop event trigger coverslip_drop_guard"], "event trigger coverslip_drop_guard"),
         (["update pg_event_trigger set evtenabled = 'D' where evtname = 'coverslip_ddl_guard'"],
          "event trigger coverslip_ddl_guard"),
@@ -217,11 +249,36 @@ def test_what_a_superuser_does_is_named(guarded: Guarded, attack: list[str], nam
         assert "event trigger coverslip_ddl_guard" in found
 
 
-def test_a_function_of_postgresql_itself_that_was_replaced_changes_the_system_hash(guarded: Guarded) -> None:
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "update pg_proc set prosrc = 'textout' where proname = 'byteaeq'",
+        "update pg_operator set oprcode = 'byteane'::regproc where oprcode = 'byteaeq'::regproc",
+        "update pg_cast set castcontext = 'i' where castcontext = 'e'",
+        "update pg_amproc set amproc = 'bttextcmp'::regproc where amproc = 'byteacmp'::regproc",
+        "update pg_type set typoutput = 'unknownout'::regproc where typname = 'uuid'",
+        "update pg_rewrite set ev_enabled = 'D' where ev_class = 'pg_roles'::regclass",
+        "grant execute on function pg_catalog.pg_read_file(text) to public",
+        "grant select on pg_authid to pg_monitor",
+    ],
+)
+def test_a_part_of_postgresql_itself_that_was_replaced_changes_the_system_hash(
+    guarded: Guarded, attack: str
+) -> None:
     with guarded.attacking("select 1") as conn:
         before = fingerprint.describe(conn).system
-    with guarded.attacking("update pg_proc set prosrc = 'textout' where proname = 'byteaeq'") as conn:
+    with guarded.attacking(MODS) as conn:
+        assert fingerprint.describe(conn).system == before
+    with guarded.attacking(off(), MODS, attack) as conn:
         assert fingerprint.describe(conn).system != before
+
+
+@pytest.mark.parametrize("oid", [9999, 99999])
+def test_a_role_named_like_postgresqls_own_is_foreign_all_the_same(guarded: Guarded, oid: int) -> None:
+    with guarded.attacking("select 1") as conn:
+        assert foreign_roles(conn) == []
+    with guarded.attacking(PG_LOGIN.format(oid=oid)) as conn:
+        assert foreign_roles(conn) == ["pg_helper"]
 
 
 def test_switching_a_guard_off_and_on_again_leaves_the_fingerprint_as_it_was(guarded: Guarded) -> None:
