@@ -73,7 +73,7 @@ class Watch:
         if self._next < 0:
             self._next = max(0, self.ledger.position(POSITION) - AGAIN)
         last = self.ledger.size()
-        for entry in self.ledger.seen(self._next, last, (*RESETS, "enrol")):
+        for entry in self.ledger.seen(self._next, last, (*RESETS, "enrol", "edit")):
             self._look(entry)
         self._next = max(self._next, last)
         self.ledger.advance(POSITION, self._next)
@@ -91,7 +91,7 @@ class Watch:
             if handler is not None and detail.get("action") != "enrol":
                 handler(self, entry, detail)
         elif entry.kind == USER.name:
-            self._credentials(entry)
+            (self._edited if entry.act == "edit" else self._credentials)(entry)
 
     # --- refusals ------------------------------------------------------------------------------
 
@@ -164,6 +164,23 @@ class Watch:
             kind,
             severity,
             what,
+            [number],
+            concerns=[number, by] if by else [number],
+            evidence={"entry": entry.entry, "version": entry.version},
+            bucket=f"{number}/v{entry.version}",
+        )
+
+    def _edited(self, entry: Seen) -> None:
+        """Tell the owner what somebody else wrote about them; a changed e-mail is where a code goes."""
+        number, by = self.ledger.number(entry.uid), self.ledger.number(entry.actor)
+        if entry.actor == entry.uid:
+            return
+        said = f"printed name {entry.sections.get('content', {}).get('title', 'as before')}"
+        self.alerts.raise_alert(
+            "account_changed",
+            "notice",
+            f"The account of {number} was edited by {by or 'somebody unknown'}: {said};"
+            " see whether name, e-mail and unit are right.",
             [number],
             concerns=[number, by] if by else [number],
             evidence={"entry": entry.entry, "version": entry.version},

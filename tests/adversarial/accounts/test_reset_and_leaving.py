@@ -182,6 +182,23 @@ def test_who_destroyed_a_key_or_made_the_code_answers_neither_alert(
         lab.quinn.do(alert.number, "close", sign=True, why="She confirmed it.")
 
 
+def test_the_owner_is_told_of_an_email_or_a_name_that_somebody_else_changed(
+    lab: Lab, api: Api, watched: Watched
+) -> None:
+    number = lab.invite("ossi", "Ossi", ())
+    lab.ada.do(number, "edit", why="She has a new address.", email="elsewhere@mail.example")
+    lab.ada.do(number, "edit", why="She married last week.", printed_name="Ossi Berg")
+    watched.look()
+    watched.look()
+    mail, name = sorted(watched.of("account_changed", number), key=lambda a: a.number)
+    assert "e-mail" in mail.fields["what"] and lab.number_of("ada") in mail.fields["what"]
+    assert "Ossi Berg" in name.fields["what"]
+    assert "elsewhere@mail.example" not in str(mail.fields), "an address can be erased, an alert cannot"
+    told = Caller(api("").client, "ossi", lab.sign_in("ossi").token).get("/me/notices")
+    assert {mail.number, name.number} <= {n["number"] for n in told}
+    assert not {n["number"] for n in api("alan").get("/me/notices")} & {mail.number, name.number}
+
+
 def test_a_code_lasts_a_day_opens_once_and_signs_nothing(lab: Lab, api: Api) -> None:
     number = lab.invite("pam", "Pam", ())
     lab.ada.do(number, "reset", why="Pam forgot the password.")

@@ -22,6 +22,7 @@ KINDS = (
     # credentials
     "credentials_reset",
     "key_enrolled",
+    "account_changed",
     "access_review_overdue",
     # evidence
     "ledger_alarm",
