@@ -19,7 +19,7 @@ from coverslip.bootstrap.places import read_places
 from coverslip.records.organisation.alert import TYPE as ALERT
 from coverslip.settings import DATABASE_ROLES, Home
 from coverslip.store import fingerprint, inspection, startup
-from coverslip.store.fingerprint_log import recorded
+from coverslip.store.fingerprint_log import other_version, recorded, replaced
 from coverslip.store.server import Cluster
 
 Connection = psycopg.Connection[Any]
@@ -106,12 +106,15 @@ def _closed(row: tuple[Any, ...], own: bool) -> bool:
 
 def schema(conn: Connection) -> Check:
     """Name what differs from this release."""
-    found = fingerprint.read(conn)
+    found, known = fingerprint.read(conn), recorded(conn)
     name, expected = "schema is as published", f"{len(found.objects)} objects of this release"
     waiting = fingerprint.pending(found)
     if waiting:
         return Check(name, "finding", expected, f"pending: {', '.join(waiting)}", "Run 'coverslip migrate'.")
     differing = fingerprint.deviations(found)
+    system = replaced(known, found)
+    if system is not None:
+        differing = [system, *(differing or ())]
     if differing is None:
         return Check(
             name, "unknown", expected, "the list shipped is of other migrations", "Install the release anew."
@@ -119,7 +122,9 @@ def schema(conn: Connection) -> Check:
     shown = "; ".join(one.sentence() for one in differing[:10])
     more = f"; and {len(differing) - 10} more" if len(differing) > 10 else ""
     remedy = "Find out who changed it and put it back; 'coverslip ledger verify' says since when."
-    return judge(name, not differing, expected, shown + more or f"hash {found.hash[:16]}", remedy)
+    before = other_version(known, found)
+    fine = f"hash {found.hash[:16]}" + (f"; was {before} at the last fingerprint" if before else "")
+    return judge(name, not differing, expected, shown + more or fine, remedy)
 
 
 def kept(home: Home, conn: Connection) -> Check:

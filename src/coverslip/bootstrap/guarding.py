@@ -19,7 +19,7 @@ from coverslip.settings import Home
 from coverslip.store import fingerprint
 from coverslip.store.fingerprint import Difference
 from coverslip.store.fingerprint_duty import FingerprintDuty
-from coverslip.store.fingerprint_log import recorded
+from coverslip.store.fingerprint_log import SYSTEM, recorded, replaced
 
 _GUARDS = ("trigger ", "event trigger ", "rule ", "policy ", "function ", "foreign key trigger ", "setting ")
 """What an entry or its refusal rests on. Other deviations are recorded and told, and do not stop the work."""
@@ -30,8 +30,7 @@ def fingerprinting(lab: Lab, write: Callable[[str, str, dict[str, Any]], None]) 
 
     def look() -> tuple[Any, Any]:
         with wiring.connection(lab.core.home, "cs_verifier") as conn:
-            known = recorded(conn, newest=True)
-            return fingerprint.read(conn), known[-1] if known else None
+            return fingerprint.read(conn), recorded(conn)
 
     def tell(differing: Sequence[Difference]) -> None:
         sentences = "\n".join(one.sentence() for one in differing)
@@ -39,7 +38,7 @@ def fingerprinting(lab: Lab, write: Callable[[str, str, dict[str, Any]], None]) 
         lab.alerts().raise_alert(
             "schema",
             "critical",
-            f"{len(differing)} objects of the database are not as published: {differing[0].sentence()}",
+            f"{len(differing)} objects of the database are not as they should be: {differing[0].sentence()}",
             evidence={"deviations": [one.value(300) for one in differing[:20]]},
             bucket=f"{hashlib.sha256(sentences.encode()).hexdigest()[:32]}/{day}",
         )
@@ -50,7 +49,8 @@ def fingerprinting(lab: Lab, write: Callable[[str, str, dict[str, Any]], None]) 
 def check_guards(home: Home) -> None:
     """Return if the guards of a home whose database runs are as published.
 
-    Raises EVIDENCE with the first that is not. A database of an earlier release cannot be compared: passes.
+    Raises EVIDENCE with the first that is not, or when PostgreSQL's own functions are not those recorded
+    first. A database of an earlier release cannot be compared with the list shipped: passes.
     """
     with wiring.connection(home, "cs_verifier") as conn:
         refuse(conn)
@@ -58,9 +58,10 @@ def check_guards(home: Home) -> None:
 
 def refuse(conn: psycopg.Connection[Any]) -> None:
     """Raise EVIDENCE when a guard is not as published; ``conn`` is an idle connection of cs_verifier."""
-    differing = fingerprint.deviations(fingerprint.read(conn)) or ()
-    for one in differing:
-        if one.object.startswith(_GUARDS):
+    found = fingerprint.read(conn)
+    system = replaced(recorded(conn), found)
+    for one in [*(fingerprint.deviations(found) or ()), *([] if system is None else [system])]:
+        if one.object == SYSTEM or one.object.startswith(_GUARDS):
             raise EvidenceBroken(
                 "EVIDENCE",
                 what=f"the database's {one.object}",

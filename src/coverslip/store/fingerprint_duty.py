@@ -11,7 +11,7 @@ from typing import Any
 
 from coverslip.store import fingerprint
 from coverslip.store.fingerprint import Difference, Fingerprint
-from coverslip.store.fingerprint_log import KIND, Recorded, detail
+from coverslip.store.fingerprint_log import KIND, Recorded, detail, replaced
 
 HOUR_S = 3600.0
 
@@ -24,18 +24,21 @@ class FingerprintDuty:
 
     def __init__(
         self,
-        look: Callable[[], tuple[Fingerprint, Recorded | None]],
+        look: Callable[[], tuple[Fingerprint, Sequence[Recorded]]],
         write: Callable[[str, str, dict[str, Any]], None],
         tell: Callable[[Sequence[Difference]], None],
     ) -> None:
-        """``look`` reads the database and the last entry; ``write`` appends; ``tell`` raises an alert."""
+        """``look`` reads the database and the entries; ``write`` appends; ``tell`` raises an alert."""
         self._look, self._write, self._tell = look, write, tell
 
     def do(self) -> None:
-        """Write one entry; tell people when a guard is not as published."""
-        found, before = self._look()
-        act, value = detail(found, before)
+        """Write one entry; tell people when a guard, or PostgreSQL itself, is not as it was."""
+        found, known = self._look()
+        act, value = detail(found, known[-1] if known else None)
         self._write(KIND, act, value)
-        differing = fingerprint.deviations(found)
+        differing = [*(fingerprint.deviations(found) or ())]
+        system = replaced(known, found)
+        if system is not None:
+            differing.append(system)
         if differing:
             self._tell(differing)

@@ -4,6 +4,8 @@ Rules kept here:
 
 * A guard that was not as published in any entry is named with the entries it lasted between, also when it
   has been put back since: the evidence of that time is weaker, and nothing makes it as strong again.
+* PostgreSQL's own functions count as they were when its version was first recorded here: only the exact
+  same version and list are compared, for another version has others. Each change is named with its index.
 * What happens and is undone between two entries leaves no trace here; the tree and the anchors do not
   depend on the guards.
 """
@@ -28,6 +30,7 @@ from coverslip.store.sections import sections_of
 KIND: Final = "fingerprint"
 SHOWN: Final = 100
 """Deviations an entry lists; more are counted."""
+SYSTEM: Final = "catalog of PostgreSQL's own functions"
 _DIGITS: Final = 32
 
 _ENTRIES = (
@@ -51,6 +54,11 @@ class Recorded:
         """Object name -> object, expected and found."""
         return {one["object"]: one for one in self.detail.get("deviations", ())}
 
+    @property
+    def system(self) -> str:
+        """What the entry says of PostgreSQL's own functions: version, list and hash."""
+        return str(self.detail.get("system", ""))
+
 
 def recorded(conn: psycopg.Connection[Any], newest: bool = False) -> list[Recorded]:
     """Return the fingerprints on the record, oldest first; only the last one where ``newest``.
@@ -73,7 +81,7 @@ def detail(found: Fingerprint, before: Recorded | None) -> tuple[str, dict[str, 
     """Return act and detail of the entry for ``found``; ``before`` is the entry before it, if any.
 
     The list of objects, each with the first 128 bits of its description's hash, stands in it only when the
-    fingerprint is another than before.
+    fingerprint, or PostgreSQL's version or own functions, are others than before.
     """
     differing = fingerprint.deviations(found)
     value: dict[str, Any] = {
@@ -84,7 +92,7 @@ def detail(found: Fingerprint, before: Recorded | None) -> tuple[str, dict[str, 
         "deviations": [one.value() for one in (differing or ())[:SHOWN]],
         "more": max(0, len(differing or ()) - SHOWN),
     }
-    if before is not None and before.detail.get("hash") == found.hash:
+    if before is not None and (before.detail.get("hash"), before.system) == (found.hash, found.system):
         return "unchanged", value
     return ("first" if before is None else "changed"), value | {"document": document(found)}
 
@@ -102,13 +110,10 @@ def check(conn: psycopg.Connection[Any], report: Report) -> None:
     found, known = fingerprint.read(conn), recorded(conn)
     report.counts["guards"] += len(found.objects)
     differing = fingerprint.deviations(found)
-    last = known[-1] if known else None
     for one in differing or ():
         since = _since(known, one.object)
         report.add("guard", one.sentence() + since, field=_field(one.object))
-    if last is not None and _replaced(last.detail.get("system", ""), found.system):
-        message = f"PostgreSQL's own functions are not those of the fingerprint at index {last.index}"
-        report.add("guard", message, field="system functions")
+    _systems(known, found.system, report)
     if differing is None and known:
         for one in _since_last(known, found):
             report.add("guard", one.sentence(), field=_field(one.object))
@@ -119,8 +124,45 @@ def _field(name: str) -> str:
     return name[:200]
 
 
-def _replaced(before: str, now: str) -> bool:
-    return bool(before) and before.split(";")[0] == now.split(";")[0] and before != now
+def replaced(known: Sequence[Recorded], found: Fingerprint) -> Difference | None:
+    """Return how PostgreSQL's own functions differ from those first recorded of this very version, if so."""
+    for one in known:
+        if _version(one.system) == _version(found.system):
+            return None if one.system == found.system else Difference(SYSTEM, one.system, found.system)
+    return None
+
+
+def other_version(known: Sequence[Recorded], found: Fingerprint) -> str:
+    """Return the last recorded version where the server is of another now, else nothing: a notice."""
+    before = _version(known[-1].system) if known else ""
+    return before if before != _version(found.system) else ""
+
+
+def _version(system: str) -> str:
+    return system.rpartition(";")[0]
+
+
+def _systems(known: Sequence[Recorded], now: str, report: Report) -> None:
+    """Name each change of PostgreSQL's own functions under one version, and one that is not entered yet."""
+    newest: dict[str, Recorded] = {}
+    first: dict[str, str] = {}
+    for one in known:
+        version = _version(one.system)
+        if version in newest and newest[version].system != one.system:
+            before = newest[version]
+            when = f"between index {before.index}, {before.at}, and index {one.index}, {one.at}"
+            _changed(when, one.system == first[version], one.index, report)
+        newest[version] = one
+        first.setdefault(version, one.system)
+    last = newest.get(_version(now))
+    if last is not None and last.system != now:
+        _changed(f"after index {last.index}, {last.at}", now == first[_version(now)], -1, report)
+
+
+def _changed(when: str, back: bool, index: int, report: Report) -> None:
+    what = "became again what they were at first" if back else "were changed"
+    message = f"PostgreSQL's own functions {what} {when}, under the same version"
+    report.add("guard", message, index=index if index >= 0 else None, field=SYSTEM)
 
 
 def _since(known: Sequence[Recorded], name: str) -> str:

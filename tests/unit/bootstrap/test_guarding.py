@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import psycopg
+import pytest
 
 from coverslip.bootstrap import checking, wiring
+from coverslip.bootstrap.doctor_database import schema
 from coverslip.bootstrap.duties import write_with
-from coverslip.bootstrap.guarding import fingerprinting
+from coverslip.bootstrap.guarding import check_guards, fingerprinting
 from coverslip.bootstrap.labs import lab
+from coverslip.errors import EvidenceBroken
 from coverslip.settings import Home
-from coverslip.store.fingerprint_log import recorded
+from coverslip.store.fingerprint_log import SYSTEM, recorded
 
 NO_OP = (
     "create or replace function ledger.refuse_change() returns trigger language plpgsql"
@@ -69,3 +72,38 @@ def test_a_guard_replaced_by_a_no_op_is_on_the_record_told_and_named_with_the_ti
     assert [found[1] for found in entered(founded)] == [set(), set(), {GUARD}, set()]
     (one,) = guards(founded)
     assert "put back before index" in one["message"] and one["field"] == GUARD
+
+
+def test_a_replaced_function_of_postgresql_itself_stays_named_after_later_fingerprints(founded: Home) -> None:
+    def replace(source: str) -> None:
+        with psycopg.connect(wiring.conninfo(founded, "cs_superuser"), autocommit=True) as conn:
+            conn.execute("update pg_proc set prosrc = %s where proname = 'pg_jit_available'", (source,))
+
+    def doctor() -> tuple[str, str]:
+        with wiring.connection(founded, "cs_verifier") as conn:
+            check = schema(conn)
+        return check.state, check.found
+
+    entered(founded)
+    assert guards(founded) == [] and doctor()[0] == "ok"
+    check_guards(founded)
+
+    replace("pg_is_in_recovery")
+    entered(founded)
+    entered(founded)
+    (one,) = guards(founded)
+    assert one["field"] == SYSTEM and "were changed between index" in one["message"] and one["index"] > 0
+    state, found = doctor()
+    assert state == "finding" and SYSTEM in found
+    with pytest.raises(EvidenceBroken) as caught:
+        check_guards(founded)
+    assert SYSTEM in caught.value.message
+    with psycopg.connect(wiring.conninfo(founded, "cs_superuser")) as conn:
+        told = conn.execute("select title from projection.record where type = 'alert'").fetchall()
+    assert len(told) == 1 and SYSTEM in told[0][0]
+
+    replace("pg_jit_available")
+    entered(founded)
+    check_guards(founded)
+    assert doctor()[0] == "ok"
+    assert [one["field"] for one in guards(founded)] == [SYSTEM, SYSTEM]

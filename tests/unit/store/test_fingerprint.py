@@ -16,7 +16,7 @@ from coverslip.store import fingerprint
 from coverslip.store.findings import Report
 from coverslip.store.fingerprint import Difference, Fingerprint
 from coverslip.store.fingerprint_duty import FingerprintDuty
-from coverslip.store.fingerprint_log import SHOWN, Recorded, _past, detail
+from coverslip.store.fingerprint_log import SHOWN, SYSTEM, Recorded, _past, _systems, detail, replaced
 from coverslip.store.migrate import migrate, published
 from coverslip.store.server import Cluster
 from fix_guards import Guarded
@@ -135,7 +135,7 @@ def test_each_turn_writes_one_entry_and_tells_people_only_of_deviations(
     written: list[tuple[str, str]] = []
     told: list[Any] = []
     duty = FingerprintDuty(
-        lambda: (Fingerprint({"a": "1"}), None), lambda kind, act, _: written.append((kind, act)), told.append
+        lambda: (Fingerprint({"a": "1"}), []), lambda kind, act, _: written.append((kind, act)), told.append
     )
     monkeypatch.setattr(fingerprint, "deviations", lambda _: [])
     duty.do()
@@ -143,3 +143,49 @@ def test_each_turn_writes_one_entry_and_tells_people_only_of_deviations(
     monkeypatch.setattr(fingerprint, "deviations", lambda _: [Difference("a", "1", "2")])
     duty.do()
     assert len(written) == 2 and len(told) == 1
+
+
+def systems(*values: str) -> list[Recorded]:
+    return [Recorded(n, f"t{n}", {"system": value, "hash": "h"}) for n, value in enumerate(values)]
+
+
+def test_each_change_of_postgresql_itself_is_named_with_its_index_however_many_entries_follow() -> None:
+    report = Report()
+    _systems(systems("P 15.1; a", "P 15.1; b", "P 15.1; b", "P 15.1; a", "P 15.1; a"), "P 15.1; c", report)
+    assert [one.index for one in report.findings] == [1, 3, None]
+    sentences = [one.sentence() for one in report.findings]
+    assert "were changed between index 0, t0, and index 1, t1" in sentences[0]
+    assert "became again what they were at first between index 2, t2, and index 3, t3" in sentences[1]
+    assert "were changed after index 4, t4" in sentences[2]
+
+
+def test_another_version_of_postgresql_is_no_change_and_hides_none() -> None:
+    report = Report()
+    _systems(systems("P 15; x", "P 15.1; a", "P 18.0; b", "P 15.1; a"), "P 18.0; b", report)
+    assert report.holds
+    _systems(systems("P 15.1; a", "P 18.0; b"), "P 15.1; c", report)
+    assert "after index 0" in report.findings[0].sentence()
+    assert replaced(systems("P 15.1; a"), Fingerprint({}, "P 15.2; b")) is None
+    assert replaced([], Fingerprint({}, "P 15.2; b")) is None
+
+
+def test_replaced_functions_count_against_the_first_record_not_the_last() -> None:
+    known = systems("P 15.1; a", "P 15.1; b", "P 15.1; b")
+    assert replaced(known, Fingerprint({}, "P 15.1; b")) == Difference(SYSTEM, "P 15.1; a", "P 15.1; b")
+    assert replaced(known, Fingerprint({}, "P 15.1; a")) is None
+
+
+def test_replaced_functions_are_an_entry_changed_and_told_at_every_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written: list[str] = []
+    told: list[Any] = []
+    monkeypatch.setattr(fingerprint, "deviations", lambda _: [])
+    known = systems("P 15.1; a")
+    found = Fingerprint({"a": "1"}, "P 15.1; b")
+    duty = FingerprintDuty(lambda: (found, known), lambda kind, act, _: written.append(act), told.append)
+    duty.do()
+    known += [Recorded(1, "t1", {"system": found.system, "hash": found.hash})]
+    duty.do()
+    assert written == ["changed", "unchanged"]
+    assert [[one.object for one in turn] for turn in told] == [[SYSTEM], [SYSTEM]]
