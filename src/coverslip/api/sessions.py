@@ -103,8 +103,8 @@ def notices(services: ServicesOf, context: ContextOf) -> list[dict[str, Any]]:
             "number": row.number,
             "state": row.state,
             "title": row.title,
-            "raised_at": row.fields.get("raised_at", ""),
-            "kind": row.fields.get("kind", ""),
+            "raised_at": row.fields.get("raised_at", row.changed_at),
+            "kind": row.fields.get("kind", row.type),
         }
         for row in found
     ]

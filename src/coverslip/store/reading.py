@@ -101,11 +101,16 @@ class PostgresReading:
         return [row_from(r["row"]) for r in rows]
 
     def concerning(self, person: str) -> list[Row]:
-        """Return the records whose ``concerns`` names a person and that nobody has closed, newest first."""
+        """Return what tells a person something, newest first.
+
+        That is the records whose ``concerns`` names the person and that nobody has closed, and the grants of
+        roles to the person, in force or ended.
+        """
         rows = self._all(
             "select ops.row_of(r.type, r.uid) as row from projection.link l join projection.record r"
-            " on r.type = l.from_type and r.uid = l.from_uid where l.to_uid = %(u)s and l.field = 'concerns'"
-            " and r.state <> 'closed' order by r.created_at desc, r.uid limit 200",
+            " on r.type = l.from_type and r.uid = l.from_uid where l.to_uid = %(u)s and (l.field = 'concerns'"
+            " and r.state <> 'closed' or l.from_type = 'role_grant' and l.field = 'person'"
+            " and r.state not in ('requested', 'rejected')) order by r.changed_at desc, r.uid limit 200",
             {"u": person},
         )
         return [row_from(r["row"]) for r in rows]

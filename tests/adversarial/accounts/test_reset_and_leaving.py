@@ -199,6 +199,17 @@ def test_the_owner_is_told_of_an_email_or_a_name_that_somebody_else_changed(
     assert not {n["number"] for n in api("alan").get("/me/notices")} & {mail.number, name.number}
 
 
+def test_the_holder_is_told_of_a_role_given_and_of_one_taken_and_others_are_not(lab: Lab, api: Api) -> None:
+    number = lab.invite("otto", "Otto", ("AUT",))
+    otto = Caller(api("").client, "otto", lab.sign_in("otto").token)
+    (given,) = otto.get("/me/notices")
+    assert (given["kind"], given["state"]) == ("role_grant", "active") and given["raised_at"]
+    lab.aurel.do(given["number"], "revoke", sign=True, why="He changed the department.")
+    (taken,) = otto.get("/me/notices")
+    assert (taken["number"], taken["state"]) == (given["number"], "revoked"), number
+    assert given["number"] not in {n["number"] for n in api("alan").get("/me/notices")}
+
+
 def test_a_code_lasts_a_day_opens_once_and_signs_nothing(lab: Lab, api: Api) -> None:
     number = lab.invite("pam", "Pam", ())
     lab.ada.do(number, "reset", why="Pam forgot the password.")
