@@ -18,6 +18,7 @@ from coverslip.bootstrap.doctor import doctor as doctor
 from coverslip.bootstrap.founding import sequencer_of
 from coverslip.bootstrap.kept import kept_notes
 from coverslip.bootstrap.migrating import require_schema
+from coverslip.bootstrap.quarantine import contradiction, kept_here
 from coverslip.bootstrap.recovering import recoveries
 from coverslip.bootstrap.signing import open_signer
 from coverslip.bootstrap.tending import vault_check as vault_check
@@ -27,7 +28,7 @@ from coverslip.ledger import canonical, leaf
 from coverslip.ledger.failure import LedgerError
 from coverslip.ledger.tree import inclusion_proof
 from coverslip.settings import Home
-from coverslip.store import check_keys, fingerprint_log, startup
+from coverslip.store import check_keys, fingerprint_log, memory, startup
 from coverslip.store.alarms import alarmed
 from coverslip.store.anchors import FileAnchor, read_file_anchor
 from coverslip.store.definitions import told
@@ -64,6 +65,8 @@ def ledger_status(root: Path) -> dict[str, Any]:
         with core.pool.connection() as conn:
             status["anchors"] = anchoring.lines(home, conn)
             status["alarms"], blocked = alarmed(conn)
+        against = contradiction(home)
+    blocked += [] if against is None else [against.message]
     status["blocked"] = ", ".join(blocked)
     status["recoveries"] = recoveries(root)
     journal = read_journal(home.signer / "journal")
@@ -80,7 +83,8 @@ def ledger_verify(root: Path, anchors: Path | None = None) -> Outcome:
     file, which is not independent. The witnesses listed are asked in any case. Every stored timestamp and
     cosignature is checked again.
 
-    Raises ``MisuseError`` where ``anchors`` is not there; ENVIRONMENT where it holds no checkpoint of this log.
+    Raises ``MisuseError`` where ``anchors`` is not there; ENVIRONMENT where no checkpoint of this log is in
+    it.
     """
     home = Home(root)
     origin = wiring.installation(home).origin
@@ -95,8 +99,13 @@ def ledger_verify(root: Path, anchors: Path | None = None) -> Outcome:
         require_schema(home, conn)
         facts = _facts(home, conn)
         fingerprint_log.check(conn, facts)
+        kept = kept_here(home, conn)  # before the journal: the signer may be at work
         journal, admission = read_journal(home.signer / "journal"), _admission_key(home)
         report = verify_ledger(conn, journal, notes, keys, admission)
+        try:
+            memory.insist_whole(journal, kept, wiring.trusted(home))
+        except EvidenceBroken as error:
+            report.add("journal", error.message, index=error.values["found"])
         report.counts["unissued_numbers"] = gaps(conn).value()["unissued_numbers"]
         anchoring.check_evidence(home, conn, facts)
         check_keys.check(conn, [one.note for one in read_journal(home.signer / "journal")], keys, facts)

@@ -1,7 +1,8 @@
 """Quarantine: what an installation does when its database contradicts what was signed.
 
 Rules kept here: nothing is written, neither by a person nor by the installation itself; reading and exporting
-go on; the one way out is a recovery that two people sign (``bootstrap/recovering.py``).
+go on. The way out is the history put back, or a recovery that two people sign (``bootstrap/recovering.py``);
+where the journal lost its end, only the journal put back.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
+
+import psycopg
 
 from coverslip.api.services import Services
 from coverslip.bootstrap import wiring
@@ -34,8 +38,7 @@ def contradiction(home: Home) -> EvidenceBroken | None:
     try:
         with wiring.connection(home, "cs_verifier") as conn:
             # In this order, for the signer may be at work: what is stored, what was signed, what is there.
-            kept = [("the database", data) for data in memory.newest_stored(conn)]
-            kept += [(str(home.anchors), data) for data in read_file_anchor(home.anchors)]
+            kept = kept_here(home, conn)
             journal = read_journal(home.signer / "journal")
             startup.compare(conn, journal[-1] if journal else None)
         memory.insist_whole(journal, kept, wiring.trusted(home))
@@ -44,6 +47,12 @@ def contradiction(home: Home) -> EvidenceBroken | None:
             raise
         return error
     return None
+
+
+def kept_here(home: Home, conn: psycopg.Connection[Any]) -> list[tuple[str, bytes]]:
+    """Return the notes that a journal must remember, each after where in this installation it is kept."""
+    kept = [("the database", data) for data in memory.newest_stored(conn)]
+    return kept + [(str(home.anchors), data) for data in read_file_anchor(home.anchors)]
 
 
 def insist_sound(home: Home) -> None:
@@ -55,7 +64,7 @@ def insist_sound(home: Home) -> None:
 
 def to_argument(error: EvidenceBroken) -> str:
     """Return the reason of a quarantine as a child process takes it."""
-    values = {name: error.values[name] for name in ("signed", "found") if name in error.values}
+    values = {name: error.values[name] for name in ("signed", "found", "remedy") if name in error.values}
     return json.dumps({"message": error.message, **values})
 
 

@@ -18,6 +18,11 @@ from coverslip.ledger.checkpoint import Checkpoint
 from coverslip.ledger.failure import LedgerError
 from coverslip.store.signer import Signed, verify_note
 
+_REMEDY = (
+    "Keep a copy of the whole home, put the journal back from a backup of the signer's folder, and start."
+    " A recovery is no way out here: the database is whole."
+)
+
 
 def newest_stored(conn: psycopg.Connection[Any]) -> list[bytes]:
     """Return the note of the largest checkpoint the database keeps, in a list; empty when there is none."""
@@ -47,9 +52,9 @@ def insist_whole(
         raise EvidenceBroken(
             "RECOVERY_REQUIRED",
             message=f"The signer's journal ends at {last} entries, but a checkpoint of {claimed.size} entries"
-            f" that it signed is kept in {where}: the journal has lost its end. Nothing is signed until the"
-            " journal is put back from a copy, or two people sign a recovery.",
-            signed=claimed.size, found=last,
+            f" that it signed is kept in {where}: the journal has lost its end. Nothing is written or signed"
+            " until it is put back from a backup of the signer's folder; reading and exporting go on.",
+            signed=claimed.size, found=last, remedy=_REMEDY,
         )  # fmt: skip
 
 

@@ -10,9 +10,12 @@ import psycopg
 import pytest
 
 from coverslip.bootstrap import doctor_database, doctor_files, wiring
+from coverslip.bootstrap.certifying import certify
+from coverslip.bootstrap.checking import ledger_status
 from coverslip.bootstrap.doctor import doctor
 from coverslip.bootstrap.doctor_database import _closed, forecast
 from coverslip.bootstrap.doctor_line import looked
+from coverslip.cli import main as coverslip
 from coverslip.errors import EnvironmentFault, EvidenceBroken
 from coverslip.settings import Home
 from coverslip.store import inspection
@@ -24,6 +27,11 @@ def asked(home: Home) -> dict[str, dict[str, Any]]:
 
 def admin(home: Home) -> psycopg.Connection[Any]:
     return psycopg.connect(wiring.conninfo(home, "cs_superuser"), autocommit=True)
+
+
+def one_more(home: Home) -> None:
+    """Have one entry more written and signed."""
+    assert certify(home, "restored", {"name": "x", "manifest": "0" * 64, "size": 1, "root": "0" * 64}) == ""
 
 
 def test_a_new_evaluation_installation_has_no_finding_but_the_missing_anchor(founded: Home) -> None:
@@ -212,3 +220,28 @@ def test_growth_needs_a_day_of_history(founded: Home) -> None:
     with wiring.connection(founded, "cs_verifier") as conn:
         found = inspection.database_per_day(conn)
     assert found == pytest.approx((row[0] - 1) / 10 * row[1] / row[0], rel=0.02)
+
+
+@pytest.mark.parametrize("left", ["nothing", "the first line", "all"])
+def test_a_journal_that_is_gone_or_lost_its_end_is_said_by_doctor_verify_and_status(
+    founded: Home, left: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What ``serve`` puts in quarantine, no check calls fine."""
+    home = str(founded.root)
+    one_more(founded)
+    journal = founded.signer / "journal"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    assert len(lines) > 1
+    if left == "nothing":
+        journal.unlink()
+    elif left == "the first line":
+        journal.write_bytes(lines[0])
+    whole = left == "all"
+    check = asked(founded)["ledger and signer agree"]
+    assert check["ok"] is whole and ("lost its end" in check["found"]) is not whole
+    assert coverslip(["doctor", "--home", home]) == 1
+    capsys.readouterr()
+    assert coverslip(["ledger", "verify", "--home", home]) == (0 if whole else 1)
+    assert ("FINDING journal" in capsys.readouterr().out) is not whole
+    blocked = ledger_status(founded.root)["blocked"]
+    assert ("lost its end" in blocked) is not whole and ("recovery" in blocked) is False
