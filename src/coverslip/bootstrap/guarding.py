@@ -23,6 +23,8 @@ from coverslip.store.fingerprint_log import SYSTEM, recorded, replaced
 
 _GUARDS = ("trigger ", "event trigger ", "rule ", "policy ", "function ", "foreign key trigger ", "setting ")
 """What an entry or its refusal rests on. Other deviations are recorded and told, and do not stop the work."""
+_OFF = ("not in force", "not valid", "not immediate")
+"""What is said of a table, column, constraint or index of this release that PostgreSQL passes by."""
 
 
 def fingerprinting(lab: Lab, write: Callable[[str, str, dict[str, Any]], None]) -> FingerprintDuty:
@@ -61,7 +63,8 @@ def refuse(conn: psycopg.Connection[Any]) -> None:
     found = fingerprint.read(conn)
     system = replaced(recorded(conn), found)
     for one in [*(fingerprint.deviations(found) or ()), *([] if system is None else [system])]:
-        if one.object == SYSTEM or one.object.startswith(_GUARDS):
+        off = one.expected != fingerprint.ABSENT and any(word in one.found for word in _OFF)
+        if off or one.object == SYSTEM or one.object.startswith(_GUARDS):
             raise EvidenceBroken(
                 "EVIDENCE",
                 what=f"the database's {one.object}",

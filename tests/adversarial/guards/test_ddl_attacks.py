@@ -299,6 +299,38 @@ def test_an_installation_whose_guards_are_off_is_not_served(guarded: Guarded) ->
             admin.execute("alter event trigger coverslip_ddl_guard enable always")
 
 
+@pytest.mark.parametrize(
+    ("off", "on", "named"),
+    [
+        ("update pg_class set relhastriggers = false where oid = 'ledger.entry'::regclass",
+         "update pg_class set relhastriggers = true where oid = 'ledger.entry'::regclass",
+         "table ledger.entry"),
+        ("update pg_attribute set atthasdef = false where attname = 'at'"
+         " and attrelid = 'ledger.entry'::regclass",
+         "update pg_attribute set atthasdef = true where attname = 'at'"
+         " and attrelid = 'ledger.entry'::regclass",
+         "column ledger.entry.at"),
+        ("update pg_index set indimmediate = false where indexrelid = 'ledger.entry_pkey'::regclass",
+         "update pg_index set indimmediate = true where indexrelid = 'ledger.entry_pkey'::regclass",
+         "index ledger.entry_pkey"),
+    ],
+)  # fmt: skip
+def test_an_installation_whose_guards_a_flag_switches_off_is_not_served(
+    guarded: Guarded, off: str, on: str, named: str
+) -> None:
+    with guarded.connect("cs_superuser") as admin:
+        admin.execute(MODS)
+        admin.execute(off)
+        try:
+            with guarded.connect("cs_verifier") as conn, pytest.raises(EvidenceBroken) as caught:
+                refuse(conn)
+            assert named in caught.value.message
+        finally:
+            admin.execute(on)
+    with guarded.connect("cs_verifier") as conn:
+        refuse(conn)
+
+
 def test_a_role_too_many_is_recorded_and_does_not_stop_the_work(guarded: Guarded) -> None:
     with guarded.connect("cs_superuser") as admin:
         admin.execute("create role helper")
