@@ -35,6 +35,7 @@ from coverslip.bootstrap.certifying import certify, plain
 from coverslip.bootstrap.packing import keep_keys, listed, plain_files, write
 from coverslip.bootstrap.places import read_places
 from coverslip.bootstrap.tending import named_objects
+from coverslip.client.errors import misuse
 from coverslip.errors import CoverslipError, EnvironmentFault
 from coverslip.kernel.clock import monotonic_s, utc_now
 from coverslip.ledger import canonical, note
@@ -143,7 +144,15 @@ def claim(target: Path, facts: wiring.Facts) -> None:
 @contextmanager
 def _prepared(target: Path, facts: wiring.Facts) -> Iterator[Path]:
     """Lend a draft folder in the target, alone; it is gone afterwards unless it was renamed."""
-    target.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        target.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise misuse(
+            "--to",
+            "a folder, or a place where one can be made",
+            f"{target}: {error.strerror or error}",
+            "Look at the path; nothing was backed up.",
+        ) from error
     with open(target / "lock", "ab", opener=database.private) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from coverslip.bootstrap import duties, quarantine, wiring
+from coverslip.bootstrap.kept import insist_there
 from coverslip.bootstrap.labs import lab
 from coverslip.errors import EvidenceBroken, NotFound
 from coverslip.ledger import note
@@ -60,9 +61,10 @@ def ledger_gaps(root: Path) -> dict[str, Any]:
 def receipt_check(root: Path, path: Path) -> tuple[list[dict[str, Any]], dict[str, int]]:
     """Return findings and counts: is every receipt of a file's entry on the ledger, with the hash it names?
 
-    ``path`` holds signed pending receipts, one or several. Raises EVIDENCE for a file without one, or one
-    that no key of this home signed: such a receipt proves nothing.
+    ``path`` holds signed pending receipts, one or several. Raises ``MisuseError`` where it is no file;
+    EVIDENCE for a file without one, or one that no key of this home signed: such a receipt proves nothing.
     """
+    insist_there("FILE", path, "a file of signed receipts", folder=False)
     home = Home(root)
     origin = wiring.installation(home).origin
     receipts = [_receipt(home, origin, data) for data in _notes(path)]

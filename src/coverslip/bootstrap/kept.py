@@ -16,10 +16,16 @@ from coverslip.ledger.failure import LedgerError
 from coverslip.store.anchors import read_file_anchor
 
 
-def insist_there(option: str, path: Path | None) -> None:
-    """Return if the path an option names is there, or none is named. Raises ``MisuseError`` if not."""
-    if path is not None and not path.exists():
-        raise misuse(option, "a file or folder that is there", f"{path}, which is not", "Look at the path.")
+def insist_there(
+    option: str, path: Path | None, expected: str = "a file or folder that is there", *, folder: bool = True
+) -> None:
+    """Return if the path an option names is there, or none is named. Raises ``MisuseError`` if not.
+
+    ``folder`` False: a folder is none.
+    """
+    if path is not None and not (path.exists() if folder else path.is_file()):
+        found = f"{path}, which is a folder" if path.is_dir() else f"{path}, which is not there"
+        raise misuse(option, expected, found, "Look at the path; nothing was done.")
 
 
 def kept_notes(path: Path, origin: str) -> list[bytes]:

@@ -21,10 +21,13 @@ from typing import Any
 
 import psycopg
 
+from coverslip.bootstrap import anchors as anchoring
 from coverslip.bootstrap import backupset, checking, wiring
 from coverslip.bootstrap.backupset import Backup, Progress
 from coverslip.bootstrap.certifying import certify, settle, unwritable
+from coverslip.bootstrap.kept import claims, insist_there
 from coverslip.bootstrap.migrating import bring_up, write_manifest
+from coverslip.client.errors import misuse
 from coverslip.errors import CoverslipError, EnvironmentFault, EvidenceBroken
 from coverslip.ledger import note
 from coverslip.ledger.failure import LedgerError
@@ -34,10 +37,14 @@ from coverslip.store import migrate
 from coverslip.store.anchors import read_file_anchor
 from coverslip.store.notes import NoteKey, NoteVerifier, read_seed
 from coverslip.store.server import Cluster
-from coverslip.store.signer import Signed, lost, read_journal, verify_note
+from coverslip.store.signer import Signed, current, lost, read_journal, verify_note
 from coverslip.vault.local import LocalVault
 
 Finding = dict[str, Any]
+NOTHING_NAMED = (
+    "NOT KNOWN what was signed after this backup: neither --anchors nor --journal was named. If anything was,"
+    " a second history begins here"
+)
 
 
 @dataclass
@@ -58,6 +65,8 @@ class Restored:
     lost: list[str] = field(default_factory=list)
     entered: bool = False
     migrated: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What could not be known about what was signed after the backup."""
 
 
 def restore(
@@ -77,15 +86,22 @@ def restore(
     survived; ``public_keys``: a ``keys.txt`` that was handed over, which the keys must then fit.
 
     Raises:
-        EnvironmentFault: the folder is not empty, keys are not there, or something cannot be done.
+        MisuseError: what is named is not there, or holds no checkpoint of this log.
+        EnvironmentFault: the folder is not empty, keys are not there, a checkpoint of this log cannot be
+            checked with the keys known, or something cannot be done.
         EvidenceBroken: the backup is not what was signed; nothing is left in ``root``.
     """
+    insist_there("--from", source / backupset.SET, "in a folder of backups", folder=False)
+    insist_there("--public-keys", public_keys, "a file of keys", folder=False)
+    insist_there("--anchors", anchors)
+    insist_there("--journal", journal, "a signer's journal", folder=False)
     home = Home(root.resolve())
     if home.root.exists() and any(home.root.iterdir()):
         raise _fault(
             str(home.root), "an empty folder", "files", "Name another folder; nothing is ever restored over."
         )
     backup, place = _opened(source.absolute(), keys.absolute(), name, public_keys)
+    _insist_notes(anchors, journal, str(backup.manifest["origin"]))
     backupset.check_files(backup, progress)
     said, _, _ = backupset.check_objects(backup, progress)
     if said:
@@ -112,7 +128,11 @@ def _restore(
     cluster = wiring.cluster_of(home)
     with cluster.running():
         progress("checking what was restored")
-        done.lost = remind(home, anchors, journal)
+        asked, silent = anchoring.witnessed(home)
+        done.notes = [f"WITNESS SILENT {one}; what it saw after the backup is not known" for one in silent]
+        if anchors is None and journal is None:
+            done.notes.append(NOTHING_NAMED)
+        done.lost = remind(home, anchors, journal, asked)
         done.recovery = unwritable(home)
         if not done.recovery:
             settle(home)  # what waited for its place when the backup was made
@@ -270,21 +290,28 @@ def empty(home: Home) -> None:
 # --- what the signer must remember --------------------------------------------------------------------
 
 
-def remind(home: Home, anchors: Path | None, journal: Path | None) -> list[str]:
+def remind(home: Home, anchors: Path | None, journal: Path | None, asked: Sequence[bytes] = ()) -> list[str]:
     """Let the signer's journal remember what is known to have been signed; return what is lost, in words.
 
-    Only notes that bear this log's signature count. Raises EVIDENCE when two of them contradict each other.
+    ``asked``: what witnesses answered. Raises EVIDENCE when two notes, or a note and the journal, contradict
+    each other; ENVIRONMENT for a checkpoint of this log that no key known here signed.
     """
     path = home.signer / "journal"
     known = read_journal(path)
     verifiers, origin = wiring.trusted(home), wiring.installation(home).origin
-    found: dict[int, Signed] = {}
+    found = {one.size: one for one in current(known)}
     gone = lost(known) | (lost(read_journal(journal)) if journal is not None else set())
-    for data in _notes(anchors, journal):
+    for data in [*_notes(anchors, journal), *asked]:
         try:
             checkpoint = verify_note(data, verifiers)
-        except LedgerError:
-            continue
+        except LedgerError as error:
+            if not claims(data, origin):
+                continue
+            raise _fault(
+                f"a checkpoint of {origin} kept elsewhere", "one signed by a key the backup knows",
+                str(error), "Find out who signed it: with a newer key of this log, take a newer backup; with"
+                " a foreign one, keep it as evidence and restore without it. Nothing was signed.",
+            ) from error  # fmt: skip
         # What two people declared lost is known to be so: it must not come back as something signed.
         if checkpoint.origin != origin or (checkpoint.size, checkpoint.root) in gone:
             continue
@@ -308,6 +335,15 @@ def remind(home: Home, anchors: Path | None, journal: Path | None) -> list[str]:
     return [
         f"{newest - size} entries, index {size} to {newest - 1}, were signed after this backup and are lost"
     ]
+
+
+def _insist_notes(anchors: Path | None, journal: Path | None, origin: str) -> None:
+    """Return if each place named holds a checkpoint of this log. Raises ``MisuseError`` if not."""
+    for option, place, notes in (
+        ("--anchors", anchors, _notes(anchors, None)), ("--journal", journal, _notes(None, journal)),
+    ):  # fmt: skip
+        if place is not None and not any(claims(data, origin) for data in notes):
+            raise misuse(option, f"checkpoints of {origin}", f"none in {place}", "Nothing was restored.")
 
 
 def _notes(anchors: Path | None, journal: Path | None) -> list[bytes]:

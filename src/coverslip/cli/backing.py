@@ -127,6 +127,8 @@ def _restored(made: Any, as_json: bool) -> None:
         show.say(f"LOST {lost}")
     if made.recovery:
         show.say(f"RECOVERY_REQUIRED {made.recovery}")
+    for note in made.notes:
+        show.warn(f"Note: {note}.")
     show.warn("Note: everybody signs in anew; check who left since the backup before you serve.")
     raise typer.Exit(FINDING if amiss else HOLDS)
 

@@ -12,10 +12,16 @@ from typing import Any
 
 import pytest
 
+from coverslip.bootstrap import anchors as anchoring
 from coverslip.bootstrap import backing, checking, restoring, wiring
+from coverslip.cli import main as coverslip
 from coverslip.errors import CoverslipError, EnvironmentFault, EvidenceBroken, NotFound
+from coverslip.ledger import note
+from coverslip.ledger.checkpoint import Checkpoint
 from coverslip.settings import Home
-from coverslip.store.notes import NoteKey
+from coverslip.store.anchors import FileAnchor
+from coverslip.store.notes import NoteKey, read_seed
+from coverslip.store.signer import read_journal
 from coverslip.verifier.cli import main as verify
 from fix_story import ORIGIN, Cast, running
 
@@ -131,7 +137,6 @@ def test_a_changed_backup_is_refused_and_named_and_leaves_nothing(ground: Any, d
 def test_a_signature_by_another_key_is_refused(ground: Any) -> None:
     """Somebody makes a backup of his own and signs it with his own key: it is not this installation's."""
     from coverslip.bootstrap import backupset
-    from coverslip.ledger import note
     from coverslip.store.backup import hash_of
 
     text = backupset.signed_text(ORIGIN, hash_of(ground.newest / "manifest.json"))
@@ -221,19 +226,77 @@ def test_without_anchors_nothing_is_known_to_be_lost(ground: Any) -> None:
     assert (done.lost, done.recovery) == ([], "")
 
 
-def test_a_checkpoint_of_another_key_reminds_the_signer_of_nothing(ground: Any) -> None:
-    from coverslip.ledger import note
-    from coverslip.ledger.checkpoint import Checkpoint
-
+def forged(ground: Any) -> Path:
+    """Return a file with a checkpoint of this log that none of its keys signed."""
     text = Checkpoint(ORIGIN, 10_000, b"\x07" * 32).text()
-    forged = note.sign(text, [NoteKey(ORIGIN, b"\x01" * 32)]).to_bytes()
-    anchors = ground.folder / "forged"
-    from coverslip.store.anchors import FileAnchor
+    anchors: Path = ground.folder / "forged"
+    FileAnchor(anchors).put(note.sign(text, [NoteKey(ORIGIN, b"\x01" * 32)]).to_bytes())
+    return anchors
 
-    FileAnchor(anchors).put(forged)
-    done = restore(ground, anchors=anchors)
-    assert (done.lost, done.recovery) == ([], "")
-    assert [one["kind"] for one in done.findings] == ["anchor"], "it is named as what it is"
+
+def test_a_checkpoint_that_no_known_key_signed_lets_nothing_be_signed(ground: Any) -> None:
+    """It may be of a newer key of this log: whether a second history would begin cannot be determined."""
+    with pytest.raises(EnvironmentFault, match="one signed by a key the backup knows"):
+        restore(ground, anchors=forged(ground))
+    assert list(ground.new.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "option", ["from", "public-keys", "anchors", "journal", "anchors empty", "anchors of nothing"]
+)
+def test_what_is_named_and_not_there_is_wrong_usage_and_nothing_is_restored(
+    ground: Any, option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "typo"
+    if option == "anchors empty":
+        place.mkdir()
+    elif option == "anchors of nothing":
+        place.write_text("no checkpoint\n")
+    name = option.split()[0]
+    given = {"--from": str(ground.target), "--keys": str(ground.keys), "--home": str(ground.new)}
+    given[f"--{name}"] = str(place)
+    code = coverslip(["restore", *(one for pair in given.items() for one in pair)])
+    said = capsys.readouterr().err
+    assert code == 2 and f"--{name}" in said and str(place) in said and "UNFORESEEN" not in said
+    assert not ground.new.exists() or list(ground.new.iterdir()) == []
+
+
+def test_a_backup_to_a_place_that_cannot_be_made_is_wrong_usage(
+    ground: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = coverslip(["backup", "--home", str(ground.root), "--to", "/proc/x"])
+    said = capsys.readouterr().err
+    assert code == 2 and "/proc/x" in said and "UNFORESEEN" not in said
+
+
+def test_a_receipt_that_is_not_there_is_wrong_usage(ground: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    code = coverslip(["ledger", "receipt", "--home", str(ground.root), "/nofile"])
+    said = capsys.readouterr().err
+    assert code == 2 and "/nofile" in said and "Stop work" not in said
+
+
+@pytest.mark.parametrize("seen", ["more", "another root", "silent", "nothing"])
+def test_witnesses_are_asked_before_anything_is_signed(
+    ground: Any, seen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What they answer is a checkpoint the log's own key signed, larger or another than the backup's."""
+    signer = NoteKey(ORIGIN, read_seed(ground.root / "signer" / "signing.key"))
+    last = read_journal(ground.newest / "home" / "journal")[-1]
+    size = last.size + (7 if seen == "more" else 0)
+    answer = note.sign(Checkpoint(ORIGIN, size, b"\x07" * 32).text(), [signer]).to_bytes()
+    answers = {"more": ([answer], []), "another root": ([answer], []), "silent": ([], ["w1: no answer"])}
+    monkeypatch.setattr(anchoring, "witnessed", lambda _: answers.get(seen, ([], [])))
+    if seen == "another root":
+        with pytest.raises(EvidenceBroken, match="two roots, both signed"):
+            restore(ground)
+        assert list(ground.new.iterdir()) == []
+        return
+    done = restore(ground)
+    assert bool(done.recovery) is (seen == "more") and done.entered is (seen != "more")
+    assert any("WITNESS SILENT w1" in one for one in done.notes) is (seen == "silent")
+    assert restoring.NOTHING_NAMED in done.notes
+    if seen == "more":
+        assert read_journal(ground.new / "signer" / "journal")[-1].note == answer, "remembered, not signed"
 
 
 def test_the_major_of_the_database_is_that_of_the_new_home(ground: Any) -> None:
