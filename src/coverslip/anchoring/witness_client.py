@@ -31,6 +31,8 @@ from coverslip.verifier.leaves import framed
 
 LIMIT: Final = 64 * 1024
 TIMEOUT_S: Final = 10.0
+OTHER_HISTORY: Final = "it holds another history of this log"
+ROLLED_BACK: Final = "the log was rolled back"
 _log = logging.getLogger(__name__)
 
 Prove = Callable[[int, int], Sequence[bytes]]
@@ -75,12 +77,12 @@ class WitnessAnchor:
             if self._size > wanted.size:
                 raise AnchorRefused(
                     f"the witness has cosigned {self._size} entries and this checkpoint has {wanted.size}: "
-                    "the log was rolled back, or a newer checkpoint is on its way"
+                    f"{ROLLED_BACK}, or a newer checkpoint is on its way"
                 )
             status, body = self._add(wanted, sealed)
         if status != 200:
             why = body[:200].decode("utf-8", "replace").strip()
-            history = "it holds another history of this log: " if status == 422 else ""
+            history = f"{OTHER_HISTORY}: " if status == 422 else ""
             raise AnchorRefused(f"the witness answered {status}: {history}{why}")
         cosigned = self._checked(sealed, body)
         self._size = wanted.size

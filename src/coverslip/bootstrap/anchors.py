@@ -6,6 +6,7 @@ named in it, and nothing that is stored is believed because it is stored.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable
@@ -29,7 +30,8 @@ from coverslip.ledger.failure import LedgerError
 from coverslip.settings import Home
 from coverslip.store import anchor_rows, memory
 from coverslip.store.anchor_rows import AnchorRows
-from coverslip.store.anchors import FileAnchor
+from coverslip.store.anchors import FileAnchor, read_file_anchor
+from coverslip.store.elsewhere import insist_one_history
 from coverslip.store.findings import Report
 from coverslip.store.signer import read_journal
 
@@ -235,19 +237,45 @@ def witnessed(home: Home) -> tuple[list[bytes], list[str]]:
 
 
 def contradicted(home: Home) -> EvidenceBroken | None:
-    """Return why the home must not be written to by what its witnesses saw, None where nothing says so.
+    """Return why the home must not be written to by what its anchors saw, None where nothing says so.
 
-    A witness that does not answer keeps no server from starting; it is in the log.
+    A witness that signed for more than was signed here, or any place that keeps another history. A place that
+    does not answer keeps no server from starting; it is in the log.
     """
+    origin, keys = wiring.installation(home).origin, wiring.trusted(home)
     notes, silent = witnessed(home)
-    for one in silent:
-        _log.warning("witness %s", one)
+    places = [("a witness", notes), (str(home.anchors), read_file_anchor(home.anchors))]
+    for one in load(targets_file(home)).targets:
+        if one.type == "file":
+            kept = _within(lambda path=Path(one.target): read_file_anchor(path))  # type: ignore[misc]
+            if kept is None:
+                silent.append(f"{one.name}: cannot be read")
+            else:
+                places.append((f"{one.name} ({one.target})", kept))
+    for name in silent:
+        _log.warning("anchor %s", name)
     journal = read_journal(home.signer / "journal")
     try:
-        memory.insist_whole(journal, [("a witness", one) for one in notes], wiring.trusted(home))
+        memory.insist_whole(journal, [("a witness", one) for one in notes], keys)
+        with wiring.connection(home, "cs_verifier") as conn:
+            insist_one_history(conn, journal, places, [one for one in keys if one.name == origin])
     except EvidenceBroken as error:
         return error
     return None
+
+
+def _within(read: Callable[[], list[bytes]]) -> list[bytes] | None:
+    """Return what a place holds, None if it says nothing in time: a hanging file system holds up nobody."""
+    found: list[list[bytes]] = []
+
+    def ask() -> None:
+        with contextlib.suppress(OSError):
+            found.append(read())
+
+    asking = threading.Thread(target=ask, name="anchor-read", daemon=True)
+    asking.start()
+    asking.join(ASK_S)
+    return found[0] if found else None
 
 
 def _fault(name: str, expected: str, found: str) -> EnvironmentFault:

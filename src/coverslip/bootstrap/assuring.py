@@ -8,9 +8,10 @@ The first is made some minutes after a start, so that a start is not slowed by i
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from coverslip.anchoring.witness_client import OTHER_HISTORY, ROLLED_BACK
 from coverslip.bootstrap import anchors
 from coverslip.bootstrap.checking import ledger_replay, ledger_verify
 from coverslip.bootstrap.labs import Lab
@@ -22,6 +23,8 @@ from coverslip.store.certificates import Certificates, subject
 EVERY_H = 24
 KIND, ACT = "verification", "checked"
 _SHOWN = 5
+GRACE_S = 3600.0
+"""How long a place that never kept a checkpoint may take after it was first seen before people are told."""
 
 
 def last_verification(lab: Lab) -> dict[str, Any] | None:
@@ -88,20 +91,32 @@ class Verification:
 
 @dataclass
 class AnchorWatch:
-    """The duty that tells people of a place that has not kept a checkpoint for longer than its limit."""
+    """The duty that tells people of a place that keeps another history, or no checkpoint within its limit."""
 
     lab: Lab
     name: ClassVar[str] = "anchor_watch"
     every_s: ClassVar[float] = 60.0
+    _seen: dict[str, float] = field(default_factory=dict)
+    _behind: set[str] = field(default_factory=set)
 
     def do(self) -> None:
-        """Raise one alert a day for each place that is too old."""
-        core = self.lab.core
+        """Raise one alert a day for each place that contradicts the log, and each that is too old."""
+        core, now = self.lab.core, monotonic_s()
         with core.pool.connection() as conn:
             found = anchors.lines(core.home, conn)
         day = core.accounts.now()[:10]
         for line in found:
-            if line["overdue"] and "at" in line:
-                told = f"Anchor {line['name']}: {line['sentence']}"
-                bucket = f"{line['name']}/{day}"
-                self.lab.alerts().raise_alert("anchor", "warning", told[:1000], bucket=bucket)
+            name = line["name"]
+            told = f"Anchor {name}: {line['sentence']}"[:1000]
+            if self._contradicts(name, line.get("error", "")):
+                self.lab.alerts().raise_alert("anchor", "critical", told, bucket=f"{name}/history/{day}")
+            waited = now - self._seen.setdefault(name, now)
+            if line["overdue"] and ("at" in line or waited >= GRACE_S):
+                self.lab.alerts().raise_alert("anchor", "warning", told, bucket=f"{name}/{day}")
+
+    def _contradicts(self, name: str, error: str) -> bool:
+        """Whether a place holds another history; being ahead must be seen twice, for it may be passing."""
+        ahead = ROLLED_BACK in error
+        before = name in self._behind
+        self._behind = self._behind | {name} if ahead else self._behind - {name}
+        return OTHER_HISTORY in error or (ahead and before)

@@ -151,6 +151,57 @@ def test_a_log_shorter_than_its_witness_is_found_by_asking_the_witness(placed: A
     assert "a checkpoint of 100000 entries that it signed is kept in a witness" in why.message
 
 
+def _signed(home: Home, size: int, root: bytes) -> bytes:
+    from coverslip.ledger import note
+    from coverslip.ledger.checkpoint import Checkpoint
+    from coverslip.store.notes import NoteKey, read_seed
+
+    key = NoteKey(ORIGIN, read_seed(home.signer / "signing.key"))
+    return note.sign(Checkpoint(ORIGIN, size, root).text(), [key]).to_bytes()
+
+
+def test_a_fork_that_a_witness_contradicts_is_not_written_to(placed: Any) -> None:
+    from coverslip.anchoring.journal import Seen
+    from coverslip.ledger import note
+
+    home, served = placed
+    anchors.anchors_round(home.root)
+    sealed = note.parse(_signed(home, 3, b"\x02" * 32))
+    line = served.witness._cosigner.cosign(sealed.text)
+    held = note.Note(sealed.text, (*sealed.signatures, line)).to_bytes()
+    served.witness._logs[ORIGIN].last = Seen(3, b"\x02" * 32, held)
+    why = anchors.contradicted(home)
+    assert why is not None and why.code == "RECOVERY_REQUIRED"
+    assert "checkpoint of 3 entries that this log signed is kept in a witness" in why.message
+
+
+@pytest.mark.parametrize("where", ["file", "home"])
+def test_a_fork_that_a_file_contradicts_is_not_written_to(placed: Any, tmp_path: Path, where: str) -> None:
+    home, _ = placed
+    anchors.anchors_round(home.root)
+    path = home.anchors if where == "home" else tmp_path / "kept" / "checkpoints"
+    anchors.FileAnchor(path).put(_signed(home, 4, b"\x02" * 32))
+    why = anchors.contradicted(home)
+    assert why is not None and str(path) in why.message
+
+
+def test_what_a_stranger_signed_or_a_recovery_declared_lost_contradicts_nothing(
+    placed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from coverslip.store import elsewhere
+    from fix_witness import Log
+
+    home, _ = placed
+    anchors.anchors_round(home.root)
+    kept = anchors.FileAnchor(tmp_path / "kept" / "checkpoints")
+    kept.put(Log(seed=7, origin=ORIGIN).checkpoint(4))
+    assert anchors.contradicted(home) is None
+    kept.put(_signed(home, 4, b"\x02" * 32))
+    assert anchors.contradicted(home) is not None
+    monkeypatch.setattr(elsewhere, "lost", lambda journal: {(4, b"\x02" * 32)})
+    assert anchors.contradicted(home) is None
+
+
 def _longer(served: Served, home: Home) -> Any:
     """What the witness would hold had the log gone on before it was rolled back."""
     from coverslip.anchoring.journal import Seen

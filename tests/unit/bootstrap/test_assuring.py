@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from coverslip.bootstrap import assuring, founding, labs, wiring
+from coverslip.anchoring.standing import tell_error
+from coverslip.bootstrap import anchors, assuring, founding, labs, wiring
 from coverslip.bootstrap.assuring import AnchorWatch, Verification, last_verification
 from coverslip.kernel import keys
 from coverslip.settings import Home
@@ -101,3 +102,54 @@ def test_an_anchor_that_is_too_old_is_told_once_a_day(home: Home) -> None:
         watch.do()
         watch.do()
         assert alerts(lab) == ["anchor"]
+
+
+def severities(lab: labs.Lab) -> list[str]:
+    return sorted(str(row.fields["severity"]) for row in lab.core.reading.in_state("alert", "open"))
+
+
+def test_a_witness_that_holds_another_history_is_a_critical_alert(home: Home) -> None:
+    with labs.lab(home) as lab:
+        integrate(home)
+        watch = AnchorWatch(lab)
+        tell_error(anchors.errors_file(home), "home", "the witness is ahead: the log was rolled back")
+        watch.do()
+        assert alerts(lab) == []  # a newer checkpoint may be on its way
+        watch.do()
+        assert severities(lab) == ["critical"]
+        watch.do()
+        assert severities(lab) == ["critical"]
+        again = AnchorWatch(lab)
+        tell_error(anchors.errors_file(home), "home", "answered 422: it holds another history of this log: x")
+        again.do()
+        assert severities(lab) == ["critical"]
+
+
+def test_another_history_is_told_at_once_and_an_unreachable_place_is_not_one(home: Home) -> None:
+    with labs.lab(home) as lab:
+        integrate(home)
+        tell_error(anchors.errors_file(home), "home", "ConnectError: refused")
+        AnchorWatch(lab).do()
+        assert alerts(lab) == []
+        tell_error(anchors.errors_file(home), "home", "answered 422: it holds another history of this log: x")
+        AnchorWatch(lab).do()
+        assert severities(lab) == ["critical"]
+
+
+def test_an_anchor_that_never_succeeded_is_told_after_an_hour(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(assuring, "monotonic_s", lambda: now[0])
+    anchors.anchors_add(home.root, {"name": "dead", "type": "file", "target": "/proc/nowhere/checkpoints"})
+    with labs.lab(home) as lab:
+        integrate(home)
+        watch = AnchorWatch(lab)
+        watch.do()
+        now[0] += 3599
+        watch.do()
+        assert alerts(lab) == []
+        now[0] += 2
+        watch.do()
+        watch.do()
+        assert severities(lab) == ["warning"]
