@@ -593,8 +593,8 @@ class Grounds:
         self.home = Home(root)
         self.device_key = Ed25519PrivateKey.generate()
         self.numbers: dict[str, str] = {}
-        self._journals: dict[str, bytes] = {}
-        self._journal = self.home.signer / "journal"
+        self._memories: dict[str, dict[Path, bytes]] = {}
+        self._remembering = (self.home.signer / "journal", self.home.anchors)
         people = tuple(
             {"username": u, "name": n, "email": f"{u}@lab.example", "roles": list(r)} for u, n, r in FOUNDERS
         )
@@ -610,17 +610,17 @@ class Grounds:
         return psycopg.connect(**{**self.cluster.dsn("cs_superuser"), "dbname": "postgres"}, autocommit=True)
 
     def keep(self, name: str) -> None:
-        """Keep the database as it is now, and what the signer remembers of it, as template ``name``."""
-        self._journals[name] = self._journal.read_bytes()
+        """Keep the database as it is now, and what signer and anchor remember of it, as template ``name``."""
+        self._memories[name] = {path: path.read_bytes() for path in self._remembering if path.exists()}
         with self.admin() as admin:
             admin.execute(
                 sql.SQL("create database {} template coverslip owner cs_owner").format(sql.Identifier(name))
             )
 
     def bring(self, name: str) -> None:
-        """Put a copy of a template in the place of the database, and its own memory in the signer's."""
-        if name in self._journals:
-            self._journal.write_bytes(self._journals[name])
+        """Put a copy of a template in the place of the database, and of what is remembered of it."""
+        for path in self._remembering if name in self._memories else ():
+            path.write_bytes(self._memories[name].get(path, b""))
         with self.admin() as admin:
             admin.execute("drop database if exists coverslip with (force)")
             admin.execute(sql.SQL("create database coverslip template {}").format(sql.Identifier(name)))
