@@ -77,6 +77,15 @@ class Enum(Word, frozen=True):
     choices: tuple[str, ...]
 
 
+class Vocab(Word, frozen=True):
+    """One value of the controlled list ``name``: an entry, not retired, of its version in force.
+
+    The list is the record numbered ``VOC-<name>``; what is stored is the value as chosen.
+    """
+
+    name: str
+
+
 class Link(Word, frozen=True):
     """Reference to a record of one of ``types`` (empty: any type).
 
@@ -110,11 +119,11 @@ class Table(Word, frozen=True):
 class Column(Word, frozen=True):
     """One column of a table."""
 
-    kind: Text | Rich | Bool | Int | Decimal | Quantity | Date | Instant | Enum | Link | File | Json
+    kind: Text | Rich | Bool | Int | Decimal | Quantity | Date | Instant | Enum | Vocab | Link | File | Json
     required: bool = True
 
 
-Kind = Text | Rich | Bool | Int | Decimal | Quantity | Date | Instant | Enum | Link | File | Json | Table
+Kind = Text | Rich | Bool | Int | Decimal | Quantity | Date | Instant | Enum | Vocab | Link | File | Json | Table
 
 
 class Field(Word, frozen=True):

@@ -68,6 +68,9 @@ from coverslip.kernel.kinds import (
     Text as Text,
 )
 from coverslip.kernel.kinds import (
+    Vocab as Vocab,
+)
+from coverslip.kernel.kinds import (
     Word as Word,
 )
 
@@ -121,6 +124,26 @@ class InDate(Word, frozen=True):
     message: str = ""
 
 
+class Reached(Word, frozen=True):
+    """The date or instant at ``path`` is today or past."""
+
+    path: Path
+    message: str = ""
+
+
+class Filled(Word, frozen=True):
+    """Table ``table`` has ``min_rows`` rows or more, and every row has all of ``columns`` filled.
+
+    With ``where``, a (column, value) pair, only rows whose column has that value are looked at.
+    """
+
+    table: str
+    columns: tuple[str, ...]
+    min_rows: int = 1
+    where: tuple[str, str] | None = None
+    message: str = ""
+
+
 class Count(Word, frozen=True):
     """Number of records of ``type`` whose ``field`` links to the record at ``path``, in ``states``
     (empty: any), compared with ``n`` or the integer at ``limit``. Serialised per (guard, scope)."""
@@ -147,11 +170,16 @@ class NoOpen(Word, frozen=True):
 
 
 class Signed(Word, frozen=True):
-    """The record at ``path`` carries a signature with ``meaning``."""
+    """The record at ``path`` carries a signature with ``meaning``, by ``n`` different people or more.
+
+    ``act`` asks instead who did that act (a quorum whose votes are acts of different roles).
+    """
 
     meaning: str
     path: Path = ()
     message: str = ""
+    n: int = 1
+    act: str = ""
 
 
 class When(Word, frozen=True):
@@ -175,7 +203,21 @@ class Rule(Word, frozen=True):
     message: str = ""
 
 
-Guard = InState | Current | Trained | NotOnHold | Compare | InDate | Count | NoOpen | Signed | When | Rule
+Guard = (
+    InState
+    | Current
+    | Trained
+    | NotOnHold
+    | Compare
+    | InDate
+    | Reached
+    | Filled
+    | Count
+    | NoOpen
+    | Signed
+    | When
+    | Rule
+)
 
 
 # --- people, signatures (DOMAIN 2.4) -------------------------------------------------------------
@@ -217,7 +259,7 @@ class Signature(Word, frozen=True):
     signer must hold one of; empty: the person named by the transition's ``persons``. ``stage``
     says what must already stand: ``full`` identity verified and policy acknowledged,
     ``before_acknowledgement`` only the identity, ``before_verification`` neither (the owner's
-    proof of holding a new key).
+    proof of holding a new key). ``delegable``: a delegate may sign for who delegated the role.
     """
 
     meaning: str
@@ -225,6 +267,7 @@ class Signature(Word, frozen=True):
     roles: tuple[Role, ...] = ()
     independent_of: tuple[str, ...] = ()
     stage: Literal["full", "before_acknowledgement", "before_verification"] = "full"
+    delegable: bool = True
 
 
 class Reason(Word, frozen=True):
@@ -237,11 +280,18 @@ class Reason(Word, frozen=True):
 
 
 class Value(Word, frozen=True):
-    """Where a set value comes from: ``literal``, ``actor``, ``now``, ``today`` or a path."""
+    """Where a set value comes from: ``literal``, ``actor``, ``now``, ``today``, ``path`` or ``self``.
 
-    of: Literal["literal", "actor", "now", "today", "path"]
+    ``self`` is a link to the record acted on. ``months`` and ``days`` are added to ``today`` or to the
+    date at ``path``; ``months_at`` is the path of a whole number of months to add.
+    """
+
+    of: Literal["literal", "actor", "now", "today", "path", "self"]
     literal: str | int | bool = ""
     path: Path = ()
+    months: int = 0
+    days: int = 0
+    months_at: Path = ()
 
 
 class Set(Word, frozen=True):
@@ -269,12 +319,35 @@ class Do(Word, frozen=True):
     unless: tuple[str, ...] = ()
 
 
-class Create(Word, frozen=True):
-    """Consequence: a record of ``type`` is made; ``link`` names its field that will point here."""
+class DoEach(Word, frozen=True):
+    """Consequence: every record of ``type`` whose ``field`` links to the record at ``path`` and that is in
+    a state in which ``act`` is possible takes it in the same transaction; the others stay as they are."""
 
     type: str
-    link: str
+    field: str
+    act: str
+    path: Path = ()
+
+
+class Append(Word, frozen=True):
+    """Add one row to the table ``field`` of the record itself: a chain that only grows."""
+
+    field: str
+    row: dict[str, Value]
+
+
+class Create(Word, frozen=True):
+    """Consequence: a record of ``type`` is made; ``link`` names its field that will point here (empty: none).
+
+    ``when``: only where all of these hold. ``each``: a named rule that returns a list of field values, one
+    record for each; they win over ``values``.
+    """
+
+    type: str
+    link: str = ""
     values: dict[str, Value] = {}
+    when: tuple[Compare, ...] = ()
+    each: Rule | None = None
 
 
 class Supersede(Word, frozen=True):
@@ -303,7 +376,7 @@ class Gather(Word, frozen=True):
     path: Path = ()
 
 
-Effect = Set | Snapshot | Do | Create | Supersede | Compute | Gather
+Effect = Set | Append | Snapshot | Do | DoEach | Create | Supersede | Compute | Gather
 
 
 # --- lifecycle (DOMAIN 2.2) ----------------------------------------------------------------------
@@ -311,13 +384,16 @@ Effect = Set | Snapshot | Do | Create | Supersede | Compute | Gather
 
 class State(Word, frozen=True):
     """One state. ``locked``: content cannot be edited. ``effective``: the version in force.
-    ``blocking``: while here, the record this type ``blocks`` is on hold."""
+    ``blocking``: while here, the record this type ``blocks`` is on hold. ``resting``: nobody is waited
+    for here, so that the record is in nobody's work. ``voided``: left out of lists unless asked for."""
 
     name: str
     terminal: bool = False
     locked: bool = False
     effective: bool = False
     blocking: bool = False
+    resting: bool = False
+    voided: bool = False
 
 
 class Transition(Word, frozen=True):
@@ -327,6 +403,7 @@ class Transition(Word, frozen=True):
     (an empty ``who`` with ``persons`` means only they). ``fields`` may be given with the act.
     ``consequence``: happens only as the effect of another act. ``at`` names a date field: the
     scheduler acts on that day. ``touches``: the actor counts as having changed the content.
+    ``clears`` lists meanings and acts that no longer count after it: what was signed is to be signed again.
     """
 
     name: str
@@ -344,6 +421,7 @@ class Transition(Word, frozen=True):
     consequence: bool = False
     at: str = ""
     touches: bool = False
+    clears: tuple[str, ...] = ()
 
 
 class Making(Word, frozen=True):
@@ -375,7 +453,8 @@ class Account(Word, frozen=True):
     """The record is a person or service that may act while in ``states``.
 
     In ``enrolling`` states the owner of a one-time code may do one thing: enrol a key. ``since`` names an
-    instant: sessions opened before it have ended.
+    instant: sessions opened before it have ended. ``start`` and ``end`` name dates: the first and the last
+    day of the account. Where ``reader``, a (field, value) pair, holds, the account reads and writes nothing.
     """
 
     states: tuple[str, ...]
@@ -384,6 +463,9 @@ class Account(Word, frozen=True):
     keys: str
     enrolling: tuple[str, ...] = ()
     since: str = ""
+    start: str = ""
+    end: str = ""
+    reader: tuple[str, str] | None = None
 
 
 class GrantsRole(Word, frozen=True):
@@ -394,6 +476,18 @@ class GrantsRole(Word, frozen=True):
     role: str
     start: str = ""
     end: str = ""
+
+
+class Delegates(Word, frozen=True):
+    """In ``states`` the person at ``taker`` may act in the role linked at ``role`` for the person at
+    ``giver``, from ``start`` to ``end``, as long as the giver holds it. Both count as having acted."""
+
+    states: tuple[str, ...]
+    giver: str
+    taker: str
+    role: str
+    start: str
+    end: str
 
 
 class Trains(Word, frozen=True):
@@ -428,10 +522,12 @@ class IdentifiesDevice(Word, frozen=True):
 
 
 class RequiresTraining(Word, frozen=True):
-    """In ``states`` holding the role needs training on the documents at ``documents``."""
+    """In ``states`` holding a role needs training on the documents linked at ``documents``, a field or
+    ``table.column``. The role is the one linked at ``role``; empty: the record itself."""
 
     states: tuple[str, ...]
     documents: str
+    role: str = ""
 
 
 class NeedsCertification(Word, frozen=True):
@@ -460,9 +556,25 @@ class SigningSeries(Word, frozen=True):
     value: str
 
 
+class Preserves(Word, frozen=True):
+    """In ``states`` nothing linked at ``field`` may be disposed of, whatever its retention says."""
+
+    states: tuple[str, ...]
+    field: str
+
+
+class Refines(Word, frozen=True):
+    """In ``states`` the record type named at ``type`` is refined by the additive patch at ``patch``."""
+
+    states: tuple[str, ...]
+    type: str
+    patch: str
+
+
 Provision = (
     Account
     | GrantsRole
+    | Delegates
     | Trains
     | EnablesSigning
     | Certifies
@@ -471,6 +583,8 @@ Provision = (
     | NeedsCertification
     | GovernsSignatures
     | SigningSeries
+    | Preserves
+    | Refines
 )
 
 
@@ -484,10 +598,16 @@ class Number(Word, frozen=True):
 
 
 class Retention(Word, frozen=True):
-    """Class of DOMAIN 1.5, or the longest of the records at ``longest_of``."""
+    """Class of DOMAIN 1.5, or the longest of the records at ``longest_of``.
+
+    ``events`` dates what starts a clock: event name -> date field of this type. ``class_at`` names a field
+    that holds the class (a study says it of itself).
+    """
 
     class_: str = ""
     longest_of: Path = ()
+    events: dict[str, str] = {}
+    class_at: str = ""
 
 
 class Type(Word, frozen=True):
@@ -496,7 +616,8 @@ class Type(Word, frozen=True):
     ``sandbox_of``: path to the study-like record whose ``field == value`` marks the record as
     unregulated (``Unregulated``). ``revisions``: versions of one number are records of their own
     and at most one is effective. ``blocks``: field that links the record held while in a blocking
-    state. ``summary``: fields shown in lists, in order.
+    state. ``summary``: fields shown in lists, in order. ``due`` names the date by which the record is to
+    have left its open states.
     """
 
     name: str
@@ -521,6 +642,7 @@ class Type(Word, frozen=True):
     sandbox: Sandbox | None = None
     author: str = "Coverslip"
     migration_note: str = "First version."
+    due: str = ""
 
 
 class Sandbox(Word, frozen=True):

@@ -1,70 +1,30 @@
-"""Shipped record types: one declaration per module, nothing that acts."""
+"""Shipped record types: one declaration per module, nothing that acts.
+
+A module below a folder of this package that holds ``TYPE`` is a record type; nothing lists it elsewhere.
+Modules whose name begins with an underscore hold what several declarations share.
+"""
 
 from __future__ import annotations
 
+import functools
+import importlib
+import pkgutil
+from collections.abc import Iterator
+
 from coverslip.kernel.words import Type
-from coverslip.records.documents import (
-    document_policy,
-    document_sop,
-    esign_acknowledgement,
-    training_record,
-)
-from coverslip.records.imaging import (
-    acquisition_session,
-    algorithm,
-    analysis_method,
-    analysis_run,
-    calibration,
-    image,
-    image_set,
-    instrument,
-    parameter_set,
-    result_set,
-    study,
-)
-from coverslip.records.organisation import (
-    access_review,
-    alert,
-    certification_letter,
-    role,
-    role_grant,
-    site,
-    user,
-)
-from coverslip.records.quality import hold, release_decision, restore_test, review_case
 
 __all__ = ["all_types"]
 
-_MODULES = (
-    site,
-    user,
-    role,
-    role_grant,
-    document_policy,
-    document_sop,
-    training_record,
-    esign_acknowledgement,
-    certification_letter,
-    instrument,
-    calibration,
-    study,
-    acquisition_session,
-    image,
-    image_set,
-    algorithm,
-    parameter_set,
-    analysis_method,
-    analysis_run,
-    result_set,
-    review_case,
-    release_decision,
-    hold,
-    alert,
-    access_review,
-    restore_test,
-)
 
-
+@functools.cache
 def all_types() -> tuple[Type, ...]:
-    """Return every shipped type, in the order of the domain model."""
-    return tuple(module.TYPE for module in _MODULES)
+    """Return every shipped type, by folder and module name."""
+    return tuple(_found())
+
+
+def _found() -> Iterator[Type]:
+    for folder in sorted(m.name for m in pkgutil.iter_modules(__path__, f"{__name__}.") if m.ispkg):
+        package = importlib.import_module(folder)
+        for module in sorted(m.name for m in pkgutil.iter_modules(package.__path__, f"{folder}.")):
+            if not module.rpartition(".")[2].startswith("_"):
+                yield importlib.import_module(module).TYPE

@@ -6,6 +6,8 @@ word for word, so that two types cannot drift apart in it.
 
 from __future__ import annotations
 
+from typing import Any
+
 from coverslip.kernel import words as w
 from coverslip.kernel.rules import RuleInput, rule
 
@@ -28,6 +30,28 @@ def signing(
 ) -> w.Signature:
     """Return a signature asked at full stage: identity verified and policy acknowledged."""
     return w.Signature(meaning, text, roles, independent_of)
+
+
+VOIDED = w.State("voided", terminal=True, locked=True, voided=True)
+"""Where a record goes that should not have been made: out of lists, kept in every search and export."""
+
+
+def void(from_: tuple[str, ...] = ("*live",), who: tuple[str, ...] = ("QA",)) -> w.Transition:
+    """Return the act that ends in ``VOIDED``: signed, with a reason (DOMAIN 1.3)."""
+    said = "I void this record for the reason given; it stays in every search and export."
+    return w.Transition(
+        "void", "Void", from_, "voided", who, signature=signing("voided", said, who), reason=w.Reason(20)
+    )
+
+
+def amend(
+    from_: tuple[str, ...], to: str, who: tuple[str, ...], clears: tuple[str, ...], **more: Any
+) -> w.Transition:
+    """Return the act that opens a locked record again: the stage's signatures are asked anew (DOMAIN 2.6).
+
+    What was signed stays in the history of the record; ``clears`` no longer counts.
+    """
+    return w.Transition("amend", "Amend", from_, to, who, reason=w.Reason(20), clears=clears, **more)
 
 
 def computed_title(**reads: w.Path) -> w.Compute:
