@@ -342,6 +342,8 @@ def guard_paths(guard: w.Guard) -> Iterator[w.Path]:
     """Yield the paths a guard reads."""
     if isinstance(guard, w.When):
         yield guard.condition.path
+    elif isinstance(guard, w.Filled):
+        yield (guard.table,)
     elif isinstance(guard, w.Rule):
         yield from guard.reads.values()
         yield from (c[0] for c in guard.children.values())

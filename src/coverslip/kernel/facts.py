@@ -154,8 +154,10 @@ def _plan_guard(plan: Plan, guard: w.Guard, base: str) -> None:
     if isinstance(guard, w.Compare):
         plan.path(base, guard.path[:-1])
         plan.path(base, guard.other[:-1])
-    elif isinstance(guard, w.InDate):
+    elif isinstance(guard, w.InDate | w.Reached):
         plan.path(base, guard.path[:-1])
+    elif isinstance(guard, w.Filled):
+        return
     elif isinstance(guard, w.When):
         plan.path(base, guard.condition.path[:-1])
     elif isinstance(guard, w.Count | w.NoOpen):

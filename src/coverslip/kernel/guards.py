@@ -199,6 +199,37 @@ def _in_date(guard: w.InDate, scene: Scene) -> list[Unmet]:
     )
 
 
+def _reached(guard: w.Reached, scene: Scene) -> list[Unmet]:
+    values = [str(v) for v in scene.values(guard.path)]
+    if values and all(v[:10] <= scene.facts.today for v in values):
+        return []
+    return _said(
+        guard.message,
+        "{what} is reached (it is {date})",
+        what=" ".join(guard.path).replace("_", " "),
+        date=values[0][:10] if values else "missing",
+    )
+
+
+def _filled(guard: w.Filled, scene: Scene) -> list[Unmet]:
+    rows = list(scene.fields.get(guard.table) or ())
+    if guard.where is not None:
+        column, value = guard.where
+        rows = [r for r in rows if r.get(column) == value]
+    what = guard.table.replace("_", " ")
+    if len(rows) < guard.min_rows:
+        return _said(
+            guard.message, "{what} has {n} rows or more (it has {found})",
+            what=what, n=guard.min_rows, found=len(rows),
+        )  # fmt: skip
+    lacking = sorted({c for row in rows for c in guard.columns if row.get(c) in (None, "")})
+    if not lacking:
+        return []
+    return _said(
+        guard.message, "every row of {what} has {columns}", what=what, columns=", ".join(lacking)
+    )  # fmt: skip
+
+
 def _count(guard: w.Count, scene: Scene) -> list[Unmet]:
     rows = [
         r
@@ -235,12 +266,17 @@ def _no_open(guard: w.NoOpen, scene: Scene) -> list[Unmet]:
 
 
 def _signed(guard: w.Signed, scene: Scene) -> list[Unmet]:
-    bad = [r for r in scene.rows(guard.path) if not r.people.get(f"signed_{guard.meaning}")]
+    name = guard.act or f"signed_{guard.meaning}"
+    bad = [r for r in scene.rows(guard.path) if len(set(r.people.get(name, ()))) < guard.n]
     return [
         u
         for r in bad
         for u in _said(
-            guard.message, "{number} is signed as {meaning}", number=r.label, meaning=guard.meaning
+            guard.message,
+            "{number} is signed as {meaning}" if guard.n == 1 else "{number} is signed as {meaning} by {n}",
+            number=r.label,
+            meaning=guard.meaning,
+            n=guard.n,
         )
     ]
 
@@ -269,6 +305,8 @@ _ASK: dict[type, Any] = {
     w.NotOnHold: _not_on_hold,
     w.Compare: _compare,
     w.InDate: _in_date,
+    w.Reached: _reached,
+    w.Filled: _filled,
     w.Count: _count,
     w.NoOpen: _no_open,
     w.Signed: _signed,

@@ -116,14 +116,17 @@ class Table(Word, frozen=True):
     min_rows: int = 0
 
 
+Scalar = Text | Rich | Bool | Int | Decimal | Quantity | Date | Instant | Enum | Vocab | Link | File | Json
+
+
 class Column(Word, frozen=True):
     """One column of a table."""
 
-    kind: Text | Rich | Bool | Int | Decimal | Quantity | Date | Instant | Enum | Vocab | Link | File | Json
+    kind: Scalar
     required: bool = True
 
 
-Kind = Text | Rich | Bool | Int | Decimal | Quantity | Date | Instant | Enum | Vocab | Link | File | Json | Table
+Kind = Scalar | Table
 
 
 class Field(Word, frozen=True):
