@@ -60,6 +60,22 @@ def computed_title(**reads: w.Path) -> w.Compute:
     return w.Compute("title", w.Rule("joined_title", 1, ordered))
 
 
+def fixed(
+    kind: w.Kind,
+    label: str,
+    states: tuple[str, ...],
+    *,
+    required: bool = False,
+    many: bool = False,
+    **more: Any,
+) -> w.Field:
+    """Return a field that the installation fills when it makes the record, and nobody changes after.
+
+    ``states`` are all states of the type.
+    """
+    return w.Field(kind, label, required=required, many=many, source="computed", immutable_at=states, **more)
+
+
 TITLE = w.Field(w.Text(300), "Title", source="computed", help="Formed from the records named.")
 
 

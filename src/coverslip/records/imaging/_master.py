@@ -8,7 +8,8 @@ the sandbox.
 from __future__ import annotations
 
 from coverslip.kernel import words as w
-from coverslip.records._shared import REGULATED, sandbox, signing
+from coverslip.records._lifecycle import master_transitions
+from coverslip.records._shared import REGULATED, sandbox
 
 SETTLED = ("submitted", "effective", "superseded", "retired")
 _SANDBOX_ONLY = w.When(
@@ -30,41 +31,19 @@ _STUDY = w.Field(
 )
 
 
-def _transitions(roles: tuple[str, ...], ready: tuple[w.Guard, ...]) -> tuple[w.Transition, ...]:
-    return (
-        w.Transition(
-            "submit",
-            "Submit",
-            ("draft",),
-            "submitted",
-            roles,
-            requires=ready,
-            signature=signing("authored", "I prepared this version and submit it for approval.", roles),
-        ),
-        w.Transition("reject", "Send back", ("submitted",), "draft", ("QA", "REV"), reason=w.Reason()),
-        w.Transition(
-            "approve",
-            "Approve",
-            ("submitted",),
-            "effective",
-            ("QA",),
-            requires=ready,
-            effects=(w.Supersede("supersede"),),
-            signature=signing(
-                "approved", "I approve this version for regulated use.", ("QA",), ("author", "editors")
-            ),
-        ),
-        w.Transition("supersede", "Supersede", ("effective",), "superseded", consequence=True),
-        w.Transition(
-            "retire",
-            "Retire",
-            ("effective",),
-            "retired",
-            ("QA",),
-            signature=signing("closed", "This version is not used again.", ("QA",)),
-            reason=w.Reason(20),
-        ),
-    )
+def in_force(field: str, message: str = "{number} is in force (it is {state}).") -> w.InState:
+    """Return the guard "the version named at ``field`` is in force"."""
+    return w.InState((field,), ("effective",), message)
+
+
+def master_field(kind: w.Kind, label: str, *, required: bool = False, critical: bool = True) -> w.Field:
+    """Return a field that nobody changes once the master is submitted."""
+    return w.Field(kind, label, required=required, immutable_at=SETTLED, critical=critical)
+
+
+def made_with(type_: str, label: str) -> w.Field:
+    """Return the link to the very version of another master that this one was written for."""
+    return master_field(w.Link((type_,), "version", ("effective",)), label, required=True)
 
 
 def master_type(
@@ -100,7 +79,7 @@ def master_type(
         create=w.Making(roles, "draft", requires=(_SANDBOX_ONLY,)),
         edit=w.Editing(roles, ("draft",)),
         persons={"author": w.Signer("authored"), "editors": w.Touched()},
-        transitions=_transitions(roles, ready),
+        transitions=master_transitions(roles, ready),
         revisions=True,
         retention=retention,
         summary=summary,

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from coverslip.kernel import words as w
 from coverslip.kernel.rules import RuleInput, rule
-from coverslip.records.imaging._master import SETTLED, master_type
+from coverslip.records.imaging._master import SETTLED, in_force, made_with, master_field, master_type
 
 
 @rule("method_consistent", 1)
@@ -40,32 +40,15 @@ TYPE = master_type(
     purpose="What is computed, by which algorithm and values, under which procedure.",
     prefix="MTH",
     fields={
-        "algorithm": w.Field(
-            w.Link(("algorithm",), "version", ("effective",)),
-            "Algorithm",
-            required=True,
-            immutable_at=SETTLED,
-            critical=True,
-        ),
-        "parameters": w.Field(
-            w.Link(("parameter_set",), "version", ("effective",)),
-            "Parameters",
-            required=True,
-            immutable_at=SETTLED,
-            critical=True,
-        ),
-        "sop": w.Field(
-            w.Link(("document_sop",), "version", ("approved", "effective")),
-            "Procedure",
-            immutable_at=SETTLED,
-            critical=True,
-        ),
+        "algorithm": made_with("algorithm", "Algorithm"),
+        "parameters": made_with("parameter_set", "Parameters"),
+        "sop": master_field(w.Link(("document_sop",), "version", ("approved", "effective")), "Procedure"),
         "permitted_runs": w.Field(
             w.Int(1, 100), "Runs permitted on one image set", default=1, immutable_at=SETTLED, critical=True
         ),
-        "channel": w.Field(w.Text(100), "Channel", immutable_at=SETTLED),
-        "input_requirements": w.Field(w.Json(20_000), "Input requirements", immutable_at=SETTLED),
-        "outputs": w.Field(
+        "channel": master_field(w.Text(100), "Channel", critical=False),
+        "input_requirements": master_field(w.Json(20_000), "Input requirements", critical=False),
+        "outputs": master_field(
             w.Table(
                 {
                     "quantity_name": w.Column(w.Text(100, 1, "[a-z][a-z0-9_]*")),
@@ -79,10 +62,8 @@ TYPE = master_type(
             ),
             "Outputs",
             required=True,
-            immutable_at=SETTLED,
-            critical=True,
         ),
-        "suitability": w.Field(
+        "suitability": master_field(
             w.Table(
                 {
                     "control": w.Column(w.Text(200)),
@@ -93,8 +74,6 @@ TYPE = master_type(
                 max_rows=100,
             ),
             "Suitability controls",
-            immutable_at=SETTLED,
-            critical=True,
         ),
         "rounding": w.Field(w.Enum(("half_even", "half_up")), "Rounding", default="half_even"),
         "intended_use": w.Field(w.Rich(10_000), "Intended use", required=True),
@@ -104,8 +83,8 @@ TYPE = master_type(
             "method_consistent", 1, {"parameters": ("parameters",)}, message="Parameters fit the algorithm."
         ),
         w.Rule("limits_ordered", 1, message="Lower limits lie below upper limits."),
-        w.InState(("algorithm",), ("effective",), "{number} is in force (it is {state})."),
-        w.InState(("parameters",), ("effective",), "{number} is in force (it is {state})."),
+        in_force("algorithm"),
+        in_force("parameters"),
         w.InState(("sop",), ("approved", "effective"), "The method names a procedure that is approved."),
     ),
     summary=("title", "algorithm", "permitted_runs"),

@@ -10,7 +10,7 @@ from typing import Any
 
 from coverslip.kernel import words as w
 from coverslip.kernel.rules import RuleInput, rule
-from coverslip.records.imaging._master import SETTLED, master_type
+from coverslip.records.imaging._master import in_force, made_with, master_field, master_type
 
 
 def _problem(row: dict[str, Any]) -> str | None:
@@ -48,14 +48,8 @@ TYPE = master_type(
     purpose="The values an algorithm runs with, and the range each may take.",
     prefix="PAR",
     fields={
-        "algorithm": w.Field(
-            w.Link(("algorithm",), "version", ("effective",)),
-            "Algorithm",
-            required=True,
-            immutable_at=SETTLED,
-            critical=True,
-        ),
-        "values": w.Field(
+        "algorithm": made_with("algorithm", "Algorithm"),
+        "values": master_field(
             w.Table(
                 {
                     "name": w.Column(w.Text(100, 1, "[a-z][a-z0-9_]*")),
@@ -70,14 +64,12 @@ TYPE = master_type(
             ),
             "Values",
             required=True,
-            immutable_at=SETTLED,
-            critical=True,
         ),
         "rationale": w.Field(w.Rich(10_000), "Why these values", required=True),
     },
     ready=(
         _IN_RANGE,
-        w.InState(("algorithm",), ("effective",), "{number} is in force (it is {state})."),
+        in_force("algorithm"),
     ),
     summary=("title", "algorithm"),
     predicate_rules=("21 CFR 211.68",),

@@ -7,8 +7,10 @@ done, and never one that concerns themselves; unacknowledged it goes to more peo
 
 from __future__ import annotations
 
+import functools
+
 from coverslip.kernel import words as w
-from coverslip.records._shared import REGULATED, signing
+from coverslip.records._shared import REGULATED, fixed, signing
 
 KINDS = (
     # attempts at unauthorised use
@@ -41,10 +43,7 @@ RESPONSIBLE = ("SEC", "QA")
 _EVER = ("open", "escalated", "acknowledged", "closed")
 
 
-def _fixed(kind: w.Kind, label: str, *, required: bool = False, many: bool = False) -> w.Field:
-    """Return a field that the service fills when it raises the alert and nobody changes."""
-    return w.Field(kind, label, required=required, many=many, source="computed", immutable_at=_EVER)
-
+_fixed = functools.partial(fixed, states=_EVER)
 
 TYPE = w.Type(
     name="alert",
@@ -60,18 +59,9 @@ TYPE = w.Type(
         "what": _fixed(w.Text(1000, 5), "What happened", required=True),
         "about": _fixed(w.Link((), "none"), "Records concerned", many=True),
         "concerns": _fixed(w.Link(("user",), "none"), "People concerned", many=True),
-        "places": w.Field(
-            w.Text(100), "Addresses", many=True, personal=True, source="computed", immutable_at=_EVER
-        ),
+        "places": _fixed(w.Text(100), "Addresses", many=True, personal=True),
         "evidence": _fixed(w.Json(20_000), "Evidence"),
-        "bucket": w.Field(
-            w.Text(200, 3),
-            "What it stands for",
-            required=True,
-            unique="type",
-            source="computed",
-            immutable_at=_EVER,
-        ),
+        "bucket": _fixed(w.Text(200, 3), "What it stands for", required=True, unique="type"),
         "raised_at": _fixed(w.Instant(), "Raised", required=True),
         "escalate_at": _fixed(w.Instant(), "To be acknowledged by", required=True),
         "recipients": w.Field(

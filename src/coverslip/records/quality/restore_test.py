@@ -6,9 +6,11 @@ reviews it and another accepts it; a test whose restored trail differs from the 
 
 from __future__ import annotations
 
+import functools
+
 from coverslip.kernel import words as w
 from coverslip.kernel.rules import RuleInput, rule
-from coverslip.records._shared import HASH, REGULATED, signing
+from coverslip.records._shared import HASH, REGULATED, fixed, signing
 
 _AFTER = ("executed", "reviewed", "accepted", "failed")
 _REVIEWERS = ("SEC", "QA")
@@ -24,10 +26,7 @@ def restored_equals_live(inp: RuleInput) -> str | None:
     return f"Restored audit trail differs from live: {str(first)[:300]}"
 
 
-def _fixed(kind: w.Kind, label: str, *, required: bool = True, many: bool = False) -> w.Field:
-    """Return a field that the installation fills when the test was run and nobody changes."""
-    return w.Field(kind, label, required=required, many=many, source="computed", immutable_at=_AFTER)
-
+_fixed = functools.partial(fixed, states=_AFTER, required=True)
 
 TYPE = w.Type(
     name="restore_test",
