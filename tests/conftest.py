@@ -22,6 +22,8 @@ pytest_plugins = (
     "fix_memory",
     "fix_story",
     "fix_lab",
+    "fix_people",
+    "fix_world",
     "fix_authority",
     "fix_home",
     "fix_old_home",

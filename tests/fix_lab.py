@@ -196,12 +196,16 @@ class Lab:
         place = Place(workstation or f"ws-{username}", "127.0.0.1", "tests", "America/New_York")
         return Person(self, username, self.identity.sign_in(username, secret_of(username), place))
 
-    def __getattr__(self, username: str) -> Person:
-        if username.startswith("_") or username not in {name for name, *_ in (*FOUNDERS, *STAFF)}:
-            raise AttributeError(username)
+    def person(self, username: str) -> Person:
+        """Return somebody, signed in once."""
         if username not in self._people:
             self._people[username] = self.sign_in(username)
         return self._people[username]
+
+    def __getattr__(self, username: str) -> Person:
+        if username.startswith("_") or username not in {name for name, *_ in (*FOUNDERS, *STAFF)}:
+            raise AttributeError(username)
+        return self.person(username)
 
     def service(self) -> Context:
         """Return the context of the installation's own account."""
@@ -278,8 +282,7 @@ class Lab:
 
     def acknowledge(self, username: str, person: str) -> None:
         """Let a person acknowledge the signature policy."""
-        who: Person = getattr(self, username)
-        who.create(
+        self.person(username).create(
             "esign_acknowledgement",
             sign=True,
             person=person,
@@ -412,7 +415,7 @@ class Lab:
             due=TODAY.isoformat(),
             **more,
         )
-        getattr(self, username).do(number, "complete", sign=True)
+        self.person(username).do(number, "complete", sign=True)
         return number
 
     def new_study(self, kind: str = "release_assay", /, **more: Any) -> str:
@@ -492,11 +495,8 @@ class Lab:
             fields["image_set"] = self.new_set()
         return (person or self.alan).create("analysis_run", **fields)
 
-    def new_review(self, **more: Any) -> tuple[str, str]:
-        """Return a run submitted by Alan and its review case, queued."""
-        run = self.new_run(**more)
-        self.machine(run, "start")
-        digest = hashlib.sha256(b"code").hexdigest()
+    def results_of(self, run: str) -> dict[str, Any]:
+        """Return the fields of a result set of a running run of the laboratory's method."""
         row = {
             "position": "A01",
             "quantity_name": "count",
@@ -505,20 +505,27 @@ class Lab:
             "digits": 0,
             "status": "no_limit",
         }
-        fields = {
+        return {
             "title": "Results",
             "run": run,
             "method": f"{self.n['method']} v1",
             "algorithm": f"{self.n['algorithm']} v1",
             "parameters": f"{self.n['parameters']} v1",
             "csv": self.attach("r.csv", run.encode()),
-            "row_hashes_root": digest,
+            "row_hashes_root": hashlib.sha256(b"code").hexdigest(),
             "rows": [row],
         }
+
+    def new_review(self, **more: Any) -> tuple[str, str]:
+        """Return a run submitted by Alan and its review case, queued."""
+        run = self.new_run(**more)
+        self.machine(run, "start")
+        fields = self.results_of(run)
         results = (
             self.door.submit(Change("create", "result_set", fields=fields), self.service()).entries[0].number
         )
         log = self.attach("log.txt", run.encode())
+        digest = hashlib.sha256(b"code").hexdigest()
         self.machine(run, "finish", env_digest=digest, log=log, results=results)
         made = self.alan.do(run, "submit", sign=True)
         return run, next(e.number for e in made.entries if e.type == "review_case")
