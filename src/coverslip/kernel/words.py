@@ -646,7 +646,7 @@ class Type(Word, frozen=True):
 
 
 class Sandbox(Word, frozen=True):
-    """The record is unregulated where ``field`` of the record at ``path`` equals ``value``.
+    """The record is unregulated where ``field`` of the record at ``path`` equals ``value``, or that one is.
 
     Such a record asks no second signature and can never be used by a regulated one.
     """
