@@ -12,9 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
 from coverslip.kernel import keys
+from fix_days import make_movable
 from fix_lab import CHEAP, FOUNDERS, LATER, STAFF, TODAY, Grounds, Lab
 
 _TEAMS = {
@@ -81,6 +83,8 @@ def peopled(grounds: Grounds) -> Iterator[Lab]:
             patch.setattr(keys, "_COST", CHEAP)
             with grounds.open("world") as lab:
                 people(lab)
+            with psycopg.connect(**grounds.cluster.dsn("cs_superuser"), autocommit=True) as conn:
+                make_movable(conn)
             grounds.keep(TEMPLATE)
     with grounds.open(TEMPLATE) as found:
         yield found

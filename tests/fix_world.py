@@ -30,6 +30,7 @@ from coverslip.kernel.content import parse_reference
 from coverslip.kernel.definition import Definition
 from coverslip.kernel.drafts import expand
 from coverslip.kernel.rows import Row
+from fix_days import put_forward
 from fix_lab import SHOWN, Lab, Person
 from fix_people import TEAM, UNTRAINED, holders
 
@@ -122,6 +123,11 @@ class World:
         """Return the date so many days from the laboratory's today."""
         today = dt.date.fromisoformat(self.lab.accounts.now()[:10])
         return (today + dt.timedelta(days=days)).isoformat()
+
+    def pass_days(self, days: int) -> None:
+        """Let days pass for everybody: what is due by then is due. Sessions end; people sign in anew."""
+        put_forward(self.lab.cluster, days)
+        self.lab.forget_sessions()
 
     def file(self, name: str = "scan.pdf") -> dict[str, Any]:
         """Keep a new file, no two the same, and return the value that names it."""
