@@ -23,9 +23,10 @@ from coverslip.kernel.clock import ClockState, monotonic_s
 from coverslip.kernel.content import number_references, parse_reference
 from coverslip.kernel.decide import Decision, decide
 from coverslip.kernel.definition import Catalogue, Definition
-from coverslip.kernel.drafts import Ids, Request
+from coverslip.kernel.drafts import Draft, Ids, Request
 from coverslip.kernel.facts import Facts, plan_act
 from coverslip.kernel.held import Held, Reading
+from coverslip.kernel.making import pointing
 from coverslip.kernel.ports import Batch, Read, Scope, Store
 from coverslip.kernel.rows import Row, row_from
 from coverslip.ledger.identity import uuid7
@@ -59,6 +60,7 @@ class Attempt:
         self._from_held = False
         self.definition, self._row = self._locate()
         self._ids: Ids | None = None
+        self._taken: dict[tuple[str, int], tuple[str, str]] = {}
         self._previous = self._latest_revision()
 
     @property
@@ -120,7 +122,9 @@ class Attempt:
         return {r: row_from(v[0]) for r, v in rows.items() if v}
 
     def _resolve(self, definition: Definition) -> dict[tuple[str, int], Row]:
-        references = sorted(number_references(definition.type.fields, self.change.fields))
+        references = sorted(
+            number_references(definition.type.fields, self.change.fields, self._parts.catalogue.list_prefix)
+        )
         return self._read_many(references) if references else {}
 
     def _latest_revision(self) -> Row | None:
@@ -221,16 +225,17 @@ class Attempt:
         authority.require_account(facts, self.context.person)
 
     def _new_ids(self) -> Ids:
-        effects = self._effects()
-        created = {
-            e.type: (str(uuid7()), self._draw(self._parts.catalogue[e.type], {}))
-            for e in effects
-            if isinstance(e, w.Create)
-        }
         if self._row is not None:
-            return Ids(self._row.uid, self._row.number, created)
+            return Ids(self._row.uid, self._row.number, self._take)
         number = self._previous.number if self._previous else self._draw(self.definition, self.change.fields)
-        return Ids(str(uuid7()), number, created)
+        return Ids(str(uuid7()), number, self._take)
+
+    def _take(self, definition: Definition, index: int, fields: Mapping[str, Any]) -> tuple[str, str]:
+        """Give id and number of the n-th record of a type this command makes; once, however often decided."""
+        key = (definition.name, index)
+        if key not in self._taken:
+            self._taken[key] = (str(uuid7()), self._draw(definition, fields))
+        return self._taken[key]
 
     def _effects(self) -> tuple[w.Effect, ...]:
         if self.change.act == "create":
@@ -267,30 +272,43 @@ class Attempt:
         self, decision: Decision, facts: Facts, sections: Mapping[str, entries.Section], meaning: str
     ) -> Receipt:
         """Build all entries of the command and commit them; raises ``Conflict`` when facts moved."""
-        frame = entries.Frame(
-            facts.installation["origin"], self._command, facts.now, facts.clock, self.context
-        )
-        primary = entries.build_record(frame, decision.primary, sections, meaning)
-        built = [(decision.primary, primary)]
-        for draft in decision.consequences:
-            built.append((draft, entries.build_record(frame, draft, entries.content_sections(draft))))
-        link = decision.primary.as_row(primary.leaf_hash).link()
-        for effect, draft in decision.creates:
-            pointing = replace(
-                draft, content={**draft.content, "fields": {**draft.fields, effect.link: link}}
-            )
-            built.append(
-                (pointing, entries.build_record(frame, pointing, entries.content_sections(pointing)))
-            )
-        committed = self._store.commit(self._batch(decision, facts, [b for _, b in built]))
+        built = self.build(decision, facts, sections, meaning)
+        committed = self._store.commit(self.batch(decision, facts, [b for _, b in built]))
         if committed.replayed:
             before = receipts.earlier(self._store, self.change, self.context)
             if before is not None:
                 return before
         if len(built) == 1:
-            self._leave(facts, decision.primary.as_row(primary.leaf_hash))
+            self._leave(facts, decision.primary.as_row(built[0][1].leaf_hash))
         written = tuple(receipts.receipt(d, b) for d, b in built)
         return Receipt(self._command, committed.at, written)
+
+    def build(
+        self,
+        decision: Decision,
+        facts: Facts,
+        sections: Mapping[str, entries.Section],
+        meaning: str,
+        command: str = "",
+    ) -> list[tuple[Draft, entries.Built]]:
+        """Build every entry of the decision, the primary one first; ``command``: of which it is a part."""
+        frame = entries.Frame(
+            facts.installation["origin"],
+            command or self._command,
+            facts.now,
+            facts.clock,
+            self.context,
+            behalf=str(decision.delegation.data["behalf"]) if decision.delegation else "",
+        )
+        primary = entries.build_record(frame, decision.primary, sections, meaning)
+        built = [(decision.primary, primary)]
+        for draft in decision.consequences:
+            built.append((draft, entries.build_record(frame, draft, entries.content_sections(draft))))
+        known = {draft.uid: draft.as_row(one.leaf_hash) for draft, one in built}
+        for created in decision.creates:
+            draft = pointing(self._parts.catalogue, created, known[created.parent])
+            built.append((draft, entries.build_record(frame, draft, entries.content_sections(draft))))
+        return built
 
     def _leave(self, facts: Facts, row: Row) -> None:
         """Hold how a change that wrote nothing but its record left it.
@@ -308,7 +326,8 @@ class Attempt:
         ):
             self._parts.held.leave(self.context.session, self.change, reading, row)
 
-    def _batch(self, decision: Decision, facts: Facts, built: list[entries.Built]) -> Batch:
+    def batch(self, decision: Decision, facts: Facts, built: list[entries.Built]) -> Batch:
+        """Return the batch of this change alone."""
         until = min(
             (a.valid_to for a in facts.authority if a.valid_to and a.person == self.context.person),
             default="",

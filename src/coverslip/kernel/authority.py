@@ -28,12 +28,33 @@ DEVICE_ROLE = "DEV"
 
 def roles_held(facts: Facts, person: str) -> dict[str, Authority]:
     """Return the roles the person holds at the moment of the facts, by code."""
-    found = {a.code: a for a in facts.authority if a.kind == "role" and a.person == person}
+    mine = [a for a in facts.authority if a.kind == "role" and a.person == person]
+    # What a person holds themselves wins over what was delegated to them.
+    found = {a.code: a for a in sorted(mine, key=lambda a: not a.data.get("behalf"))}
     found.pop(DEVICE_ROLE, None)
     if (facts.session or {}).get("kind") != "service":
         found.pop(SERVICE_ROLE, None)
     device = next((a for a in facts.authority if a.kind == "device" and a.person == person), None)
     return found | ({DEVICE_ROLE: device} if device is not None else {})
+
+
+def behalf_of(facts: Facts, person: str, role: str) -> Authority | None:
+    """Return the delegation by which a person holds a role for somebody else; None where it is their own."""
+    found = roles_held(facts, person).get(role)
+    return found if found is not None and found.data.get("behalf") else None
+
+
+def require_writer(facts: Facts, person: str, record: str, action: str) -> None:
+    """Refuse an account that reads only: an inspector writes nothing (DOMAIN 1.1)."""
+    account = next((a for a in facts.authority if a.kind == "account" and a.person == person), None)
+    if account is not None and account.data.get("reads_only"):
+        raise Refused(
+            "AUTH_ROLE",
+            record=record,
+            role="an account that may write",
+            action=action,
+            roles="an account that only reads",
+        )
 
 
 def require_account(facts: Facts, person: str) -> None:
@@ -73,13 +94,20 @@ def missing_training(facts: Facts, person: str, role: str) -> Row | None:
     return next((d for d in facts.documents if d.number in needed and d.uid not in trained), None)
 
 
-def require_role(facts: Facts, person: str, who: Iterable[str], action: str, record: str) -> str:
-    """Return the role under which the person may act; refuse with AUTH_ROLE or AUTH_TRAIN."""
+def require_role(
+    facts: Facts, person: str, who: Iterable[str], action: str, record: str, *, delegated: bool = True
+) -> str:
+    """Return the role under which the person may act; refuse with AUTH_ROLE or AUTH_TRAIN.
+
+    Their own roles come before those delegated to them, which do not count unless ``delegated``.
+    """
     wanted = tuple(who)
     held = roles_held(facts, person)
+    own = {code: a for code, a in held.items() if not a.data.get("behalf")}
     if ANYBODY in wanted:
-        return next(iter(sorted(held)), "")
-    usable = [code for code in wanted if code in held]
+        return next(iter(sorted(own)), "")
+    held = held if delegated else own
+    usable = sorted((code for code in wanted if code in held), key=lambda code: code not in own)
     if not usable:
         raise Refused(
             "AUTH_ROLE",
@@ -136,19 +164,28 @@ def _linked_uids(row: Row, field: str) -> Iterable[str]:
 
 
 def require_independence(
-    definition: Definition, names: Iterable[str], facts: Facts, person: str, action: str, record: str
+    definition: Definition,
+    names: Iterable[str],
+    facts: Facts,
+    people: tuple[str, ...],
+    action: str,
+    record: str,
 ) -> None:
-    """Refuse with AUTH_SELF when the person is one of those they must be independent of."""
+    """Refuse with AUTH_SELF when one of ``people`` is among those they must be independent of.
+
+    ``people``: who acts, and for whom where the role is delegated; both count (P11-10-g.2).
+    """
     for name in names:
         declared = definition.type.persons[name]
-        if person in _people(declared, facts, SELF, facts.record):
+        named = _people(declared, facts, SELF, facts.record)
+        if not named.isdisjoint(people):
             done = getattr(declared, "meaning", "") or getattr(declared, "act", "") or name
             when = facts.record.changed_at[:10] if facts.record is not None else facts.today
             raise Refused(
                 "AUTH_SELF",
                 record=record,
                 action=action,
-                person="you",
+                person="you" if people[0] in named else "you and the person you act for",
                 did=f"{_past(done)} ({name})",
                 date=when,
             )

@@ -17,7 +17,8 @@ class Change:
     ``act`` is ``create``, ``edit`` or a transition's name. ``number`` and ``revision`` name the
     record (both empty for ``create``, unless a new revision of ``number`` is wanted).
     ``expected_version`` is the entry version the person had read; ``shown`` the hex hash of the
-    view they saw, needed for a signature.
+    view they saw, needed for a signature. ``occurred_at`` says when it happened, with offset, where that
+    is not now.
     """
 
     act: str
@@ -29,6 +30,7 @@ class Change:
     expected_version: int | None = None
     shown: str = ""
     idempotency_key: str = ""
+    occurred_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,12 @@ Rules kept here:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
 from coverslip.errors import Conflict, CoverslipError, Invalid, Refused
-from coverslip.kernel import authority, entries, receipts, signature
+from coverslip.kernel import authority, bulk, entries, receipts, signature
 from coverslip.kernel import words as w
 from coverslip.kernel.attempt import Attempt, Gatherer, Parts
 from coverslip.kernel.change import Change, Context, Credential, Receipt
@@ -101,6 +101,20 @@ class Door:
             self._events.refuse(error, context, change.act, attempt.subject if attempt else None)
             raise
 
+    def submit_all(self, changes: Sequence[Change], context: Context, idempotency_key: str = "") -> Receipt:
+        """Do up to 500 unsigned changes in one transaction under one command id, or none of them.
+
+        Raises what ``submit`` raises for the first that is refused, with its ``line`` (from 1) as a value,
+        and ``SEQ_PRE`` where one looks at what another changes.
+        """
+        try:
+            return bulk.submit_all(self._parts, changes, context, idempotency_key, self._require_files)
+        except CoverslipError as error:
+            line = error.values.get("line")
+            act = changes[int(line) - 1].act if line else "bulk"
+            self._events.refuse(error, context, act, None)
+            raise
+
     def _submit(self, attempt: Attempt, credential: Credential | None) -> Receipt:
         receipt = self._decide_and_write(attempt, credential)
         if attempt.period and not receipt.replayed:
@@ -157,7 +171,9 @@ class Door:
         try:
             decision, facts = Attempt(self._parts, change, context, dry=True).decide()
             if decision.signature is not None:
-                self._require_signing(facts, context, decision.signature)
+                self._require_signing(
+                    facts, context, decision.signature, delegated=decision.delegation is not None
+                )
         except CoverslipError as error:
             return None if error.spec.family == "invalid" else error
         return None
@@ -185,7 +201,7 @@ class Door:
         wanted = decision.signature
         assert wanted is not None  # noqa: S101 -- the caller asked
         label = decision.primary.number
-        self._require_signing(facts, attempt.context, wanted)
+        self._require_signing(facts, attempt.context, wanted, delegated=decision.delegation is not None)
         if credential is None:
             raise Refused(
                 "SIG_REQUIRED",
@@ -215,6 +231,7 @@ class Door:
             attempt.context,
             signer,
             decision.role,
+            decision.delegation,
             components,
             period,
         )
@@ -223,13 +240,17 @@ class Door:
         attempt.period = period
         return made
 
-    def _require_signing(self, facts: Facts, context: Context, wanted: w.Signature) -> None:
+    def _require_signing(
+        self, facts: Facts, context: Context, wanted: w.Signature, *, delegated: bool
+    ) -> None:
         if context.auth != "password":
             raise Refused("AUTH_ROLE", role="a person", action="sign", record="", roles="a service or device")
         evaluation = facts.installation.get("use") == "evaluation"
         authority.require_signing(facts, context.person, wanted.stage, evaluation=evaluation)
         if wanted.roles:
-            authority.require_role(facts, context.person, wanted.roles, f"sign '{wanted.meaning}'", "")
+            authority.require_role(
+                facts, context.person, wanted.roles, f"sign '{wanted.meaning}'", "", delegated=delegated
+            )
 
 
 def _same(again: Draft, signed: Draft) -> bool:

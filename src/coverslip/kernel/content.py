@@ -41,24 +41,31 @@ class Problem:
         return family(self.code, record=record, field=self.field, **self.values)
 
 
-def number_references(kinds: Mapping[str, w.Field], fields: Mapping[str, Any]) -> set[tuple[str, int]]:
-    """Return every (number, revision) that link values in ``fields`` name; revision 0: none given."""
+def number_references(
+    kinds: Mapping[str, w.Field], fields: Mapping[str, Any], lists: str = ""
+) -> set[tuple[str, int]]:
+    """Return every (number, revision) that ``fields`` name; revision 0: none given.
+
+    Link values name records; a value of a controlled list names the list, numbered with prefix ``lists``.
+    """
     found: set[tuple[str, int]] = set()
     for name, value in fields.items():
         declared = kinds.get(name)
         if declared is not None:
-            found |= set(_references(declared.kind, value))
+            found |= set(_references(declared.kind, value, lists))
     return found
 
 
-def _references(kind: w.Kind, value: Any) -> Iterator[tuple[str, int]]:
+def _references(kind: w.Kind, value: Any, lists: str) -> Iterator[tuple[str, int]]:
     if isinstance(value, list):
         for item in value[:MAX_ITEMS]:
-            yield from _references(kind, item)
+            yield from _references(kind, item, lists)
     elif isinstance(kind, w.Table) and isinstance(value, dict):
         for column, spec in kind.columns.items():
             if column in value:
-                yield from _references(spec.kind, value[column])
+                yield from _references(spec.kind, value[column], lists)
+    elif isinstance(kind, w.Vocab):
+        yield (f"{lists}-{kind.name}", 0)
     elif isinstance(kind, w.Link):
         reference = parse_reference(value)
         if reference:
@@ -209,6 +216,21 @@ class Normaliser:
     def _enum(self, name: str, kind: w.Enum, value: Any) -> Any:
         if value not in kind.choices:
             return self._problem("VAL_VOCAB", name, value=_short(value), choices=", ".join(kind.choices))
+        return value
+
+    def _vocab(self, name: str, kind: w.Vocab, value: Any) -> Any:
+        listed = self._found.get((f"{self._catalogue.list_prefix}-{kind.name}", 0))
+        word = self._catalogue.list_word(listed.type) if listed is not None else None
+        if listed is None or word is None or listed.state not in word.states:
+            return self._problem(
+                "VAL_FORM", name, expected=f"a value of the list {kind.name}, in force", found="no such list"
+            )
+        rows = listed.fields.get(word.table, ())
+        choices = [str(r[word.value]) for r in rows if r.get(word.retired) is not True]
+        if value not in choices:
+            return self._problem(
+                "VAL_VOCAB", name, value=_short(value), choices=_short(", ".join(choices[:50]))
+            )
         return value
 
     def _link(self, name: str, kind: w.Link, value: Any) -> Any:

@@ -22,13 +22,15 @@ from coverslip.kernel import authority, guards
 from coverslip.kernel import words as w
 from coverslip.kernel.content import Normaliser, Problem, clean_reason, raise_problems
 from coverslip.kernel.definition import Catalogue
+from coverslip.kernel.drafts import Created as Created
 from coverslip.kernel.drafts import Draft as Draft
 from coverslip.kernel.drafts import Ids as Ids
 from coverslip.kernel.drafts import Request as Request
 from coverslip.kernel.drafts import expand, title_of
-from coverslip.kernel.effects import Effects
-from coverslip.kernel.facts import SELF, Facts
-from coverslip.kernel.rows import Row
+from coverslip.kernel.effects import Effects, acted
+from coverslip.kernel.facts import SELF, Facts, is_children, linked_uids
+from coverslip.kernel.occurring import occurred
+from coverslip.kernel.rows import Authority, Row
 
 _REASONLESS = ("asdf", "test", "none", "n/a", "na", "reason", "because", "update", "change", "xxx")
 MACHINES = ("device", "service")
@@ -40,16 +42,18 @@ class Decision:
 
     ``reads`` are (type, uid, seq) of rows to compare under lock; ``scopes`` (key, counter) of
     what was counted, the counter ``None`` where this act only changes what others count. ``creates``
-    are records to make once the primary entry's hash is known.
+    are records to make once the entries they link to have a hash. ``delegation``: by which the role is
+    another's.
     """
 
     primary: Draft
     consequences: tuple[Draft, ...]
-    creates: tuple[tuple[w.Create, Draft], ...]
+    creates: tuple[Created, ...]
     reads: tuple[tuple[str, str, int], ...]
     scopes: tuple[tuple[int, int | None], ...]
     role: str
     signature: w.Signature | None
+    delegation: Authority | None = None
 
 
 def decide(request: Request, facts: Facts) -> Decision:
@@ -87,6 +91,17 @@ class _Deciding:
         self.record = facts.record
         self.label = self.record.label if self.record else self.type.title.lower()
         self.sandbox = self._is_sandbox()
+        self.delegation: Authority | None = None
+        """By which the actor's role is another's, once the role is known."""
+        if self.record is None or self.record.uid != self.person:
+            authority.require_writer(self.facts, self.person, self.label, self.change.act)
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """Who acts, then for whom: both count as having done it."""
+        if self.delegation is None:
+            return (self.person,)
+        return (self.person, str(self.delegation.data["behalf"]))
 
     # --- acts ----------------------------------------------------------------------------------
 
@@ -100,7 +115,7 @@ class _Deciding:
                 action="create",
                 states="that act",
             )
-        role = self._role(making.who, "create")
+        role = self._role(making.who, "create", making.signature)
         if self.request.previous is not None:
             self._require_new_revision(self.request.previous)
         fields = self._fields({}, None, making.state)
@@ -138,14 +153,14 @@ class _Deciding:
                 states="another act" if found else "no state: the act does not exist",
             )
         self._require_version(row)
-        role = self._who(found.who, found.persons, found.label.lower(), row)
+        role = self._who(found.who, found.persons, found.label.lower(), row, found.signature)
         self._require_state(found, row)
         if not found.to.startswith(("reject", "abort", "fail", "cancel")):
             self._require_no_hold(row, found.label.lower())
         if not self.sandbox:
             names = (*found.independent_of, *(found.signature.independent_of if found.signature else ()))
             authority.require_independence(
-                self.definition, names, self.facts, self.person, found.label, row.label
+                self.definition, names, self.facts, self.people, found.label, row.label
             )
         fields = self._fields(row.fields, found.fields, found.to or row.state)
         content = self._content(
@@ -160,10 +175,22 @@ class _Deciding:
 
     # --- who -----------------------------------------------------------------------------------
 
-    def _role(self, who: tuple[str, ...], action: str) -> str:
+    def _role(self, who: tuple[str, ...], action: str, signature: w.Signature | None = None) -> str:
         if self.sandbox and not self.machine:
             return self._role_in_sandbox()
-        return authority.require_role(self.facts, self.person, who, action, self.label)
+        # One role both acts and signs, where the declaration lets one do both.
+        signing = signature.roles if signature else ()
+        wanted = tuple(r for r in who if r in signing) or who
+        delegated = signature is None or signature.delegable
+        role = authority.require_role(
+            self.facts, self.person, wanted, action, self.label, delegated=delegated
+        )
+        if signing and role not in signing:
+            role = authority.require_role(
+                self.facts, self.person, signing, action, self.label, delegated=delegated
+            )
+        self.delegation = authority.behalf_of(self.facts, self.person, role)
+        return role
 
     def _role_in_sandbox(self) -> str:
         held = authority.roles_held(self.facts, self.person)
@@ -173,7 +200,14 @@ class _Deciding:
             )
         return sorted(held)[0]
 
-    def _who(self, who: tuple[str, ...], people: tuple[str, ...], action: str, row: Row) -> str:
+    def _who(
+        self,
+        who: tuple[str, ...],
+        people: tuple[str, ...],
+        action: str,
+        row: Row,
+        signature: w.Signature | None = None,
+    ) -> str:
         for name in people:
             if self.person in authority.persons(self.definition, name, self.facts, SELF, row):
                 return name
@@ -185,7 +219,7 @@ class _Deciding:
                 action=action,
                 roles=", ".join(sorted(authority.roles_held(self.facts, self.person))) or "none",
             )
-        return self._role(who, action)
+        return self._role(who, action, signature)
 
     # --- sequence ------------------------------------------------------------------------------
 
@@ -307,7 +341,7 @@ class _Deciding:
                     fields.setdefault(name, declared.default)
 
     def _missing(self, fields: dict[str, Any], state: str) -> list[Problem]:
-        filled = {e.field for e in self._effects() if isinstance(e, w.Set | w.Compute | w.Gather)}
+        filled = {e.field for e in self._effects() if isinstance(e, w.Set | w.Append | w.Compute | w.Gather)}
         return [
             Problem("VAL_REQ", name, {"state": state.replace("_", " "), "label": declared.label})
             for name, declared in self.type.fields.items()
@@ -345,17 +379,29 @@ class _Deciding:
                 content["revision"] = (self.request.previous.revision if self.request.previous else 0) + 1
             if self.sandbox:
                 content["sandbox"] = True
-        people = {k: list(v) for k, v in (row.people if row else {}).items()}
-        names = [
+        names = (
             act,
-            *(["touched"] if touches else []),
-            *([f"signed_{signature.meaning}"] if signature else []),
-        ]
-        for name in names:
-            if self.person not in people.setdefault(name, []):
-                people[name].append(self.person)
+            *(("touched",) if touches else ()),
+            *((f"signed_{signature.meaning}",) if signature else ()),
+        )
+        found = self.definition.acts.get(act)
+        clears = found.clears if found else ()
+        people = acted(row.people if row else {}, names, self.people, clears)
+        content |= self._when_it_happened(content)
         content |= {"state": state, "fields": fields, "people": people, "title": title_of(self.type, fields)}
         return content
+
+    def _when_it_happened(self, content: dict[str, Any]) -> dict[str, Any]:
+        """Return when the act happened where that is not now; more than 15 minutes ago is a late entry."""
+        content.pop("occurred_at", None)
+        content.pop("late", None)
+        if not self.change.occurred_at:
+            return {}
+        at = occurred(self.change.occurred_at, self.facts.now, self.label)
+        if not at.late:
+            return {"occurred_at": at.text}
+        check_reason(self.change.reason, w.Reason().minimum, self.label)
+        return {"occurred_at": at.text, "late": True}
 
     def _gxp(self) -> str:
         return "none" if self.sandbox else self.type.gxp
@@ -403,7 +449,7 @@ class _Deciding:
         )
         asked = () if self.sandbox else requires
         guards.raise_unmet(guards.unmet(asked, scene), self.label, self.change.act.replace("_", " "))
-        outcome = Effects(self.request, self.facts, self.person)
+        outcome = Effects(self.request, self.facts, self.people)
         draft = outcome.apply(draft, effects, SELF)
         return self._decision(draft, outcome, role)
 
@@ -411,11 +457,18 @@ class _Deciding:
         bases = [d.base for d in (draft, *outcome.drafts) if d.base is not None]
         previous = [] if self.request.previous is None else [self.request.previous]
         reads, counted = _looked_at(self.facts, [*self.request.found.values(), *previous, *bases])
-        drafts = [draft, *outcome.drafts, *(d for _, d in outcome.creates)]
+        drafts = [draft, *outcome.drafts, *(c.draft for c in outcome.creates)]
         changed = _scopes(self.request.catalogue, drafts)
         scopes = tuple(sorted({**dict.fromkeys(changed), **counted}.items()))
         return Decision(
-            draft, tuple(outcome.drafts), tuple(outcome.creates), reads, scopes, role, draft.signature
+            draft,
+            tuple(outcome.drafts),
+            tuple(outcome.creates),
+            reads,
+            scopes,
+            role,
+            draft.signature,
+            self.delegation,
         )
 
 
@@ -428,10 +481,10 @@ def _looked_at(facts: Facts, others: list[Row]) -> tuple[tuple[tuple[str, str, i
     rows = [*others, *facts.documents]
     counted: dict[int, int] = {}
     for name, found in facts.reads.items():
-        base, marker, child = name.partition("<")
-        if not marker:
+        if not is_children(name):
             rows += found
             continue
+        base, _, child = name.rpartition("<")
         kind, _, child_field = child.partition(".")
         for target in facts.rows(base):
             key = scope_key(kind, child_field, target.uid)
@@ -460,19 +513,11 @@ def _scopes(catalogue: Catalogue, drafts: list[Draft]) -> set[int]:
         for child, child_field in catalogue.counted:
             if child != draft.definition.name:
                 continue
-            after = _link_uids(draft.fields, child_field)
-            before = _link_uids(draft.base.fields, child_field) if draft.base else set()
+            after = linked_uids(draft.fields, child_field)
+            before = linked_uids(draft.base.fields, child_field) if draft.base else set()
             same = draft.base is not None and draft.base.state == draft.state and before == after
             if same and (child, child_field) not in catalogue.read_whole:
                 continue
             # What a record no longer links to counts one less.
             keys |= {scope_key(child, child_field, uid) for uid in before | after}
     return keys
-
-
-def _link_uids(fields: dict[str, Any], name: str) -> set[str]:
-    table, _, column = name.partition(".")
-    value = fields.get(table)
-    items = value if isinstance(value, list) else [value]
-    links = [i.get(column) if column and isinstance(i, dict) else i for i in items]
-    return {str(link["uid"]) for link in links if isinstance(link, dict) and "uid" in link}

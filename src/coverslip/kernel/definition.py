@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 
 from coverslip.errors import EnvironmentFault, EvidenceBroken
-from coverslip.kernel import rules
+from coverslip.kernel import checks, rules
 from coverslip.kernel import words as w
 from coverslip.ledger import canonical
 
@@ -151,6 +151,8 @@ def named_rules(declared: w.Type) -> Iterator[w.Rule]:
     for effect in effects_of(declared):
         if isinstance(effect, w.Compute):
             yield effect.rule
+        elif isinstance(effect, w.Create) and effect.each is not None:
+            yield effect.each
 
 
 Recall = Callable[[], Mapping[str, bytes]]
@@ -222,6 +224,7 @@ class Catalogue:
             for _, guard in guards_of(definition.type):
                 if isinstance(guard, w.Count | w.NoOpen):
                     found.add((guard.type, guard.field))
+            found |= {(e.type, e.field) for e in effects_of(definition.type) if isinstance(e, w.DoEach)}
         return frozenset(found) | self.read_whole
 
     @functools.cached_property
@@ -232,6 +235,17 @@ class Catalogue:
             for rule in named_rules(definition.type):
                 found |= {(child, child_field) for _, child, child_field in rule.children.values()}
         return frozenset(found)
+
+    def list_word(self, name: str) -> w.Lists | None:
+        """Return the word by which records of a type are controlled lists; None where they are not."""
+        definition = self._by_name.get(name)
+        words = definition.type.provides if definition else ()
+        return next((word for word in words if isinstance(word, w.Lists)), None)
+
+    @functools.cached_property
+    def list_prefix(self) -> str:
+        """Number prefix of the type whose records are controlled lists; empty where none is declared."""
+        return next((d.type.number.prefix for d in self if self.list_word(d.name)), "")
 
     def with_prefix(self, number: str) -> Definition | None:
         """Return the definition whose number prefix starts ``number``."""
@@ -248,7 +262,14 @@ def _not_on_the_log(name: str, hash: str, found: str) -> EvidenceBroken:
 def check(definition: Definition, known: dict[str, Definition]) -> list[str]:
     """Return every problem of one definition (DOMAIN 2.7) as sentences; empty when it may be used."""
     t = definition.type
-    found = [*_check_states(t), *_check_signatures(t), *_check_links(t, known), *_check_names(t, known)]
+    found = [
+        *_check_states(t),
+        *_check_signatures(t),
+        *_check_links(t, known),
+        *_check_names(t, known),
+        *checks.effects(t, {name: d.type for name, d in known.items()}),
+        *checks.provisions(t),
+    ]
     if not (t.retention.class_ or t.retention.longest_of):
         found.append("no retention class")
     if t.title_field not in t.fields:
@@ -330,12 +351,6 @@ def _check_names(t: w.Type, known: dict[str, Definition]) -> Iterator[str]:
                 yield f"{act}: path {'.'.join(path)} leads nowhere"
     for used_rule in named_rules(t):
         rules.find(used_rule.name, used_rule.version)
-    for effect in effects_of(t):
-        if isinstance(effect, w.Create) and known[effect.type].type.create.requires:
-            yield (
-                f"creates {effect.type}, whose creation has guards;"
-                " a consequence could not be refused by them"
-            )
 
 
 def guard_paths(guard: w.Guard) -> Iterator[w.Path]:

@@ -5,7 +5,7 @@ Rules kept here: data only; a draft holds the full content of its version, never
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,12 +76,26 @@ class Draft:
 
 
 @dataclass(frozen=True)
+class Created:
+    """A record made as a consequence. ``links`` names its fields that point to the record ``parent`` (uid),
+    to be completed with the hash of that record's entry once it is built."""
+
+    draft: Draft
+    links: tuple[str, ...]
+    parent: str
+
+
+Take = Callable[[Definition, int, Mapping[str, Any]], tuple[str, str]]
+"""Gives (uid, number) of the n-th record of a type that one command makes; the same when asked again."""
+
+
+@dataclass(frozen=True)
 class Ids:
-    """New ids and numbers a decision may use: the record's own and those of records it creates."""
+    """New ids and numbers a decision may use: the record's own, and those of records it makes."""
 
     uid: str
     number: str
-    created: Mapping[str, tuple[str, str]]
+    take: Take
 
 
 @dataclass(frozen=True)

@@ -16,19 +16,22 @@ from typing import Any
 from coverslip.errors import EnvironmentFault, Refused
 from coverslip.kernel import guards
 from coverslip.kernel import words as w
-from coverslip.kernel.drafts import Draft, Request, expand, title_of
-from coverslip.kernel.facts import Facts
+from coverslip.kernel.drafts import Created, Draft, Request, expand, title_of
+from coverslip.kernel.facts import Facts, children_name, narrowed, one_of
+from coverslip.kernel.making import Maker
 from coverslip.kernel.rows import Row
 
 
 class Effects:
     """Applies effects; collects the drafts of consequences in the order they will be written."""
 
-    def __init__(self, request: Request, facts: Facts, person: str) -> None:
-        self._request, self._facts, self._person = request, facts, person
+    def __init__(self, request: Request, facts: Facts, people: tuple[str, ...]) -> None:
+        """``people``: the actor first, then the person acted for, where there is one."""
+        self._request, self._facts, self._people = request, facts, people
         self.drafts: list[Draft] = []
-        self.creates: list[tuple[w.Create, Draft]] = []
+        self.creates: list[Created] = []
         self._seen: set[str] = set()
+        self._maker = Maker(request, facts, people)
 
     def apply(self, draft: Draft, effects: tuple[w.Effect, ...], base: str) -> Draft:
         """Return the draft with its own effects applied; consequences go to ``drafts``."""
@@ -49,13 +52,19 @@ class Effects:
 
     def _scene(self, draft: Draft, base: str) -> guards.Scene:
         return guards.Scene(
-            self._request.catalogue, self._facts, base, draft.base, draft.fields, self._person, draft.act
+            self._request.catalogue, self._facts, base, draft.base, draft.fields, self._people[0], draft.act
         )
+
+    # --- on the record itself ------------------------------------------------------------------
 
     def _own(self, draft: Draft, effect: w.Effect, base: str) -> Draft:
         if isinstance(effect, w.Set):
             value = self._value(effect.value, draft, base)
             return draft if value is None else _with_field(draft, effect.field, value)
+        if isinstance(effect, w.Append):
+            found = {column: self._value(v, draft, base) for column, v in effect.row.items()}
+            row = {column: value for column, value in found.items() if value is not None}
+            return _with_field(draft, effect.field, [*draft.fields.get(effect.field, ()), row])
         if isinstance(effect, w.Compute):
             value = guards.ask_rule(effect.rule, self._scene(draft, base))
             return draft if value is None else _with_field(draft, effect.field, value)
@@ -69,37 +78,43 @@ class Effects:
         return draft
 
     def _value(self, value: w.Value, draft: Draft, base: str) -> Any:
+        scene = self._scene(draft, base)
         sources: dict[str, Callable[[], Any]] = {
             "literal": lambda: value.literal,
-            "actor": lambda: self._actor_link(),
+            "actor": self._maker.actor_link,
             "now": lambda: self._facts.now,
             "today": lambda: self._facts.today,
-            "path": lambda: next(iter(self._scene(draft, base).values(value.path)), None),
+            "path": lambda: next(iter(scene.values(value.path)), None),
+            "self": lambda: draft.as_row().link(pinned=False),
         }
-        return sources[value.of]()
+        return guards.dated(value, sources[value.of](), scene)
 
-    def _actor_link(self) -> dict[str, str]:
-        row = next(
-            a for a in self._facts.authority if a.person == self._person and a.kind in ("account", "device")
-        )
-        return {
-            "type": str(row.data.get("type", "")),
-            "uid": self._person,
-            "number": str(row.data.get("number", "")),
-        }
+    # --- on other records ----------------------------------------------------------------------
 
     def _other(self, draft: Draft, effect: w.Effect, base: str) -> None:
+        sandbox = bool(draft.content.get("sandbox"))
         if isinstance(effect, w.Do):
             name = "/".join((base, *effect.path))
             for row in self._facts.rows(name):
-                self._do(row, effect, name, sandbox=bool(draft.content.get("sandbox")))
+                self._do(row, effect, name, sandbox=sandbox)
+        elif isinstance(effect, w.DoEach):
+            self._do_each(draft, effect, base)
         elif isinstance(effect, w.Supersede) and draft.revision > 1:
             for row in self._facts.rows("effective"):
                 if row.uid != draft.uid and row.state in draft.definition.effective_states:
-                    sandbox = bool(draft.content.get("sandbox"))
                     self._do(row, w.Do((), effect.act), "effective", sandbox=sandbox)
         elif isinstance(effect, w.Create):
-            self.creates.append((effect, self._created(draft, effect, base)))
+            self._create(draft, effect, base)
+
+    def _do_each(self, draft: Draft, effect: w.DoEach, base: str) -> None:
+        name = children_name("/".join((base, *effect.path)), effect.type, effect.field)
+        definition = self._request.catalogue[effect.type]
+        possible = expand(definition, definition.acts[effect.act].from_)
+        sandbox = bool(draft.content.get("sandbox"))
+        for row in self._facts.rows(name):
+            if row.state in possible and row.uid != draft.uid:
+                self._facts = narrowed(self._facts, name, row)
+                self._do(row, w.Do((), effect.act), one_of(name, row), sandbox=sandbox)
 
     def _do(self, row: Row, effect: w.Do, name: str, *, sandbox: bool) -> None:
         definition = self._request.catalogue[row.type]
@@ -129,38 +144,43 @@ class Effects:
                 reason=row.blockers[0].reason,
                 action=found.label.lower(),
             )
-        people = {k: list(v) for k, v in row.people.items()}
-        people[found.name] = sorted({*people.get(found.name, ()), self._person})
+        people = acted(row.people, (found.name,), self._people, found.clears)
         content = {**row.content, "state": found.to or row.state, "people": people}
+        content.pop("occurred_at", None)
+        content.pop("late", None)
         draft = Draft(definition, row.uid, found.name, row.version + 1, row, content)
         guards.raise_unmet(
             guards.unmet(found.requires, self._scene(draft, name)), row.label, found.label.lower()
         )
         self.drafts.append(self.apply(draft, found.effects, name))
 
-    def _created(self, draft: Draft, effect: w.Create, base: str) -> Draft:
-        definition = self._request.catalogue[effect.type]
-        uid, number = self._request.ids.created[effect.type]
-        given = {n: self._value(v, draft, base) for n, v in effect.values.items()}
-        fields = {n: v for n, v in given.items() if v is not None}
-        for name, declared in definition.type.fields.items():
-            if declared.default is not None:
-                fields.setdefault(name, declared.default)
-        sandbox = bool(draft.content.get("sandbox"))
-        content: dict[str, Any] = {
-            "type": effect.type,
-            "number": number,
-            "gxp": "none" if sandbox else definition.type.gxp,
-            "created_at": self._facts.now,
-            "created_by": self._person,
-            "state": definition.type.create.state,
-            "fields": fields,
-            "people": {"create": [self._person]},
-            "title": draft.number,
-        }
-        if sandbox:
-            content["sandbox"] = True
-        return Draft(definition, uid, "create", 1, None, content)
+    def _create(self, draft: Draft, effect: w.Create, base: str) -> None:
+        scene = self._scene(draft, base)
+        if guards.unmet(effect.when, scene):
+            return
+        shared = {n: self._value(v, draft, base) for n, v in effect.values.items() if v.of != "self"}
+        backward = [n for n, v in effect.values.items() if v.of == "self"]
+        items = guards.ask_rule(effect.each, scene) if effect.each is not None else [{}]
+        for item in items or ():
+            fields = {n: v for n, v in {**shared, **item}.items() if v is not None}
+            links = tuple([effect.link, *backward] if effect.link else backward)
+            self.creates.append(self._maker.make(effect.type, draft, fields, links))
+
+
+def acted(
+    before: dict[str, list[str]], names: tuple[str, ...], people: tuple[str, ...], clears: tuple[str, ...]
+) -> dict[str, list[str]]:
+    """Return who did what once ``people`` did ``names``; what is cleared is kept as ``former_…``."""
+    found = {k: list(v) for k, v in before.items()}
+    for cleared in clears:
+        for key in (f"signed_{cleared}", cleared):
+            if key in found:
+                former = found.setdefault(f"former_{key}", [])
+                former += [p for p in found.pop(key) if p not in former]
+    for name in names:
+        known = found.setdefault(name, [])
+        known += [p for p in people if p not in known]
+    return found
 
 
 def _with_field(draft: Draft, name: str, value: Any) -> Draft:

@@ -53,7 +53,7 @@ def section(name: str, value: Any) -> Section:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What all entries of one command share."""
+    """What all entries of one command share; ``behalf``: the person acted for, empty where for oneself."""
 
     log: str
     command: str
@@ -61,6 +61,7 @@ class Frame:
     clock: Mapping[str, Any]
     context: Context
     type: str = "record"
+    behalf: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +194,9 @@ def _build(
         act=act,
         cmd=frame.command,
         record=record,
-        actor=leaf.Actor(frame.context.person, frame.context.session, frame.context.auth),
+        actor=leaf.Actor(
+            frame.context.person, frame.context.session, frame.context.auth, frame.behalf or None
+        ),
         at=frame.at,
         clock=leaf.Clock(frame.clock["off_us"], frame.clock["src"], frame.clock["ok"]),
         sw=SOFTWARE,

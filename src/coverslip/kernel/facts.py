@@ -10,7 +10,7 @@ Rules kept here:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from coverslip.kernel import words as w
@@ -19,6 +19,21 @@ from coverslip.kernel.rows import Authority, Row, row_from
 
 SELF = "self"
 MAX_DEPTH = 6
+
+
+def children_name(base: str, child: str, child_field: str) -> str:
+    """Return the plan name of the records of type ``child`` whose ``child_field`` links to ``base``."""
+    return f"{base}<{child}.{child_field}"
+
+
+def is_children(name: str) -> bool:
+    """Return whether a plan name stands for records that link somewhere, and not for a path."""
+    return name.rfind("<") > name.rfind("/")
+
+
+def one_of(name: str, row: Row) -> str:
+    """Return the plan name under which one record of ``name`` stands alone."""
+    return f"{name}#{row.uid}"
 
 
 @dataclass
@@ -39,7 +54,7 @@ class Plan:
     def children(self, base: str, path: w.Path, child: str, child_field: str) -> str:
         """Plan every record of type ``child`` whose ``child_field`` links to the record at ``path``."""
         target = self.path(base, path)
-        name = f"{target}<{child}.{child_field}"
+        name = children_name(target, child, child_field)
         self.reads.setdefault(name, {"as": name, "inbound_to": target, "type": child, "field": child_field})
         return name
 
@@ -78,6 +93,33 @@ class Facts:
     def today(self) -> str:
         """UTC date of reading."""
         return self.now[:10]
+
+
+def narrowed(facts: Facts, name: str, row: Row) -> Facts:
+    """Return the facts with what was read from all of ``name`` also under the name of this one of them.
+
+    Only what its own links lead to: a guard of one record is never asked about another's.
+    """
+    alone = one_of(name, row)
+    found: dict[str, tuple[Row, ...]] = {alone: (row,)}
+    for planned, rows in facts.reads.items():
+        if not planned.startswith(f"{name}/"):
+            continue
+        before, _, step = planned.rpartition("/")
+        holders = found.get(alone + before[len(name) :], ())
+        if not is_children(planned):
+            linked = {uid for holder in holders for uid in linked_uids(holder.fields, step)}
+            found[alone + planned[len(name) :]] = tuple(r for r in rows if r.uid in linked)
+    return replace(facts, reads={**facts.reads, **found})
+
+
+def linked_uids(fields: Mapping[str, Any], name: str) -> set[str]:
+    """Return the uids that a link field, a list of links, or a column of links (``table.column``) holds."""
+    table, _, column = name.partition(".")
+    value = fields.get(table)
+    items = value if isinstance(value, list) else [value]
+    links = [i.get(column) if column and isinstance(i, dict) else i for i in items]
+    return {str(link["uid"]) for link in links if isinstance(link, dict) and "uid" in link}
 
 
 def facts_from(value: dict[str, Any], clock: dict[str, Any]) -> Facts:
@@ -184,16 +226,32 @@ def _plan_effect(
     if isinstance(effect, w.Snapshot | w.Gather):
         plan.path(base, effect.path)
     elif isinstance(effect, w.Set):
-        plan.path(base, effect.value.path[:-1])
+        _plan_value(plan, effect.value, base)
     elif isinstance(effect, w.Compute):
         _plan_guard(plan, effect.rule, base)
+    elif isinstance(effect, w.Append):
+        for value in effect.row.values():
+            _plan_value(plan, value, base)
     elif isinstance(effect, w.Create):
         for value in effect.values.values():
-            plan.path(base, value.path[:-1])
+            _plan_value(plan, value, base)
+        for condition in effect.when:
+            _plan_guard(plan, condition, base)
+        if effect.each is not None:
+            _plan_guard(plan, effect.each, base)
+    elif isinstance(effect, w.DoEach):
+        name = plan.children(base, effect.path, effect.type, effect.field)
+        _plan(plan, catalogue, catalogue[effect.type], effect.act, name, depth + 1)
     elif isinstance(effect, w.Do):
         target = plan.path(base, effect.path)
         for found in _targets(catalogue, definition, effect.path):
             _plan(plan, catalogue, found, effect.act, target, depth + 1)
+
+
+def _plan_value(plan: Plan, value: w.Value, base: str) -> None:
+    """Plan what a value is read from; where its path ends in a link, the record named there too."""
+    plan.path(base, value.path)
+    plan.path(base, value.months_at[:-1])
 
 
 def _targets(catalogue: Catalogue, definition: Definition, path: w.Path) -> list[Definition]:

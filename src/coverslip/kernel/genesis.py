@@ -266,6 +266,7 @@ class Genesis:
             self._context,
             signer,
             role,
+            None,
             ["user_id", "password"],
             str(uuid7()),
         )

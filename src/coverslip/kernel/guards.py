@@ -14,8 +14,9 @@ from typing import Any
 from coverslip.errors import Refused
 from coverslip.kernel import rules
 from coverslip.kernel import words as w
+from coverslip.kernel.dates import later_by
 from coverslip.kernel.definition import Catalogue
-from coverslip.kernel.facts import Facts
+from coverslip.kernel.facts import Facts, children_name
 from coverslip.kernel.rows import Row
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
@@ -57,7 +58,7 @@ class Scene:
 
     def children(self, path: w.Path, child: str, child_field: str) -> tuple[Row, ...]:
         """Records of type ``child`` that link to the record at ``path``."""
-        return self.facts.rows(f"{'/'.join((self.base, *path))}<{child}.{child_field}")
+        return self.facts.rows(children_name("/".join((self.base, *path)), child, child_field))
 
     def values(self, path: w.Path) -> list[Any]:
         """Values of the field a path ends in; a name ``table.column`` gives one value per row."""
@@ -71,6 +72,14 @@ def _values(holder: dict[str, Any], name: str) -> Iterable[Any]:
     if column:
         return [row[column] for row in value or () if column in row]
     return [] if value is None else [value]
+
+
+def dated(value: w.Value, found: Any, scene: Scene) -> Any:
+    """Return a value with the months and days its word adds; absent stays absent."""
+    if found is None or not (value.months or value.days or value.months_at):
+        return found
+    more = next(iter(scene.values(value.months_at)), 0) if value.months_at else 0
+    return later_by(str(found), months=value.months + int(more), days=value.days)
 
 
 def unmet(guards: Iterable[w.Guard], scene: Scene) -> list[Unmet]:

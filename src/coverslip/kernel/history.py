@@ -88,6 +88,9 @@ def trail(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 "actor": entry["actor"],
                 "actor_name": entry["actor_name"],
                 "auth": entry["auth"],
+                "behalf": entry.get("behalf") or "",
+                "late": bool(found.get(version, {}).get("late")) if own else False,
+                "occurred_at": found.get(version, {}).get("occurred_at", "") if own else "",
                 "reason": entry["sections"].get("reason", ""),
                 "meaning": entry.get("meaning") or "",
                 "workstation": context.get("workstation", ""),
@@ -98,6 +101,11 @@ def trail(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def _for(signer: Mapping[str, Any]) -> str:
+    behalf = signer.get("behalf")
+    return f" for {behalf['name']}, delegation {behalf['delegation']}" if behalf else ""
 
 
 def manifests(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -124,7 +132,8 @@ def manifests(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 "components": statement["components"],
                 "reason": entry["sections"].get("reason", ""),
                 "kid": signed["kid"],
-                "text": f"{signer['name']} ({signer['role']}), {when}, {statement['meaning']}:"
+                "behalf": signer.get("behalf"),
+                "text": f"{signer['name']}{_for(signer)} ({signer['role']}), {when}, {statement['meaning']}:"
                 f" {statement['meaning_text']}",
             }
         )

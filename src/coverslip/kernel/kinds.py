@@ -80,7 +80,7 @@ class Enum(Word, frozen=True):
 class Vocab(Word, frozen=True):
     """One value of the controlled list ``name``: an entry, not retired, of its version in force.
 
-    The list is the record numbered ``VOC-<name>``; what is stored is the value as chosen.
+    The list is the record numbered with its type's prefix and ``name``; what is kept is the value chosen.
     """
 
     name: str

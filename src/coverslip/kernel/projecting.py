@@ -105,7 +105,12 @@ def _account(word: w.Account, d: Definition, uid: str, content: dict[str, Any]) 
     }
     if word.since and word.since in fields:
         data["since"] = fields[word.since]
-    yield {"person": uid, "kind": "account", "code": fields[word.username], "data": data}
+    if word.reader and fields.get(word.reader[0]) == word.reader[1]:
+        data["reads_only"] = True
+    row = {"person": uid, "kind": "account", "code": fields[word.username], "data": data}
+    yield row | _span(
+        fields.get(word.start) if word.start else None, fields.get(word.end) if word.end else None
+    )
 
 
 def _role(word: w.GrantsRole, d: Definition, uid: str, content: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -117,6 +122,24 @@ def _role(word: w.GrantsRole, d: Definition, uid: str, content: dict[str, Any]) 
         "data": {"grant": content["number"]},
     }
     yield row | _span(fields.get(word.start), fields.get(word.end))
+
+
+def _delegated(
+    word: w.Delegates, d: Definition, uid: str, content: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
+    fields = content["fields"]
+    row = {
+        "person": fields[word.taker]["uid"],
+        "kind": "role",
+        "code": fields[word.role]["number"].split("-", 1)[1],
+        "data": {"grant": content["number"], "behalf": fields[word.giver]["uid"]},
+    }
+    yield row | _span(fields.get(word.start), fields.get(word.end))
+
+
+def _nothing(word: w.Provision, d: Definition, uid: str, content: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Words that are looked up where they are declared confer nothing on anybody."""
+    return iter(())
 
 
 def _span(start: str | None, end: str | None) -> dict[str, str]:
@@ -179,12 +202,15 @@ def _device(
 def _role_documents(
     word: w.RequiresTraining, d: Definition, uid: str, content: dict[str, Any]
 ) -> Iterator[dict[str, Any]]:
-    numbers = [link["number"] for link in content["fields"].get(word.documents, ())]
+    table, _, column = word.documents.partition(".")
+    given = content["fields"].get(table, ())
+    numbers = [item[column]["number"] if column else item["number"] for item in given]
+    role = content["fields"][word.role]["number"] if word.role else content["number"]
     if numbers:
         yield {
             "person": NIL,
             "kind": "role_document",
-            "code": content["number"].split("-", 1)[1],
+            "code": role.split("-", 1)[1],
             "data": {"documents": numbers},
         }
 
@@ -219,6 +245,10 @@ def _series(
 _GIVE: dict[type, Any] = {
     w.Account: _account,
     w.GrantsRole: _role,
+    w.Delegates: _delegated,
+    w.Preserves: _nothing,
+    w.Refines: _nothing,
+    w.Lists: _nothing,
     w.Trains: _trains,
     w.EnablesSigning: _esign,
     w.Certifies: _certifies,

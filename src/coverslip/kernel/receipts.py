@@ -7,6 +7,7 @@ two requests are the same if everything a person chose is the same.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -20,11 +21,16 @@ from coverslip.ledger import canonical, leaf
 
 def earlier(store: Store, change: Change, context: Context) -> Receipt | None:
     """Return the receipt of what was written under this key; refuse a key of another request."""
-    found = store.earlier(UUID(context.person), change.idempotency_key)
+    return earlier_of(store, change.idempotency_key, request_hash(change), context)
+
+
+def earlier_of(store: Store, key: str, hashed: bytes, context: Context) -> Receipt | None:
+    """Return the receipt of what was written under a key; refuse a key of a request with another hash."""
+    found = store.earlier(UUID(context.person), key)
     if found is None:
         return None
-    if found.request_hash != request_hash(change):
-        raise Invalid("IDEMPOTENCY", key=change.idempotency_key)
+    if found.request_hash != hashed:
+        raise Invalid("IDEMPOTENCY", key=key)
     receipts = tuple(_receipt_of(data, content) for data, content in found.entries)
     return Receipt(str(found.command), found.at, receipts, replayed=True)
 
@@ -32,7 +38,14 @@ def earlier(store: Store, change: Change, context: Context) -> Receipt | None:
 def request_hash(change: Change) -> bytes:
     """Return the hash of everything a person chose in a request."""
     value = [change.act, change.type, change.number, change.revision, change.reason, _plain(change.fields)]
+    if change.occurred_at:
+        value.append(change.occurred_at)
     return hashlib.sha256(canonical.encode(value)).digest()
+
+
+def request_hash_of(changes: Iterable[Change]) -> bytes:
+    """Return the hash of everything a person chose in a request of many changes, in their order."""
+    return hashlib.sha256(b"".join(request_hash(change) for change in changes)).digest()
 
 
 def _plain(value: Any) -> Any:

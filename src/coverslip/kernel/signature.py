@@ -21,6 +21,7 @@ from coverslip.kernel.change import Change, Context, Credential
 from coverslip.kernel.drafts import Draft
 from coverslip.kernel.entries import Section, file_items, section
 from coverslip.kernel.facts import Facts
+from coverslip.kernel.rows import Authority
 from coverslip.ledger import canonical, files
 from coverslip.ledger.tree import EMPTY_ROOT
 
@@ -45,6 +46,7 @@ def statement(
     context: Context,
     signer: Signer,
     role: str,
+    delegation: Authority | None,
     components: list[str],
     period: str,
 ) -> dict[str, Any]:
@@ -73,6 +75,12 @@ def statement(
         "period": period,
         "checkpoint": _checkpoint(facts),
     }
+    if delegation is not None:
+        value["signer"]["behalf"] = {
+            "person": str(delegation.data["behalf"]),
+            "name": str(delegation.data["behalf_name"]),
+            "delegation": str(delegation.data["grant"]),
+        }
     if draft.base is not None:
         value["base"] = {"ver": draft.base.version, "leaf": draft.base.leaf_hash}
     items = file_items(draft)

@@ -556,6 +556,16 @@ class SigningSeries(Word, frozen=True):
     value: str
 
 
+class Lists(Word, frozen=True):
+    """In ``states`` the record is a controlled list: the rows of ``table`` hold its values in column
+    ``value``; one whose column ``retired`` is true can no longer be chosen."""
+
+    states: tuple[str, ...]
+    table: str
+    value: str
+    retired: str
+
+
 class Preserves(Word, frozen=True):
     """In ``states`` nothing linked at ``field`` may be disposed of, whatever its retention says."""
 
@@ -585,6 +595,7 @@ Provision = (
     | SigningSeries
     | Preserves
     | Refines
+    | Lists
 )
 
 

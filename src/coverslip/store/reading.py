@@ -322,6 +322,7 @@ def _entry(row: dict[str, Any]) -> dict[str, Any]:
         "actor": parsed.actor.id,
         "actor_name": row["actor_name"],
         "auth": parsed.actor.auth,
+        "behalf": parsed.actor.behalf or "",
         "meaning": parsed.meaning,
         "sections": sections,
         "leaf_hash": bytes(row["leaf_hash"]).hex(),

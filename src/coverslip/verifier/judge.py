@@ -351,5 +351,7 @@ class Judge:
             self._add(
                 index, leaf, f"signed as user {made.username}, the signer's record says {username}", "signer"
             )
+        if made.behalf and self.history.person(made.behalf["person"])[1] not in ("", made.behalf["name"]):
+            self._add(index, leaf, f"signed for {made.behalf['name']}, whose record says otherwise", "signer")
         if "printed_name" in known and made.name != printed:
             self._add(index, leaf, f"printed name {made.name}, the signer's record says {printed}", "signer")

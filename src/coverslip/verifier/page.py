@@ -110,7 +110,7 @@ def _record(stream: Stream, notice: str) -> Iterator[str]:
             head,
             [
                 (
-                    f"{s.made.name} ({s.made.username})",
+                    f"{s.made.title} ({s.made.username})",
                     shown_time(s.made.prepared_at, s.offset, s.made.zone),
                     f"{s.made.meaning}: {s.made.meaning_text}",
                     s.reason,

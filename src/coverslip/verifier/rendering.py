@@ -45,6 +45,7 @@ def signature_value(line: SignatureLine) -> dict[str, Any]:
         "committed_at": line.at, "zone": made.zone, "workstation": made.workstation,
         "components": list(made.components), "scheme": made.scheme, "key": made.kid,
         "version": line.version, "tree_index": line.index, "genesis": line.genesis,
+        **({"behalf": made.behalf} if made.behalf else {}),
     }  # fmt: skip
 
 

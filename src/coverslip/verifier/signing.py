@@ -35,8 +35,10 @@ def disagreements(made: Signature, leaf: Leaf, number: str) -> Iterator[tuple[st
     files = None if leaf.files is None else {"root": leaf.files.root, "count": leaf.files.count}
     yield from _compare("files", said.get("files"), files)
     yield from _sections(said["sections"], leaf)
-    if made.person not in (leaf.actor.id, leaf.actor.behalf):
+    if made.person != leaf.actor.id:
         yield "signer", f"signed by {made.person}, but the entry was made by {leaf.actor.id}"
+    if made.behalf.get("person") != leaf.actor.behalf:
+        yield "signer", f"signed for {made.behalf.get('person')}, but the entry is for {leaf.actor.behalf}"
     own = leaf.body("signature")
     if own is not None and own.from_version is not None:
         yield "signature", f"a signature cannot be carried over from version {own.from_version}"

@@ -5,7 +5,7 @@ Signed are ``coverslip-signature-v1``, a newline and the canonical JSON of the s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final
 
@@ -45,6 +45,15 @@ class Signature:
     components: tuple[str, ...]
     size: int
     root: str
+    behalf: dict[str, str] = field(default_factory=dict)
+    """Person, name and delegation signed for; empty where the signer signs for themselves."""
+
+    @property
+    def title(self) -> str:
+        """Printed name, and for whom where the role is delegated."""
+        if not self.behalf:
+            return self.name
+        return f"{self.name} for {self.behalf['name']}, delegation {self.behalf['delegation']}"
 
     def verify(self) -> None:
         """Check the signature over the statement. Raises ValueError if it does not hold."""
@@ -65,7 +74,10 @@ def parse(value: Any) -> Signature:
     said = shape.keys("statement", found["statement"], _REQUIRED, "base files workstation period")
     if said["v"] != 1 or type(said["v"]) is not int:
         raise BundleError("a statement of an unknown version")
-    signer = shape.keys("signer", said["signer"], "person username name role")
+    signer = shape.keys("signer", said["signer"], "person username name role", "behalf")
+    behalf = signer.get("behalf")
+    if behalf is not None:
+        behalf = shape.keys("signer.behalf", behalf, "person name delegation")
     record = shape.keys("statement.record", said["record"], "kind id number")
     checkpoint = shape.keys("statement.checkpoint", said["checkpoint"], "size root")
     shape.mapping("statement.sections", said["sections"])
@@ -88,6 +100,7 @@ def parse(value: Any) -> Signature:
         username=shape.text("username", signer["username"]),
         name=shape.text("name", signer["name"]),
         role=shape.text("role", signer["role"]),
+        behalf={name: shape.text(f"behalf.{name}", value) for name, value in (behalf or {}).items()},
         meaning=shape.text("meaning", said["meaning"]),
         meaning_text=shape.text("meaning_text", said["meaning_text"]),
         prepared_at=said["prepared_at"],

@@ -1,0 +1,121 @@
+"""Load checks of what an act does and what a record confers (DOMAIN 2.7).
+
+Rules kept here: every problem is a sentence; a name that leads nowhere is a problem and never an accident
+at run time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from coverslip.kernel import words as w
+
+MEANINGS = frozenset(
+    {
+        "authored", "executed", "witnessed", "verified", "reviewed", "qa_reviewed", "approved", "released",
+        "rejected", "dispositioned", "acknowledged", "assessed", "accepted_responsibility", "closed",
+        "voided", "extended", "waived",
+    }
+)  # fmt: skip
+"""The meanings of DOMAIN 1.2; a signer cannot choose another."""
+_OWN_GUARDS = (w.Compare, w.InDate, w.Reached, w.Filled)
+
+
+def effects(t: w.Type, known: Mapping[str, w.Type]) -> Iterator[str]:
+    """Yield every problem of a type's effects, signatures and of what its acts clear."""
+    acts: list[tuple[str, tuple[w.Effect, ...]]] = [("create", t.create.effects)]
+    acts += [(one.name, one.effects) for one in t.transitions]
+    for act, found in acts:
+        for effect in found:
+            for problem in _effect(t, effect, known):
+                yield f"{act}: {problem}"
+    yield from _signatures(t)
+    names = {one.name for one in t.transitions}
+    for one in t.transitions:
+        for cleared in one.clears:
+            if cleared not in names and cleared not in MEANINGS:
+                yield f"{one.name} clears {cleared}, which is neither a meaning nor an act"
+        if one.at and not isinstance(t.fields[one.at].kind, w.Date | w.Instant):
+            yield f"{one.name} happens at {one.at}, which is no date"
+    if t.due and t.due not in t.fields:
+        yield f"is due at {t.due}, which is not declared"
+
+
+def _signatures(t: w.Type) -> Iterator[str]:
+    for name, signature in [("create", t.create.signature), *((x.name, x.signature) for x in t.transitions)]:
+        if signature is not None and signature.meaning not in MEANINGS:
+            yield f"{name} is signed {signature.meaning}, which is not a meaning of the vocabulary"
+
+
+def _effect(t: w.Type, effect: w.Effect, known: Mapping[str, w.Type]) -> Iterator[str]:
+    if isinstance(effect, w.Set | w.Compute | w.Gather):
+        if effect.field not in t.fields:
+            yield f"sets {effect.field}, which is not declared"
+    elif isinstance(effect, w.Append):
+        declared = t.fields.get(effect.field)
+        columns = declared.kind.columns if declared and isinstance(declared.kind, w.Table) else {}
+        for column in sorted(effect.row.keys() - columns.keys()):
+            yield f"appends {effect.field}.{column}, which is no column of a table"
+    elif isinstance(effect, w.DoEach):
+        yield from _each(effect, known)
+    elif isinstance(effect, w.Create):
+        yield from _create(effect, known)
+
+
+def _each(effect: w.DoEach, known: Mapping[str, w.Type]) -> Iterator[str]:
+    target = known.get(effect.type)
+    if target is None:
+        yield f"acts on every {effect.type}, which is not declared"
+        return
+    if effect.act not in {one.name for one in target.transitions}:
+        yield f"asks {effect.type} for {effect.act}, which it cannot do"
+    if effect.field.partition(".")[0] not in target.fields:
+        yield f"finds {effect.type} by {effect.field}, which it does not have"
+
+
+def _create(effect: w.Create, known: Mapping[str, w.Type]) -> Iterator[str]:
+    target = known.get(effect.type)
+    if target is None:
+        yield f"creates {effect.type}, which is not declared"
+        return
+    for name in sorted({*effect.values, *([effect.link] if effect.link else [])} - target.fields.keys()):
+        yield f"creates {effect.type} with {name}, which it does not have"
+    for guard in target.create.requires:
+        own = isinstance(guard, _OWN_GUARDS) and len(getattr(guard, "path", ())) <= 1
+        if not own:
+            yield (
+                f"creates {effect.type}, whose creation asks {type(guard).__name__} about other records;"
+                " what a consequence makes answers for its own fields only"
+            )
+    for made in target.create.effects:
+        if isinstance(made, w.Compute) and made.rule.children:
+            yield f"creates {effect.type}, whose {made.field} is computed from records not read here"
+        elif not isinstance(made, w.Set | w.Compute):
+            yield f"creates {effect.type}, whose creation has an effect of its own: {type(made).__name__}"
+
+
+_FIELDS_OF: Mapping[type, tuple[str, ...]] = {
+    w.Delegates: ("giver", "taker", "role", "start", "end"),
+    w.GrantsRole: ("person", "role", "start", "end"),
+    w.Trains: ("person", "document", "end"),
+    w.RequiresTraining: ("documents", "role"),
+    w.Preserves: ("field",),
+    w.Refines: ("type", "patch"),
+    w.Lists: ("table",),
+    w.Account: ("username", "name", "keys", "since", "start", "end"),
+}
+
+
+def provisions(t: w.Type) -> Iterator[str]:
+    """Yield every problem of what a record of this type confers."""
+    states = {s.name for s in t.states}
+    for word in t.provides:
+        for state in sorted(set(word.states) - states):
+            yield f"{type(word).__name__} names the undeclared state {state}"
+        for name in _FIELDS_OF.get(type(word), ()):
+            given = getattr(word, name).partition(".")[0]
+            if given and given not in t.fields:
+                yield f"{type(word).__name__} names the undeclared field {given}"
+    for event, name in sorted(t.retention.events.items()):
+        if name not in t.fields:
+            yield f"dates {event} by {name}, which is not declared"
