@@ -6,7 +6,7 @@ are returned as they were stored, parsed, and an erased one is absent.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -159,6 +159,23 @@ class PostgresReading:
             {"k": kind, "s": state, "l": limit},
         )
         return [row_from(r["row"]) for r in rows]
+
+    def due(
+        self, timers: Sequence[tuple[str, str, str, str]], today: str, limit: int = 100
+    ) -> list[tuple[Row, str]]:
+        """Return (record, act) of every timer (type, state, date field, act) whose day has come.
+
+        Of each timer the ``limit`` records that wait longest. One statement for all of them.
+        """
+        rows = self._all(
+            "select t.act, ops.row_of(r.type, r.uid) as row from unnest(%(t)s::text[], %(s)s::text[],"
+            " %(f)s::text[], %(a)s::text[]) with ordinality as t(type, state, field, act, place)"
+            " cross join lateral (select type, uid from projection.record where type = t.type"
+            " and state = t.state and left(content -> 'fields' ->> t.field, 10) <= %(d)s"
+            " order by changed_at, uid limit %(l)s) r order by t.place",
+            {n: [timer[i] for timer in timers] for i, n in enumerate("tsfa")} | {"d": today, "l": limit},
+        )
+        return [(row_from(row["row"]), str(row["act"])) for row in rows]
 
     def history(self, uid: str) -> list[dict[str, Any]]:
         """Return the entries of a record and those about it, oldest first, with their sections."""

@@ -5,11 +5,13 @@ Rules kept here:
 * A claim is an ordinary transition: of two workers one wins, the other is told why and goes on.
 * A timer is first asked for without doing it: what is not yet possible is looked at again later, and
   leaves no refusals behind.
+* Everything due is found by one query, however many types and states there are.
 * One job at a time per worker; more workers are more processes.
 """
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 from collections.abc import Callable, Sequence
@@ -20,7 +22,7 @@ from coverslip.errors import CoverslipError, EnvironmentFault
 from coverslip.kernel.change import Change, Context
 from coverslip.kernel.clock import monotonic_s
 from coverslip.kernel.commit import Door
-from coverslip.kernel.definition import Definition
+from coverslip.kernel.drafts import expand
 from coverslip.kernel.rows import Row
 
 CADENCE_S = 0.5
@@ -31,8 +33,10 @@ _log = logging.getLogger("coverslip.worker")
 class Records(Protocol):
     """Reading records."""
 
-    def in_state(self, kind: str, state: str, limit: int = 100) -> list[Row]:
-        """Return records of a type in a state, oldest first."""
+    def due(
+        self, timers: Sequence[tuple[str, str, str, str]], today: str, limit: int = 100
+    ) -> list[tuple[Row, str]]:
+        """Return (record, act) of every timer (type, state, date field, act) whose day has come."""
         ...
 
 
@@ -66,19 +70,24 @@ class Work:
 
     def due(self) -> int:
         """Do every timer transition that is due; return how many were done."""
-        return sum(self._timers(definition) for definition in self.door.catalogue)
+        self._forget()
+        return sum(self._act(row, act) for row, act in self.records.due(self._timers, self.today()))
 
-    def _timers(self, definition: Definition) -> int:
-        done = 0
-        for transition in definition.type.transitions:
-            if not transition.at or "SVC" not in transition.who:
-                continue
-            for state in transition.from_:
-                for row in self.records.in_state(definition.name, state):
-                    date = str(row.fields.get(transition.at, ""))
-                    if date and date[:10] <= self.today():
-                        done += self._act(row, transition.name)
-        return done
+    @functools.cached_property
+    def _timers(self) -> list[tuple[str, str, str, str]]:
+        """What the declarations leave to a day: type, state, date field, act."""
+        return [
+            (definition.name, state, transition.at, transition.name)
+            for definition in self.door.catalogue
+            for transition in definition.type.transitions
+            if transition.at and "SVC" in transition.who
+            for state in expand(definition, transition.from_)
+        ]
+
+    def _forget(self) -> None:
+        """Drop what may be asked again, so that what was done long ago is not kept for ever."""
+        now = monotonic_s()
+        self._waiting = {key: until for key, until in self._waiting.items() if until > now}
 
     def _act(self, row: Row, act: str) -> int:
         key = (row.uid, act)
