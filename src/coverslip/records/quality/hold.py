@@ -1,7 +1,7 @@
 """Hold: quality stops a record; while active, nothing goes on with it (DOMAIN 1.6, 5.9).
 
-Rules kept here: a hold names its record and its reason for ever; only quality sets and lifts it, and
-lifting is signed with a reason.
+Rules kept here: a hold names its record and its reason for ever; only quality sets one, or a record that
+found something wrong, which it then names as its cause; only quality lifts it, signed and with a reason.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _EVER = ("active", "lifted")
 TYPE = w.Type(
     name="hold",
     title="Hold",
-    version=1,
+    version=2,
     purpose="Stops every act on a record until quality lifts it.",
     number=w.Number("HLD"),
     gxp=REGULATED,
@@ -24,9 +24,16 @@ TYPE = w.Type(
             w.Link((), "version"), "Record held", required=True, immutable_at=_EVER, critical=True
         ),
         "reason": w.Field(w.Text(500, 10), "Reason", required=True, immutable_at=_EVER, critical=True),
+        "cause": w.Field(
+            w.Link((), "none"),
+            "Because of",
+            immutable_at=_EVER,
+            critical=True,
+            help="The rejected inspection or the nonconformity that set this hold.",
+        ),
     },
     states=(w.State("active", blocking=True), w.State("lifted", terminal=True, locked=True)),
-    create=w.Making(("QA",), "active"),
+    create=w.Making(("QA",), "active", consequence=True),
     transitions=(
         w.Transition(
             "lift",
@@ -40,6 +47,7 @@ TYPE = w.Type(
     ),
     blocks="subject",
     retention=w.Retention("SYS"),
-    summary=("reason", "subject"),
+    summary=("reason", "subject", "cause"),
     predicate_rules=("21 CFR 11.10(f)", "21 CFR 211.22"),
+    migration_note="A hold may name what it was set for, and other records may set one; old holds have no cause.",
 )
