@@ -281,7 +281,7 @@ def transitions(
                     "hold",
                     "cause",
                     "eq",
-                    message="Nothing was held because of it; a contained case is investigated, not cancelled.",
+                    message="Nothing was held because of it; a contained case is not cancelled.",
                 ),
             ),
             reason=w.Reason(20),

@@ -160,7 +160,7 @@ def _step(
 def _approval(
     name: str, from_: str, to: str, signed: str, said: str, days: int, requires: tuple[w.Guard, ...] = ()
 ) -> w.Transition:
-    """Return quality's approval of a discipline the owner signed; the next is due ``days`` after the start."""
+    """Return quality's approval of what the owner signed; the next is due ``days`` after the start."""
     what = signed.removeprefix("sign_").replace("_", " ")
     return w.Transition(
         name,
@@ -262,7 +262,7 @@ _FIELDS: dict[str, w.Field] = {
         required_at=("d6_implementation",),
         critical=True,
         immutable_at=_AFTER_D5,
-        help="What will be measured, from where, to where, on how many; fixed before anything is implemented.",
+        help="What will be measured, from where, to where, on how many; fixed before implementing.",
     ),
     "window_days": w.Field(
         w.Int(1, 1000), "Effectiveness window, days", default=90, critical=True, immutable_at=_AFTER_D5

@@ -49,5 +49,5 @@ TYPE = w.Type(
     retention=w.Retention("SYS"),
     summary=("reason", "subject", "cause"),
     predicate_rules=("21 CFR 11.10(f)", "21 CFR 211.22"),
-    migration_note="A hold may name what it was set for, and other records may set one; old holds have no cause.",
+    migration_note="A hold may name what it was set for, and records may set one; old ones name none.",
 )

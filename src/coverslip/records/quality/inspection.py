@@ -14,7 +14,6 @@ from typing import Any
 from coverslip.kernel import words as w
 from coverslip.kernel.rules import RuleInput, rule
 from coverslip.records._shared import REGULATED, VOIDED, signing, void
-from coverslip.records.quality import _case
 from coverslip.records.quality._sampling import CLASSES, complete_samples, draw, malformed, outcome_of
 
 _EVER = ("planned", "sampling", "testing", "complete", "reviewed", "accepted", "rejected")
