@@ -15,8 +15,13 @@ def master_transitions(
     ready: tuple[w.Guard, ...],
     approved: str = "I approve this version for regulated use.",
     then: tuple[w.Guard, ...] = (),
+    submitting: tuple[w.Effect, ...] = (),
+    sent_back: tuple[str, ...] = (),
 ) -> tuple[w.Transition, ...]:
-    """Return the acts of a master; ``ready`` is asked at submission and at approval, ``then`` at approval alone."""
+    """Return the acts of a master; ``ready`` is asked at submission and approval, ``then`` at approval alone.
+
+    ``submitting`` happens with submission; meanings in ``sent_back`` no longer count once it is sent back.
+    """
     return (
         w.Transition(
             "submit",
@@ -25,9 +30,18 @@ def master_transitions(
             "submitted",
             roles,
             requires=ready,
+            effects=submitting,
             signature=signing("authored", "I prepared this version and submit it for approval.", roles),
         ),
-        w.Transition("reject", "Send back", ("submitted",), "draft", ("QA", "REV"), reason=w.Reason()),
+        w.Transition(
+            "reject",
+            "Send back",
+            ("submitted",),
+            "draft",
+            ("QA", "REV"),
+            reason=w.Reason(),
+            clears=sent_back,
+        ),
         w.Transition(
             "approve",
             "Approve",
