@@ -293,7 +293,7 @@ TYPE = w.Type(
             "Start the next qualification",
             ("approved",),
             "requalifying",
-            ("SVC", "PUR"),
+            ("SVC",),
             at="requal_due",
             requires=(w.Reached(("requal_due",), "The next qualification is due."),),
             effects=(
