@@ -79,6 +79,11 @@ class Home:
         return self.root / "clock.json"
 
     @property
+    def types(self) -> Path:
+        """Record types that the site declares itself, one file each."""
+        return self.root / "types"
+
+    @property
     def vault(self) -> Path:
         """Write-once objects."""
         return self.root / "vault"

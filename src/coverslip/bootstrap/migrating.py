@@ -74,7 +74,7 @@ def require_current(home: Home) -> None:
     """
     with wiring.connection(home, "cs_verifier") as conn:
         require_schema(home, conn)
-        _require_none(home, [f"definition of {one.definition.name}" for one in _changes(told(conn))])
+        _require_none(home, [f"definition of {one.definition.name}" for one in _changes(home, told(conn))])
 
 
 def require_schema(home: Home, conn: psycopg.Connection[Any]) -> None:
@@ -118,7 +118,7 @@ def bring_up(home: Home, database_url: str = "", moved: dict[str, Any] | None = 
     with wiring.connection(home, "cs_verifier") as conn:
         startup.compare(conn, journal[-1] if journal else None)
         waiting = pending(conn)
-        require_states(_changes(told(conn)), states_in_use(conn))
+        require_states(_changes(home, told(conn)), states_in_use(conn))
         before = startup.newest_software(conn)
     if waiting:
         with wiring.migrators(home, database_url) as (superuser, migrator):
@@ -126,7 +126,7 @@ def bring_up(home: Home, database_url: str = "", moved: dict[str, Any] | None = 
     with wiring.connection(home, "cs_verifier") as conn:
         on_log = told(conn)
         missing = unnamed(conn, on_log)
-    changes = _changes(on_log)
+    changes = _changes(home, on_log)
     _pin(home)
     count = 0
     if missing or changes or moved:
@@ -142,8 +142,8 @@ def bring_up(home: Home, database_url: str = "", moved: dict[str, Any] | None = 
     return Migrated(names, tuple(c.definition.name for c in changes), count, moved or {})
 
 
-def _changes(on_log: Told) -> list[Changed]:
-    return changed(wiring.catalogue(), [(one.type, one.hash) for one in on_log.definitions])
+def _changes(home: Home, on_log: Told) -> list[Changed]:
+    return changed(wiring.catalogue(home.types), [(one.type, one.hash) for one in on_log.definitions])
 
 
 def _enter(home: Home, detail: dict[str, Any], changes: list[Changed]) -> int:

@@ -22,6 +22,7 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import make_conninfo
 
+from coverslip.bootstrap.site_types import site_types
 from coverslip.errors import EnvironmentFault, EvidenceBroken
 from coverslip.kernel.attempt import Gatherer
 from coverslip.kernel.clock import monotonic_s
@@ -93,9 +94,9 @@ def _later(home: Home, found: int) -> EnvironmentFault:
 
 
 @cache
-def catalogue() -> Catalogue:
-    """Return the shipped types, checked once per process."""
-    return Catalogue(all_types())
+def catalogue(types: Path | None = None) -> Catalogue:
+    """Return the shipped types and those declared in the folder ``types``, checked once per process."""
+    return Catalogue((*all_types(), *(site_types(types) if types is not None else ())))
 
 
 def cluster_of(home: Home) -> Cluster | SiteServer:
@@ -238,7 +239,7 @@ def core(
         identity = Identity(accounts, events, accounts.now)
         made: dict[tuple[str, int], Gatherer] = {k: f(reading) for k, f in (gatherers or {}).items()}
         vault = LocalVault(home.vault)
-        known = catalogue().recalling(lambda: _definitions(pool))
+        known = catalogue(home.types).recalling(lambda: _definitions(pool))
         door = Door(known, store, identity, clock.state, events, made, kept_in(vault))
         yield Core(
             home,

@@ -21,7 +21,11 @@ IDLE_MINUTES = Limits().idle_lock_minutes
 _LIVE = (
     "ended_at is null and expires_at > clock_timestamp()"
     " and seen_at > clock_timestamp() - %(idle)s * interval '1 minute'"
+    " and not exists (select from projection.authority a where a.person = ops.session.person"
+    " and a.kind = 'account'"
+    " and (a.valid_from > clock_timestamp() or a.valid_to <= clock_timestamp()))"
 )
+"""A session ends with the days for which its account is valid."""
 _OPENS = (
     "e.used_at is null and e.expires_at > clock_timestamp() and not exists (select from ops.enrolment later"
     " where later.person = e.person and later.created_at > e.created_at)"
@@ -61,7 +65,9 @@ class PostgresAccounts:
     def person_by_username(self, username: str) -> tuple[str, dict[str, Any]] | None:
         """Return (person id, account data) of an account that may act."""
         row = self._one(
-            "select person, data from projection.authority where kind = 'account' and code = %(name)s",
+            "select person, data from projection.authority where kind = 'account' and code = %(name)s"
+            " and coalesce(valid_from <= clock_timestamp(), true)"
+            " and coalesce(valid_to > clock_timestamp(), true)",
             name=username,
         )
         return (str(row["person"]), row["data"]) if row else None
