@@ -98,7 +98,7 @@ TYPE = w.Type(
             critical=True,
         ),
         "capa": w.Field(
-            w.Link((), "none"), "Corrective actions", many=True, immutable_at=("verified", "closed")
+            w.Link(("capa",), "none"), "Corrective actions", many=True, immutable_at=("verified", "closed")
         ),
         "no_capa_because": w.Field(
             w.Text(2000, 10), "No corrective action because", immutable_at=("verified", "closed")

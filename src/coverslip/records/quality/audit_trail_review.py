@@ -103,6 +103,7 @@ _JOIN = w.Rule(
     children={"reviews": (("system",), "audit_trail_review", "system")},
     message="No day is left out between two reviews.",
 )
+_SAMPLED = w.Compute("people_sampled", w.Rule("people_in_sample", 1))
 _RANDOM = w.When(
     w.Compare(("sample_rule",), "ne", "all_critical"),
     (
@@ -190,7 +191,9 @@ TYPE = w.Type(
         "people_sampled": w.Field(
             w.Link(("user",), "none"), "People in the sample", many=True, source="computed"
         ),
-        "anomalies": w.Field(w.Link((), "none"), "Anomalies", many=True, immutable_at=("reviewed", "closed")),
+        "anomalies": w.Field(
+            w.Link(("anomaly",), "none"), "Anomalies", many=True, immutable_at=("reviewed", "closed")
+        ),
         "conclusion": w.Field(
             w.Rich(10_000),
             "Conclusion",
@@ -214,7 +217,9 @@ TYPE = w.Type(
         "recorders": w.Actor("record"),
     },
     transitions=(
-        w.Transition("start", "Start", ("due",), "in_review", ("QA",), requires=(_JOIN, _RANDOM)),
+        w.Transition(
+            "start", "Start", ("due",), "in_review", ("QA",), requires=(_JOIN, _RANDOM), effects=(_SAMPLED,)
+        ),
         w.Transition(
             "record",
             "Record what was looked at",
@@ -223,7 +228,7 @@ TYPE = w.Type(
             ("QA",),
             fields=("items", "query", "result_hash", "anomalies", "conclusion"),
             requires=(w.Rule("reviewer_outside_sample", 1, message="Nobody reviews what they did."),),
-            effects=(w.Compute("people_sampled", w.Rule("people_in_sample", 1)),),
+            effects=(_SAMPLED,),
         ),
         w.Transition(
             "review",

@@ -13,7 +13,7 @@ from coverslip.kernel import words as w
 from coverslip.kernel.rules import RuleInput, rule
 from coverslip.records._shared import REGULATED, VOIDED, signing, void
 
-_DAYS_TO_DECIDE = 2
+_DAYS_TO_TRIAGE, _DAYS_TO_DECIDE, _DAYS_TO_CLOSE = 1, 2, 30
 _REPORT_DAYS = {
     "21 CFR 803.50 (30 days)": 30,
     "21 CFR 803.53 (5 work days)": 7,
@@ -55,6 +55,18 @@ def reportability_in_time(inp: RuleInput) -> str | None:
     return f"Reportability was to be decided by {due}; say in 'Decided late because' why it was not."
 
 
+@rule("complaint_due", 1)
+def complaint_due(inp: RuleInput) -> str:
+    """Return by when the next step is due: triage, the decision, the report to the authority, the end."""
+    received = str(inp.fields["received_at"])
+    if inp.record is None:
+        return _day(received, _DAYS_TO_TRIAGE)
+    if "reportable" not in inp.fields:
+        return str(reportability_due(inp))
+    report_by = report_due(inp)
+    return report_by if report_by and "reported_on" not in inp.fields else _day(received, _DAYS_TO_CLOSE)
+
+
 @rule("received_not_future", 1)
 def received_not_future(inp: RuleInput) -> str | None:
     """Ask that the complaint was not received later than now."""
@@ -83,6 +95,28 @@ _REPORTED = w.When(
     ),
 )
 _DECIDED = w.Compare(("reportable",), "present", message="Reportability is decided by quality.")
+_DUE = w.Compute("due_on", w.Rule("complaint_due", 1))
+_TOLD = (
+    "title",
+    "received_at",
+    "channel",
+    "complainant_name",
+    "complainant_address",
+    "complainant_phone",
+    "product",
+    "lot",
+    "udi",
+    "concerns",
+    "nature",
+    "allegation",
+    "harm",
+    "investigation",
+    "ncr",
+    "capa",
+    "correction",
+    "reply",
+)
+"""What may be corrected by itself; decisions are changed by deciding again only."""
 _OPEN = ("received", "triaged", "investigating", "resolved")
 _HANDLERS = ("QA", "ENG", "REV")
 _RECEIVED = ("triaged", "investigating", "resolved", "closed", "voided")
@@ -124,6 +158,7 @@ TYPE = w.Type(
         ),
         "harm": _told(w.Text(1000), "Harm to anybody"),
         "decide_by": w.Field(w.Date(), "Reportability to be decided by", source="computed"),
+        "due_on": w.Field(w.Date(), "What is next is due by", source="computed"),
         "reportable": w.Field(w.Enum(("yes", "no")), "Reportable to an authority", critical=True),
         "report_rule": w.Field(w.Enum(tuple(_REPORT_DAYS)), "Rule that asks for the report", critical=True),
         "reportable_because": w.Field(w.Text(2000, 10), "Reportable or not because", critical=True),
@@ -143,8 +178,8 @@ TYPE = w.Type(
         "investigation": w.Field(
             w.Rich(50_000), "Investigation, or what stands for it", required_at=("resolved",)
         ),
-        "ncr": w.Field(w.Link(()), "Nonconformity"),
-        "capa": w.Field(w.Link(()), "Corrective action"),
+        "ncr": w.Field(w.Link(("ncr",)), "Nonconformity"),
+        "capa": w.Field(w.Link(("capa",)), "Corrective action"),
         "correction": w.Field(w.Rich(20_000), "Correction and corrective action", required_at=("closed",)),
         "reply": w.Field(w.Rich(20_000), "Reply to the complainant", required_at=("closed",)),
     },
@@ -160,9 +195,8 @@ TYPE = w.Type(
         ("*",),
         "received",
         requires=(w.Rule("received_not_future", 1, message="The complaint was received by now."),),
-        effects=(w.Compute("decide_by", w.Rule("reportability_due", 1)),),
+        effects=(w.Compute("decide_by", w.Rule("reportability_due", 1)), _DUE),
     ),
-    edit=w.Editing(_HANDLERS, ("received", "triaged", "investigating", "resolved")),
     persons={
         "receiver": w.Actor("create"),
         "investigator": w.Actor("resolve"),
@@ -170,9 +204,19 @@ TYPE = w.Type(
     },
     transitions=(
         w.Transition(
+            "correct",
+            "Correct or complete",
+            _OPEN,
+            "",
+            _HANDLERS,
+            fields=_TOLD,
+            reason=w.Reason(),
+            touches=True,
+        ),
+        w.Transition(
             "triage",
             "Triage",
-            ("received",),
+            ("received", "triaged"),
             "triaged",
             ("QA",),
             fields=("investigation_needed", "no_investigation_because"),
@@ -180,6 +224,7 @@ TYPE = w.Type(
                 w.Compare(("investigation_needed",), "present", message="Whether to investigate is decided."),
                 _NO_INVESTIGATION,
             ),
+            effects=(_DUE,),
         ),
         w.Transition(
             "decide_reportability",
@@ -201,7 +246,7 @@ TYPE = w.Type(
                 ),
                 w.Rule("reportability_in_time", 1, message="Reportability is decided in time."),
             ),
-            effects=(w.Compute("report_by", w.Rule("report_due", 1)),),
+            effects=(w.Compute("report_by", w.Rule("report_due", 1)), _DUE),
             signature=signing(
                 "approved", "I decided whether this complaint must be reported.", ("QA",), ("receiver",)
             ),
@@ -217,6 +262,7 @@ TYPE = w.Type(
                 w.Compare(("reportable",), "eq", "yes", message="The complaint is reportable."),
                 w.Reached(("reported_on",), "The report was made by today."),
             ),
+            effects=(_DUE,),
         ),
         w.Transition(
             "investigate",
@@ -279,7 +325,7 @@ TYPE = w.Type(
         void(_OPEN),
     ),
     retention=w.Retention("DEVICE"),
-    summary=("title", "product", "allegation", "decide_by", "reportable"),
+    summary=("title", "product", "allegation", "due_on", "reportable"),
     predicate_rules=("21 CFR 820.35(a)", "ISO 13485 8.2.2", "21 CFR 211.198"),
-    due="decide_by",
+    due="due_on",
 )

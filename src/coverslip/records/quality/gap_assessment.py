@@ -2,7 +2,7 @@
 
 Rules kept here: a new one lists every clause; "met" has its evidence; every gap has a risk, an action, an
 owner and a date, or quality accepted it; the high risks are put right first; what was rated is not rated
-again while it is put right.
+again; what was done is written beside it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from coverslip.records._shared import REGULATED, VOIDED, signing, void
 from coverslip.records.quality._gap_template import CLAUSES
 
 _GAPS = ("partial", "gap")
-_PROGRESS = ("done_on", "result")
 _SHOWN = 8
 
 
@@ -69,35 +68,30 @@ def gaps_owned(inp: RuleInput) -> str | None:
     return f"Every gap has {', '.join(wanted)} (missing at: {_listed(bad)})." if bad else None
 
 
-def _open(rows: Iterable[Mapping[str, Any]], risk: str) -> list[str]:
-    gaps = (r for r in rows if r.get("rating") in _GAPS and r.get("risk") == risk)
-    return [str(r["clause"]) for r in gaps if not r.get("done_on")]
+def _done(fields: Mapping[str, Any]) -> set[str]:
+    return {str(r["clause"]) for r in fields.get("progress") or ()}
+
+
+def _open(inp: RuleInput, risk: str) -> list[str]:
+    done = _done(inp.fields)
+    gaps = (r for r in _rows(inp) if r.get("rating") in _GAPS and r.get("risk") == risk)
+    return [str(r["clause"]) for r in gaps if r["clause"] not in done]
 
 
 @rule("high_risks_first", 1)
 def high_risks_first(inp: RuleInput) -> str | None:
-    """Ask that no gap is put right while one of a higher risk is open."""
-    rows = _rows(inp)
-    before = {r["clause"]: r for r in (inp.record.fields.get("clauses") or ())} if inp.record else {}
-    newly = [r for r in rows if r.get("done_on") and not before.get(r["clause"], {}).get("done_on")]
+    """Ask that no gap is put right while one of a higher risk is open, and that each one named is a gap."""
+    before = _done(inp.record.fields) if inp.record is not None else set()
+    newly = _done(inp.fields) - before
+    risks = {str(r["clause"]): r.get("risk") for r in _rows(inp) if r.get("rating") in _GAPS}
+    unknown = sorted(newly - set(risks))
+    if unknown:
+        return f"Only gaps are put right ({_listed(unknown)})."
     for higher, lower in (("H", ("M", "L")), ("M", ("L",))):
-        open_ = _open(rows, higher)
-        if open_ and any(r.get("risk") in lower for r in newly):
+        open_ = _open(inp, higher)
+        if open_ and any(risks[clause] in lower for clause in newly):
             return f"Risk {higher} comes first: {_listed(open_)} is still open."
     return None
-
-
-def _rated(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    return [{k: v for k, v in row.items() if k not in _PROGRESS} for row in rows]
-
-
-@rule("ratings_kept", 1)
-def ratings_kept(inp: RuleInput) -> str | None:
-    """Ask that what was approved stays as it is, and only what was done is added."""
-    before = inp.record.fields.get("clauses") or () if inp.record else ()
-    if _rated(before) == _rated(_rows(inp)):
-        return None
-    return "What was approved stays; only the date done and its result are added."
 
 
 @rule("gaps_closed", 1)
@@ -105,7 +99,7 @@ def gaps_closed(inp: RuleInput) -> str | None:
     """Ask that every gap is put right, unless the gaps were accepted."""
     if inp.fields.get("option") == "accept":
         return None
-    open_ = [c for risk in "HML" for c in _open(_rows(inp), risk)]
+    open_ = [c for risk in "HML" for c in _open(inp, risk)]
     return f"Every gap is put right (open: {_listed(open_)})." if open_ else None
 
 
@@ -121,8 +115,15 @@ _TABLE = w.Table(
         "action": w.Column(w.Text(1000), required=False),
         "owner": w.Column(w.Link(("user",), "none"), required=False),
         "due": w.Column(w.Date(), required=False),
-        "done_on": w.Column(w.Date(), required=False),
-        "result": w.Column(w.Text(1000), required=False),
+    },
+    max_rows=300,
+)
+_PROGRESS = w.Table(
+    {
+        "clause": w.Column(w.Text(60)),
+        "done_on": w.Column(w.Date()),
+        "result": w.Column(w.Text(1000)),
+        "evidence": w.Column(w.Link(()), required=False),
     },
     max_rows=300,
 )
@@ -150,7 +151,7 @@ TYPE = w.Type(
         "clauses": w.Field(
             _TABLE,
             "Clauses",
-            immutable_at=("assessed", "approved", "closed", "voided"),
+            immutable_at=_SETTLED,
             critical=True,
             help="Every clause is listed. Met needs evidence; a gap needs risk, action, owner and date.",
         ),
@@ -160,6 +161,9 @@ TYPE = w.Type(
             required_at=("assessed",),
             immutable_at=_SETTLED,
             critical=True,
+        ),
+        "progress": w.Field(
+            _PROGRESS, "Put right", immutable_at=("draft", "assessed", "approved"), critical=True
         ),
         "accepted_because": w.Field(w.Text(2000, 10), "Accepted because", immutable_at=_SETTLED),
         "vendor_package": w.Field(w.Link(()), "Documents of the vendor", immutable_at=_SETTLED),
@@ -216,11 +220,8 @@ TYPE = w.Type(
             ("remediating",),
             "",
             _MAKERS,
-            fields=("clauses",),
-            requires=(
-                w.Rule("ratings_kept", 1, message="What was approved stays."),
-                w.Rule("high_risks_first", 1, message="The high risks come first."),
-            ),
+            fields=("progress",),
+            requires=(w.Rule("high_risks_first", 1, message="The high risks come first."),),
         ),
         w.Transition(
             "close",

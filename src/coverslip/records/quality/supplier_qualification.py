@@ -200,6 +200,17 @@ TYPE = w.Type(
                     ("proposed", "assessing", "approved", "conditional", "suspended", "disapproved"),
                     "{number} is still a supplier (it is {state}).",
                 ),
+                w.When(
+                    w.Compare(("previous",), "present"),
+                    (
+                        w.Compare(
+                            ("previous", "supplier"),
+                            "eq",
+                            other=("supplier",),
+                            message="The qualification before is one of the same supplier.",
+                        ),
+                    ),
+                ),
             ),
             signature=signing(
                 "reviewed",

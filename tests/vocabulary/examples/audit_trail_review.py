@@ -1,0 +1,41 @@
+"""A review of a quarter's refusals and voids in one system."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from coverslip.kernel.rows import Row
+from fix_world import Example, World
+
+
+def _looked_at(w: World, row: Row) -> dict[str, Any]:
+    return {
+        "query": "Refusals and voids of the period.",
+        "result_hash": "0" * 64,
+        "items": [
+            {
+                "event": "IMG-2026-00001 voided",
+                "person": w.number_of("maker1"),
+                "critical": True,
+                "question": "Why was the image voided?",
+                "answer": "It was captured twice.",
+            }
+        ],
+        "conclusion": "Nothing is left open.",
+    }
+
+
+EXAMPLE = Example(
+    create=lambda w: {
+        "title": "Image analysis",
+        "system": w.any("scope_item"),
+        "period_from": w.day(-90),
+        "period_to": w.day(-1),
+        "due_on": w.day(14),
+        "event_classes": ["refusals", "voids"],
+        "risk_basis": "Quarterly, as the risk is medium.",
+        "sample_rule": "all_critical",
+    },
+    acts={"record": _looked_at},
+    before={"review": lambda w, row: w.do(row.number, "record")},
+)

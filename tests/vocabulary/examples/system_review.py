@@ -1,0 +1,35 @@
+"""The review of a system's last two months."""
+
+from __future__ import annotations
+
+from coverslip.kernel.rows import Row
+from coverslip.records.quality.system_review import INPUTS
+from fix_world import Example, World
+
+
+def _signed(w: World, row: Row) -> None:
+    w.do(row.number, "record")
+    w.do(row.number, "sign")
+
+
+EXAMPLE = Example(
+    create=lambda w: {
+        "title": "Image analysis",
+        "system": w.any("scope_item"),
+        "period_from": w.day(-60),
+        "period_to": w.day(-1),
+        "due_on": w.day(20),
+        "every_months": 12,
+    },
+    acts={
+        "record": lambda w, row: {
+            "inputs": [
+                {"input": name, "looked_at": "All of the period.", "finding": "As it should be."}
+                for name in INPUTS
+            ],
+            "conclusion": "validated_state_kept",
+            "conclusion_text": "Nothing changed that matters.",
+        }
+    },
+    before={"sign": lambda w, row: w.do(row.number, "record"), "approve": _signed},
+)
