@@ -1,14 +1,15 @@
 """Acknowledgement of the signature policy: one's signature equals one's handwriting (DOMAIN 3.7).
 
 Rules kept here: everybody acknowledges for themselves, on the version in force or about to be; it is
-made and signed in one act, so none lies around unsigned.
+made and signed in one act, so none lies around unsigned. It answers the notice that asked for it, and closes
+with its version of the policy.
 """
 
 from __future__ import annotations
 
 from coverslip.kernel import words as w
 from coverslip.kernel.rules import RuleInput, rule
-from coverslip.records._shared import REGULATED, TITLE, computed_title
+from coverslip.records._shared import REGULATED, TITLE, VOIDED, computed_title, void
 
 
 @rule("own_acknowledgement", 1)
@@ -21,7 +22,9 @@ def own_acknowledgement(inp: RuleInput) -> str | None:
 TYPE = w.Type(
     name="esign_acknowledgement",
     title="Signature acknowledgement",
-    version=1,
+    version=2,
+    migration_note="Version 2: it closes when its version of the policy goes out of force, answers the"
+    " notice that asked for it, and may be voided. Nothing in earlier records changes.",
     purpose="A person holds their electronic signature equal to their handwriting.",
     number=w.Number("ESA"),
     gxp=REGULATED,
@@ -37,7 +40,11 @@ TYPE = w.Type(
         ),
         "statement": w.Field(w.Rich(10_000), "Statement shown", required=True, critical=True),
     },
-    states=(w.State("signed", locked=True), w.State("superseded", terminal=True, locked=True)),
+    states=(
+        w.State("signed", locked=True, resting=True),
+        w.State("superseded", terminal=True, locked=True),
+        VOIDED,
+    ),
     create=w.Making(
         ("*",),
         "signed",
@@ -50,7 +57,10 @@ TYPE = w.Type(
                 message="The policy named governs electronic signatures.",
             ),
         ),
-        effects=(computed_title(person=("person",), policy=("policy",)),),
+        effects=(
+            computed_title(person=("person",), policy=("policy",)),
+            w.DoEach("policy_notice", "person", "answer", path=("person",)),
+        ),
         signature=w.Signature(
             "acknowledged",
             "I hold my electronic signature to be the legally binding equal of my handwritten signature.",
@@ -58,20 +68,8 @@ TYPE = w.Type(
         ),
     ),
     transitions=(
-        w.Transition(
-            "supersede",
-            "Supersede",
-            ("signed",),
-            "superseded",
-            ("SVC",),
-            requires=(
-                w.InState(
-                    ("policy",),
-                    ("superseded", "obsolete"),
-                    message="{number} is no longer in force (it is {state}).",
-                ),
-            ),
-        ),
+        w.Transition("supersede", "Closed with its policy", ("signed",), "superseded", consequence=True),
+        void(("signed",)),
     ),
     provides=(w.EnablesSigning(("signed",), "person", "policy"),),
     retention=w.Retention("PERS"),

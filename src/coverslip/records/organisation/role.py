@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from coverslip.kernel import words as w
 from coverslip.records._shared import REGULATED, signing
-
-_DOCUMENTS = ("document_policy", "document_sop")
+from coverslip.records.documents._document import DOCUMENT_TYPES as _DOCUMENTS
 
 TYPE = w.Type(
     name="role",
     title="Role",
-    version=1,
+    version=2,
+    migration_note="Version 2: holders may be trained on work instructions, specifications, forms and test"
+    " methods too. Nothing in earlier records changes.",
     purpose="A bundle of authority with the training it needs.",
     number=w.Number("ROLE", code="code"),
     gxp=REGULATED,
@@ -40,7 +41,7 @@ TYPE = w.Type(
     },
     states=(
         w.State("draft"),
-        w.State("effective", locked=True, effective=True),
+        w.State("effective", locked=True, effective=True, resting=True),
         w.State("retired", terminal=True, locked=True),
     ),
     create=w.Making(("AUT", "QA"), "draft"),

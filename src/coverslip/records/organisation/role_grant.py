@@ -1,15 +1,18 @@
 """Role grant: who holds a role, from when to when (DOMAIN 3.4).
 
 Rules kept here: nobody grants to themselves; an administrator holds none of OPR, ANL, REV, QA, and
-no exception exists; an inspector's grant ends.
+no exception exists; an inspector's grant ends within 90 days.
 """
 
 from __future__ import annotations
 
+import datetime as dt
+
 from coverslip.kernel import words as w
 from coverslip.kernel.rules import RuleInput, rule
-from coverslip.records._shared import REGULATED, TITLE, computed_title, signing
+from coverslip.records._shared import REGULATED, TITLE, VOIDED, computed_title, signing, void
 
+INSPECTOR_DAYS = 90
 APART_FROM_ADM = ("OPR", "ANL", "REV", "QA")
 
 
@@ -51,6 +54,19 @@ def end_reached(inp: RuleInput) -> str | None:
     return None if end and end < inp.today else f"The grant runs until {end or 'it is revoked'}."
 
 
+@rule("inspector_grant_short", 1)
+def inspector_grant_short(inp: RuleInput) -> str | None:
+    """Ask that a grant ends within 90 days of its first day, or of today where none is given."""
+    end = str(inp.fields.get("end", ""))
+    if not end:
+        return None
+    start = max(str(inp.fields.get("start", "")), inp.today)
+    days = (dt.date.fromisoformat(end) - dt.date.fromisoformat(start)).days
+    if 0 <= days <= INSPECTOR_DAYS:
+        return None
+    return f"An inspector's grant ends within {INSPECTOR_DAYS} days and not in the past (it ends on {end})."
+
+
 _NO_CONFLICT = w.Rule(
     "no_role_conflict",
     1,
@@ -63,13 +79,18 @@ _LIVING = w.InState(
 )
 _INSPECTOR_ENDS = w.When(
     w.Compare(("role", "code"), "eq", "INS"),
-    (w.Compare(("end",), "present", message="The end date is required for an inspector."),),
+    (
+        w.Compare(("end",), "present", message="The end date is required for an inspector."),
+        w.Rule("inspector_grant_short", 1, message="An inspector's grant ends within 90 days."),
+    ),
 )
 
 TYPE = w.Type(
     name="role_grant",
     title="Role grant",
-    version=1,
+    version=2,
+    migration_note="Version 2: a grant of the inspector's role ends within 90 days; a request may be voided."
+    " Nothing in earlier records changes.",
     purpose="Who may do what, from when to when, and who said so.",
     number=w.Number("GRT", 5),
     gxp=REGULATED,
@@ -85,10 +106,11 @@ TYPE = w.Type(
     },
     states=(
         w.State("requested"),
-        w.State("active", locked=True),
+        w.State("active", locked=True, resting=True),
         w.State("revoked", terminal=True, locked=True),
         w.State("expired", terminal=True, locked=True),
         w.State("rejected", terminal=True, locked=True),
+        VOIDED,
     ),
     create=w.Making(
         ("ADM", "QA", "SEC"),
@@ -141,6 +163,7 @@ TYPE = w.Type(
             at="end",
             requires=(w.Rule("end_reached", 1, message="The last day is over."),),
         ),
+        void(("requested",)),
     ),
     provides=(w.GrantsRole(("active",), "person", "role", "start", "end"),),
     retention=w.Retention("PERS"),

@@ -77,12 +77,19 @@ _PERSON = w.Compare(
     ("kind",), "ne", "service", message="Only people enrol; a service is activated without keys."
 )
 
+_INSPECTOR_ENDS = w.When(
+    w.Compare(("kind",), "eq", "inspector"),
+    (w.Compare(("valid_to",), "present", message="Valid to is required for an inspector."),),
+)
+
 TYPE = w.Type(
     name="user",
     title="User",
-    version=2,
-    migration_note="Version 2: who made the enrolment code or reset the credentials does not verify the key;"
-    " owner and security end sessions and report credentials lost. Nothing in earlier records changes.",
+    version=3,
+    migration_note="Version 3: an inspector's account names its last day and reads only; a service is"
+    " activated only where a person answers for it. Version 2: who made the enrolment code or reset the"
+    " credentials does not verify the key; owner and security end sessions and report credentials lost."
+    " Nothing in earlier records changes.",
     purpose="Who acts: one account, one person, for ever.",
     number=w.Number("USR"),
     gxp=REGULATED,
@@ -129,7 +136,7 @@ TYPE = w.Type(
     states=(
         w.State("invited"),
         w.State("enrolled"),
-        w.State("active"),
+        w.State("active", resting=True),
         w.State("locked"),
         w.State("disabled", terminal=True, locked=True),
     ),
@@ -140,12 +147,16 @@ TYPE = w.Type(
             w.Compare(("signing_keys",), "absent", message="The person enrols the signing key themselves."),
             w.Compare(("identity_check",), "absent", message="Identity is checked after enrolment."),
             w.Compare(("code_by",), "absent", message="The enrolment says who made its code."),
+            _INSPECTOR_ENDS,
         ),
     ),
     edit=w.Editing(
         ("ADM",),
         ("invited", "enrolled", "active"),
-        requires=(w.Rule("identity_untouched", 2, message="Keys and identity check are as they were."),),
+        requires=(
+            w.Rule("identity_untouched", 2, message="Keys and identity check are as they were."),
+            _INSPECTOR_ENDS,
+        ),
     ),
     persons={
         "holder": w.PersonAt(()),
@@ -197,6 +208,7 @@ TYPE = w.Type(
             ("SEC",),
             requires=(
                 w.Compare(("kind",), "eq", "service", message="Only a service is activated without keys."),
+                w.Compare(("responsible",), "present", message="A person answers for this service."),
             ),
             signature=signing(
                 "verified",
@@ -261,7 +273,17 @@ TYPE = w.Type(
         ),
     ),
     provides=(
-        w.Account(("active",), "username", "printed_name", "signing_keys", ("invited",), "sessions_ended_at"),
+        w.Account(
+            ("active",),
+            "username",
+            "printed_name",
+            "signing_keys",
+            ("invited",),
+            "sessions_ended_at",
+            "valid_from",
+            "valid_to",
+            ("kind", "inspector"),
+        ),
     ),
     retention=w.Retention("PERS"),
     summary=("username", "printed_name", "kind"),
