@@ -46,6 +46,7 @@ from coverslip.kernel.projecting import project
 from coverslip.kernel.rows import NIL, Row
 from coverslip.ledger import canonical, note
 from coverslip.records.founding import SCHEDULER, charter
+from coverslip.records.quality import change
 from coverslip.review.access import access_gatherer
 from coverslip.review.exceptions import gatherer
 from coverslip.settings import Home
@@ -402,6 +403,26 @@ class Lab:
             "effective_date": TODAY.isoformat(),
         }
         return self.aurel.create("document_sop", **(fields | more))
+
+    def approved_change(self, title: str = "Another way of counting") -> str:
+        """Return a change that quality approved, on which a next version of a document can rest."""
+        impact = [{"area": a, "effect": "none", "why": "The text alone changes."} for a in change.AREAS]
+        fields = {
+            "title": title,
+            "kind": "document",
+            "description": "The text is made clearer.",
+            "reason": "People asked what it means.",
+            "change_class": "minor",
+            "impact": impact,
+            "plan": [{"action": "Write the next version.", "owner": self.number_of("aurel"), "due": LATER}],
+            "test_plan": "Read by somebody who does the work.",
+            "rollback": "The version before it goes on.",
+            "effective_from": TODAY.isoformat(),
+        }
+        number = self.aurel.create("change", **fields)
+        self.aurel.do(number, "submit", sign=True)
+        self.quinn.do(number, "approve", sign=True)
+        return number
 
     def approve_sop(self, number: str, revision: int = 0) -> None:
         """Bring a draft to ``approved``."""

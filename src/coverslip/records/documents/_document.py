@@ -61,7 +61,7 @@ def _fields() -> dict[str, w.Field]:
         "original": w.Field(w.File(), "Original file", immutable_at=AFTER_DRAFT),
         "change_summary": w.Field(w.Rich(20_000), "What changed", required_at=("in_review",)),
         "change_control": w.Field(
-            w.Link(()),
+            w.Link(("change",), "version", ("approved", "implementing", "verified", "effective", "closed")),
             "Change control",
             immutable_at=AFTER_DRAFT,
             help="The approved change that asks for this version; needed from version 2 on.",
