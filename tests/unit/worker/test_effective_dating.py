@@ -58,6 +58,8 @@ def test_a_new_version_leaves_the_one_in_force_untouched_until_its_day(lab: Lab)
 def test_a_version_whose_day_has_not_come_waits(lab: Lab) -> None:
     sop = lab.new_sop(effective_date=(TODAY + dt.timedelta(days=3)).isoformat())
     lab.approve_sop(sop)
+    while lab.work().due():
+        pass  # what other tests left due
     before = lab.entries()
     lab.work().due()
     assert lab.row(sop).state == "approved"
