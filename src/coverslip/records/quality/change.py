@@ -28,6 +28,7 @@ AREAS = (
     "security",
 )
 SYSTEMS = ("computer_system", "configuration")
+_AREA_ROLES = ("QA", "QAL", "ENG", "REV", "MET", "TRN", "SEC", "PUR", "WHS", "SDR", "AUT")
 _SAY = "Say 'none' and why."
 _APPROVED = ("approved", "implementing", "verified", "effective", "closed")
 _ASSESSED = ("assessed", *_APPROVED)
@@ -79,6 +80,13 @@ def area_owners(inp: RuleInput) -> list[dict[str, Any]]:
     """Return the people who answer for the areas that suffer an effect, each once."""
     found = {row["owner"]["uid"]: row["owner"] for row in inp.fields.get("impact", ()) if row.get("owner")}
     return list(found.values())
+
+
+@rule("answers_for_an_area", 1)
+def answers_for_an_area(inp: RuleInput) -> str | None:
+    """Ask that who reviews is one of those who answer for an area."""
+    known = {link["uid"] for link in inp.fields.get("area_owners", ())}
+    return None if inp.actor in known else "Who reviews answers for an area of this change."
 
 
 @rule("areas_reviewed", 1)
@@ -292,8 +300,11 @@ TYPE = w.Type(
             "Review for an area",
             ("assessed",),
             "",
-            persons=("area_owner",),
-            signature=signing("reviewed", "I reviewed this change for what I answer for.", (), ("author",)),
+            _AREA_ROLES,
+            requires=(w.Rule("answers_for_an_area", 1, message="You answer for an area of this change."),),
+            signature=signing(
+                "reviewed", "I reviewed this change for what I answer for.", _AREA_ROLES, ("author",)
+            ),
         ),
         w.Transition(
             "send_back",

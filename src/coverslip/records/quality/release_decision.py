@@ -1,8 +1,9 @@
 """Release decision: quality lets reviewed work be used, or does not (DOMAIN 7.2).
 
 Rules kept here: whoever executed, reviewed or quality-reviewed does not release; nothing on hold,
-undecided or with provisional results is released. It carries no sandbox mark on purpose: a link to a
-sandbox record is refused, so sandbox work is never released.
+undecided or with provisional results is released, nor what an open deviation, nonconformity or flag
+names. It carries no sandbox mark on purpose: a link to a sandbox record is refused, so sandbox work is
+never released.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from coverslip.kernel import words as w
 from coverslip.kernel.rules import RuleInput, rule
 from coverslip.records._shared import REGULATED, signing
+from coverslip.records.quality._open import settled
 
 _EVER = ("proposed", "released", "rejected")
 _INDEPENDENT = ("executor", "requester", "editors", "technical_reviewer", "qa_reviewer")
@@ -30,7 +32,7 @@ _ABOUT = w.Rule(
 TYPE = w.Type(
     name="release_decision",
     title="Release decision",
-    version=1,
+    version=2,
     purpose="Whether reviewed work may be used, on what basis, and who said so.",
     number=w.Number("REL", 4, yearly=True),
     gxp=REGULATED,
@@ -84,6 +86,7 @@ TYPE = w.Type(
                 w.NotOnHold(("subject",), "The subject is not on hold."),
                 w.NotOnHold(("subject", "results"), "The results are not on hold."),
                 w.NotOnHold((), "This decision is not on hold."),
+                settled(("subject",), ("subject", "results"), ("subject", "image_set")),
             ),
             signature=signing(
                 "released", "I release this work for use on the basis stated.", ("QA",), _INDEPENDENT
@@ -102,4 +105,5 @@ TYPE = w.Type(
     retention=w.Retention(longest_of=("subject", "study")),
     summary=("basis", "subject", "review_case"),
     predicate_rules=("21 CFR 211.22", "21 CFR 211.165", "21 CFR 211.192"),
+    migration_note="Release now asks that deviations, nonconformities and flags about the work are settled.",
 )

@@ -13,6 +13,7 @@ from typing import Any
 from coverslip.kernel import words as w
 from coverslip.kernel.rules import RuleInput, rule
 from coverslip.records._shared import REGULATED, sandbox, signing
+from coverslip.records.quality._open import settled
 
 _EVER = ("queued", "in_review", "returned", "technical_done", "decided", "rejected")
 _TO_ANSWER = ("warn", "critical")
@@ -68,7 +69,7 @@ _ANSWERS = w.Table({"exception": w.Column(w.Text(200)), "answer": w.Column(w.Ric
 TYPE = w.Type(
     name="review_case",
     title="Review case",
-    version=1,
+    version=2,
     purpose="One queue for review; the reviewer needs no other screen.",
     number=w.Number("RVC", 5, yearly=True),
     gxp=REGULATED,
@@ -170,6 +171,7 @@ TYPE = w.Type(
             requires=(
                 w.InState(("subject",), ("accepted",), "{number} is accepted (it is {state})."),
                 w.NotOnHold(("subject",), "The subject is not on hold."),
+                settled(("subject",), ("subject", "results")),
             ),
             signature=signing(
                 "qa_reviewed",
@@ -203,4 +205,5 @@ TYPE = w.Type(
     summary=("title", "subject"),
     predicate_rules=("21 CFR 211.22", "21 CFR 211.192", "21 CFR 211.194(a)(8)", "21 CFR 11.10(e)"),
     sandbox=sandbox("subject", "study"),
+    migration_note="Quality's decision now asks that deviations, nonconformities and flags are settled.",
 )
