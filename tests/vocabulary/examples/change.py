@@ -59,6 +59,15 @@ def _late(w: World, row: Row) -> None:
         w.do(row.number, "edit", deviation=w.new("deviation"))
 
 
+def _by_emergency(w: World, row: Row) -> None:
+    if "implemented_on" in row.fields:
+        return
+    w.do(row.number, "send_back")
+    w.do(row.number, "edit", change_class="emergency")
+    w.do(row.number, "implement_emergency")
+    w.do(row.number, "assess_emergency")
+
+
 def _owner(w: World, row: Row) -> Person:
     return w.named("bench2")
 
@@ -69,6 +78,7 @@ EXAMPLE = Example(
     before={
         "implement_emergency": _emergency,
         "assess_late": _late,
+        "send_back_emergency": _by_emergency,
         "approve": _reviewed,
         "verify": _carried_out,
     },
