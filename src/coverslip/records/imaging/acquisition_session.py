@@ -1,7 +1,8 @@
 """Acquisition session: one sitting at one instrument (DOMAIN 4.13).
 
 Rules kept here: nothing is acquired with an instrument out of service or calibration, by a person
-not trained on the method, outside a study in progress, or with a device clock five seconds off.
+not trained on the method, outside a study in progress, with a device clock five seconds off, while its
+microscope QC is overdue or failed, or from a container nobody checked.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from coverslip.kernel import words as w
 from coverslip.kernel.rules import RuleInput, rule
 from coverslip.records._shared import REGULATED, sandbox, signing
 from coverslip.records.imaging.calibration import calibrated_guard
+from coverslip.records.imaging.microscope_qc import qc_guard
 
 MAX_CLOCK_OFFSET_MS = 5000
 _AFTER_START = ("running", "completed", "verified", "aborted")
@@ -34,7 +36,7 @@ def device_clock_close(inp: RuleInput) -> str | None:
 TYPE = w.Type(
     name="acquisition_session",
     title="Acquisition session",
-    version=1,
+    version=2,
     purpose="Who acquired images, with what, by which method and settings.",
     number=w.Number("ACQ", 5, yearly=True),
     gxp=REGULATED,
@@ -49,6 +51,13 @@ TYPE = w.Type(
         "method": w.Field(
             w.Link(("document_sop",), "version", ("effective",)),
             "Method",
+            immutable_at=_AFTER_START,
+            critical=True,
+        ),
+        "containers": w.Field(
+            w.Link(("container",), "none"),
+            "Slides and plates",
+            many=True,
             immutable_at=_AFTER_START,
             critical=True,
         ),
@@ -101,6 +110,14 @@ TYPE = w.Type(
                 w.InState(("study",), ("in_progress",), "Study {number} is in progress (it is {state})."),
                 w.InState(("instrument",), ("in_service",), "The instrument is in service."),
                 calibrated_guard(("instrument",)),
+                qc_guard(("instrument",)),
+                w.InState(
+                    ("containers",),
+                    ("qc_checked", "loaded", "imaged"),
+                    "Container {number} is checked (it is {state}).",
+                    empty_ok=True,
+                ),
+                w.NotOnHold(("containers",), "No container is on hold."),
                 w.Compare(("method",), "present", message="A method is named."),
                 w.InState(
                     ("method",),
@@ -118,6 +135,7 @@ TYPE = w.Type(
                 w.Set("started_at", w.Value("now")),
                 w.Snapshot(("instrument",), "instrument"),
                 w.Snapshot(("method",), "method"),
+                w.Do(("containers",), "load_for_imaging", ("loaded", "imaged")),
             ),
             touches=True,
         ),
@@ -128,7 +146,10 @@ TYPE = w.Type(
             "completed",
             ("OPR", "ANL", "SVC"),
             fields=("environment", "not_imaged"),
-            effects=(w.Set("ended_at", w.Value("now")),),
+            effects=(
+                w.Set("ended_at", w.Value("now")),
+                w.Do(("containers",), "image", ("imaged", "layout_amended", "archived", "discarded")),
+            ),
         ),
         w.Transition(
             "verify",
@@ -157,4 +178,7 @@ TYPE = w.Type(
     summary=("title", "study", "instrument", "operator"),
     predicate_rules=("21 CFR 211.194", "21 CFR 58.130"),
     sandbox=sandbox("study"),
+    migration_note="Version 2: a session may name slides and plates, whose layout is fixed once it starts;"
+    " it does not start while the microscope QC of its instrument is overdue or failed. Older sessions"
+    " name none.",
 )

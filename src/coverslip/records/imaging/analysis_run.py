@@ -26,13 +26,16 @@ _COMPUTED = ("completed", "in_review", "accepted", "rejected", "failed", "aborte
 _ON_SET: dict[str, tuple[w.Path, str, str]] = {"runs": (("image_set",), "analysis_run", "image_set")}
 
 
-@rule("run_permitted", 1)
+@rule("run_permitted", 2)
 def run_permitted(inp: RuleInput) -> str | None:
-    """Refuse a run beyond what the method permits on this image set.
+    """Refuse a run beyond what the method permits on this image set, or what was permitted beside it.
 
-    Counted are the earlier runs on the set by any version of the same method, whatever became of
-    them; of two runs that wait, the one with the lower number goes first.
+    Counted are the earlier planned runs on the set by any version of the same method, whatever became of
+    them; of two runs that wait, the one with the lower number goes first. A reprocessing request permits
+    one run and no more, an OOS investigation as many retests as its approved plan says.
     """
+    if inp.reads["request"] or inp.reads["oos"]:
+        return _permitted_beside(inp)
     if inp.record is None:
         return None
     mine = str(inp.fields["method"]["number"])
@@ -41,6 +44,7 @@ def run_permitted(inp: RuleInput) -> str | None:
         for run in inp.children["runs"]
         if run.uid != inp.record.uid
         and run.fields["method"]["number"] == mine
+        and not {"request", "oos"} & run.fields.keys()
         and (run.state != "queued" or run.number < inp.record.number)
     ]
     for method in inp.reads["method"]:
@@ -51,6 +55,33 @@ def run_permitted(inp: RuleInput) -> str | None:
                 f"{method.label} allows {permitted} run{'' if permitted == 1 else 's'} on {target}; run "
                 f"{len(earlier) + 1} needs an approved reprocessing request."
             )
+    return None
+
+
+def _permitted_beside(inp: RuleInput) -> str | None:
+    own = inp.record.uid if inp.record is not None else ""
+    for request in inp.reads["request"]:
+        others = [r.number for r in inp.children["requested"] if r.uid != own]
+        if others:
+            return f"{request.number} permits one run, which is {others[0]}."
+    for original in inp.reads["original"]:
+        if original.fields["image_set"]["uid"] != inp.fields["image_set"]["uid"]:
+            return f"The run is on the image set of {original.number}, whose repetition was permitted."
+    for oos in inp.reads["oos"]:
+        planned = int(oos.fields.get("retest_number", 0))
+        before = [r for r in inp.children["retests"] if r.uid != own]
+        if len(before) >= planned:
+            return f"{oos.number} fixed {planned} retests in advance; they were made."
+    return None
+
+
+@rule("retest_by_analyst_named", 1)
+def retest_by_analyst_named(inp: RuleInput) -> str | None:
+    """Ask that a retest is asked for by the analyst its plan names."""
+    for oos in inp.reads["oos"]:
+        analyst = oos.fields.get("other_analyst")
+        if analyst is not None and analyst["uid"] != inp.actor:
+            return f"Retests of {oos.number} are made by {analyst['number']}."
     return None
 
 
@@ -107,10 +138,67 @@ def _fixed(kind: w.Kind, label: str, *, required: bool = True, default: str | No
     return w.Field(kind, label, required=required, immutable_at=_EVER, critical=True, default=default)
 
 
+_PERMITTED = w.Rule(
+    "run_permitted",
+    2,
+    {
+        "method": ("method",),
+        "image_set": ("image_set",),
+        "request": ("request",),
+        "original": ("request", "run"),
+        "oos": ("oos",),
+    },
+    _ON_SET
+    | {
+        "requested": (("request",), "analysis_run", "request"),
+        "retests": (("oos",), "analysis_run", "oos"),
+    },
+    "The method permits this run.",
+)
+_WHY = (
+    w.When(
+        w.Compare(("reason",), "eq", "planned"),
+        (
+            w.Compare(("request",), "absent", message="A planned run names no reprocessing request."),
+            w.Compare(("oos",), "absent", message="A planned run names no OOS investigation."),
+            w.Count(
+                ("image_set",),
+                "analysis_run",
+                "image_set",
+                "lt",
+                limit=("method", "permitted_runs"),
+                message=(
+                    "The method allows {limit} run(s) on {target}, which has {n}; another needs an approved "
+                    "reprocessing request."
+                ),
+            ),
+        ),
+    ),
+    w.When(
+        w.Compare(("reason",), "eq", "reprocess"),
+        (
+            w.InState(
+                ("request",), ("approved",), "A reprocessing request is approved ({number} is {state})."
+            ),
+            w.Compare(("oos",), "absent", message="A repeated run names no OOS investigation."),
+        ),
+    ),
+    w.When(
+        w.Compare(("reason",), "eq", "investigation"),
+        (
+            w.InState(("oos",), ("phase2",), "An OOS plan is approved ({number} is {state})."),
+            w.Compare(("request",), "absent", message="A retest names no reprocessing request."),
+            w.Rule(
+                "retest_by_analyst_named", 1, {"oos": ("oos",)}, message="The analyst named makes the retest."
+            ),
+        ),
+    ),
+)
+
 TYPE = w.Type(
     name="analysis_run",
     title="Analysis run",
-    version=1,
+    version=2,
     purpose="One execution of a method on frozen images, whatever came of it.",
     number=w.Number("RUN", 5, yearly=True),
     gxp=REGULATED,
@@ -123,6 +211,10 @@ TYPE = w.Type(
         "reason": _fixed(
             w.Enum(("planned", "reprocess", "investigation")), "Reason", required=False, default="planned"
         ),
+        "request": _fixed(
+            w.Link(("reprocessing_request",), "none"), "Reprocessing request", required=False
+        ),
+        "oos": _fixed(w.Link(("oos",), "none"), "OOS investigation", required=False),
         "run_index": w.Field(w.Int(1), "Run on this set", source="computed"),
         "env_digest": _computed(HASH, "Environment hash", needed=True, critical=True),
         "environment": _computed(w.Json(50_000), "System and processor"),
@@ -156,23 +248,15 @@ TYPE = w.Type(
                 {"image_set": ("image_set",)},
                 message="The image set belongs to the study named.",
             ),
-            w.Count(
-                ("image_set",),
-                "analysis_run",
-                "image_set",
-                "lt",
-                limit=("method", "permitted_runs"),
-                message=(
-                    "The method allows {limit} run(s) on {target}, which has {n}; another needs an approved "
-                    "reprocessing request."
-                ),
-            ),
+            *_WHY,
+            _PERMITTED,
             w.Trained(("method", "sop"), "You are trained on the procedure of the method."),
             w.NotOnHold(("study",), "The study is not on hold."),
             w.NotOnHold(("image_set",), "The image set is not on hold."),
         ),
         effects=(
             w.Compute("run_index", w.Rule("run_index_on_set", 1, children=_ON_SET, message="Counts runs.")),
+            w.Do(("request",), "execute"),
         ),
     ),
     edit=w.Editing(("ANL",), ("completed",)),
@@ -188,13 +272,7 @@ TYPE = w.Type(
                 w.InState(("image_set",), ("frozen", "used"), "{number} is frozen (it is {state})."),
                 w.InState(("image_set", "members"), ("available",), "Every image is available."),
                 w.Current(("method",), "{number} is in force (it is {state})."),
-                w.Rule(
-                    "run_permitted",
-                    1,
-                    {"method": ("method",), "image_set": ("image_set",)},
-                    _ON_SET,
-                    "The method permits this run.",
-                ),
+                _PERMITTED,
                 w.NotOnHold(("study",), "The study is not on hold."),
                 w.NotOnHold(("image_set",), "The image set is not on hold."),
             ),
@@ -277,4 +355,6 @@ TYPE = w.Type(
     summary=("title", "image_set", "method", "run_index"),
     predicate_rules=("21 CFR 211.194(a)", "21 CFR 211.165", "21 CFR 58.130"),
     sandbox=sandbox("study"),
+    migration_note="Version 2: a run names the reprocessing request or the OOS investigation that permits it"
+    " beside the planned ones. Older runs are planned ones.",
 )

@@ -2,7 +2,8 @@
 
 Rules kept here: whoever performed it does not accept it; it is accepted only where the instrument
 was left within limits, by a standard in date, with the next one due inside the interval; an
-instrument whose calibration has run out, or failed since, is refused.
+instrument whose calibration has run out, or failed since, is refused; a failed one lists what was
+measured since the last good one, and the instrument is held, in the same act.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from coverslip.kernel import words as w
 from coverslip.kernel.rows import Row
 from coverslip.kernel.rules import RuleInput, rule
 from coverslip.records._shared import REGULATED, TITLE, computed_title, signing
+from coverslip.records.imaging._affected import AFFECTED, affected_since, failure
 
 
 def _latest(rows: Iterable[Row]) -> Row | None:
@@ -132,7 +134,7 @@ _CHECKS = (
 TYPE = w.Type(
     name="calibration",
     title="Calibration",
-    version=1,
+    version=2,
     purpose="That an instrument measured right, against what, and until when that holds.",
     number=w.Number("CAL"),
     gxp=REGULATED,
@@ -151,11 +153,12 @@ TYPE = w.Type(
         "uncertainty": w.Field(w.Text(200), "Uncertainty"),
         "next_due": w.Field(w.Date(), "Next due", required=True, critical=True),
         "certificate": w.Field(w.File(), "Certificate"),
+        "affected": AFFECTED,
     },
     states=(
         w.State("performed"),
         w.State("reviewed"),
-        w.State("accepted", locked=True),
+        w.State("accepted", locked=True, resting=True),
         w.State("failed", terminal=True, locked=True),
     ),
     create=w.Making(
@@ -216,6 +219,10 @@ TYPE = w.Type(
             ("performed", "reviewed"),
             "failed",
             ("REV", "QA"),
+            effects=(
+                affected_since("affected_since_calibration", "calibration"),
+                *failure("The instrument failed its calibration."),
+            ),
             signature=signing(
                 "rejected",
                 "This calibration failed; what was measured since the last is to be assessed.",
@@ -228,4 +235,6 @@ TYPE = w.Type(
     retention=w.Retention("SYS"),
     summary=("instrument", "performed_on", "next_due"),
     predicate_rules=("21 CFR 211.68", "21 CFR 211.160(b)(4)", "ISO 13485 7.6"),
+    migration_note="Version 2: failing lists what was measured since the last accepted calibration, stands"
+    " the instrument down and holds it. Calibrations failed before list nothing.",
 )

@@ -1,15 +1,53 @@
 """Instrument: a source of measurements, known by its key (DOMAIN 4.10).
 
 Rules kept here: its content is fixed while in service, so that a changed firmware is seen; it goes
-into service only with a calibration in date.
+into service only with a calibration in date, qualified where its criticality asks, and with every work
+on it verified; a failed check takes it out of service in the same act.
 """
 
 from __future__ import annotations
 
 from coverslip.kernel import words as w
+from coverslip.kernel.rules import RuleInput, rule
 from coverslip.records._shared import HASH, REGULATED, signing
 from coverslip.records.imaging.calibration import calibrated_guard
+from coverslip.records.imaging.qualification import of_kind
 
+GATED = "gxp_critical"
+"""Criticality of an instrument that goes into service only when qualified."""
+_QUALIFIED_BY = ("IQ", "OQ", "PQ")
+
+
+@rule("instrument_qualified", 1)
+def instrument_qualified(inp: RuleInput) -> str | None:
+    """Ask for approved IQ, OQ and PQ of a critical instrument, and for what maintenance asked for since."""
+    if inp.record is None:
+        return None
+    own, rows = inp.record.uid, inp.children["qualifications"]
+    if inp.fields.get("criticality") == GATED:
+        missing = [kind for kind in _QUALIFIED_BY if not of_kind(rows, kind, own)]
+        if missing:
+            return f"{', '.join(missing)} of {inp.record.number} {_are(missing)} approved."
+    approved = [str(r.fields.get("approved_on", "")) for r in rows if r.state == "approved"]
+    for work in inp.children["maintenance"]:
+        needed = work.state == "verified" and work.fields.get("requalification") == "needed"
+        if needed and not any(day >= str(work.fields["finished_on"]) for day in approved):
+            return f"{inp.record.number} is qualified again after {work.number}."
+    return None
+
+
+def _are(names: list[str]) -> str:
+    return "is" if len(names) == 1 else "are"
+
+
+_INTERVALS = w.Table(
+    {
+        "event": w.Column(w.Enum(("calibration", "qualification", "maintenance", "microscope_qc"))),
+        "months": w.Column(w.Int(1, 120)),
+        "tolerance_days": w.Column(w.Int(0, 90), required=False),
+    },
+    max_rows=50,
+)
 _LATER = ("installed", "in_service", "out_of_service", "retired")
 _COMPONENTS = w.Table(
     {
@@ -28,7 +66,7 @@ _COMPONENTS = w.Table(
 TYPE = w.Type(
     name="instrument",
     title="Instrument",
-    version=1,
+    version=2,
     purpose="A microscope or other source, with identity, calibration and service state.",
     number=w.Number("INS"),
     gxp=REGULATED,
@@ -52,13 +90,27 @@ TYPE = w.Type(
         "firmware": w.Field(w.Text(100), "Firmware", required_at=("in_service",), critical=True),
         "components": w.Field(_COMPONENTS, "Components"),
         "interval_months": w.Field(w.Int(1, 60), "Calibrate every (months)", required=True, critical=True),
+        "intervals": w.Field(_INTERVALS, "Other intervals", critical=True),
+        "qc_frequency": w.Field(
+            w.Enum(("none", "daily", "weekly", "monthly")),
+            "Microscope QC",
+            critical=True,
+            help="Where it is asked for, nothing is acquired while it is overdue or failed.",
+        ),
+        "criticality": w.Field(
+            w.Enum((GATED, "gxp_supporting", "non_gxp")),
+            "Criticality",
+            critical=True,
+            help="A critical instrument goes into service only with IQ, OQ and PQ approved.",
+        ),
+        "owner": w.Field(w.Link(("user",), "none"), "Responsible", critical=True),
         "gamp_category": w.Field(w.Enum(("1", "3", "4", "5")), "GAMP category"),
         "procedure": w.Field(w.Link(("document_sop",), "version"), "Operating procedure"),
     },
     states=(
         w.State("received"),
         w.State("installed"),
-        w.State("in_service", locked=True),
+        w.State("in_service", locked=True, resting=True),
         w.State("out_of_service"),
         w.State("retired", terminal=True, locked=True),
     ),
@@ -82,6 +134,23 @@ TYPE = w.Type(
             ("QA", "MET"),
             requires=(
                 calibrated_guard(()),
+                w.Rule(
+                    "instrument_qualified",
+                    1,
+                    {},
+                    {
+                        "qualifications": ((), "qualification", "subject"),
+                        "maintenance": ((), "maintenance", "instrument"),
+                    },
+                    "The instrument is qualified.",
+                ),
+                w.NoOpen(
+                    (),
+                    "maintenance",
+                    "instrument",
+                    ("planned",),
+                    "Maintenance {number} is verified (it is {state}).",
+                ),
                 w.InState(
                     ("procedure",),
                     ("effective",),
@@ -105,6 +174,9 @@ TYPE = w.Type(
             reason=w.Reason(),
         ),
         w.Transition(
+            "stand_down", "Stand down", ("in_service",), "out_of_service", consequence=True
+        ),
+        w.Transition(
             "retire",
             "Retire",
             ("received", "installed", "out_of_service"),
@@ -118,4 +190,7 @@ TYPE = w.Type(
     retention=w.Retention("SYS"),
     summary=("name", "make", "model", "serial"),
     predicate_rules=("21 CFR 211.68", "21 CFR 211.160(b)(4)", "21 CFR 58.61", "ISO 13485 7.6"),
+    migration_note="Version 2: criticality, microscope QC, intervals and owner may be stated; a critical"
+    " instrument needs IQ, OQ and PQ before service, and a failed check stands it down. Instruments that"
+    " state none of these go into service as before.",
 )

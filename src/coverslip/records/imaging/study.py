@@ -41,7 +41,7 @@ _METHODS = w.InState(
 TYPE = w.Type(
     name="study",
     title="Study",
-    version=1,
+    version=2,
     purpose="Why images are taken, by which plan, and under whose responsibility.",
     number=w.Number("STU", 3, yearly=True),
     gxp=REGULATED,
@@ -49,6 +49,7 @@ TYPE = w.Type(
     fields={
         "title": w.Field(w.Text(300), "Title", required=True),
         "kind": w.Field(w.Enum(_KINDS), "Kind", required=True, immutable_at=_EVER, critical=True),
+        "project": w.Field(w.Link(("project",), "none"), "Project"),
         "director": w.Field(
             w.Link(("user",), "none"), "Study director", required=True, immutable_at=_PLANNED, critical=True
         ),
@@ -117,7 +118,21 @@ TYPE = w.Type(
             ),
         ),
         w.Transition(
-            "start", "Start", ("approved",), "in_progress", ("SDR",), requires=(_PROTOCOL, _METHODS)
+            "start",
+            "Start",
+            ("approved",),
+            "in_progress",
+            ("SDR",),
+            requires=(
+                _PROTOCOL,
+                _METHODS,
+                w.InState(
+                    ("project",),
+                    ("planned", "active"),
+                    "Project {number} is active (it is {state}).",
+                    empty_ok=True,
+                ),
+            ),
         ),
         w.Transition(
             "amend",
@@ -160,6 +175,20 @@ TYPE = w.Type(
                 w.NoOpen(
                     (), "analysis_run", "study", ("accepted",), "Run {number} is decided (it is {state})."
                 ),
+                w.NoOpen(
+                    (),
+                    "specimen",
+                    "study",
+                    ("received", "in_storage", "in_use", "quarantined", "disposing"),
+                    "Specimen {number} is accounted for (it is {state}).",
+                ),
+                w.NoOpen(
+                    (),
+                    "container",
+                    "study",
+                    ("imaged",),
+                    "Container {number} is imaged or discarded (it is {state}).",
+                ),
             ),
         ),
         w.Transition(
@@ -168,6 +197,10 @@ TYPE = w.Type(
             ("data_complete",),
             "reported",
             persons=("director",),
+            requires=(
+                w.NoOpen((), "oos", "study", (), "{number} is closed (it is {state})."),
+                w.NoOpen((), "report", "subject", ("issued",), "Report {number} is issued (it is {state})."),
+            ),
             signature=signing(
                 "accepted_responsibility", "The report of this study says what its records say.", ("SDR",)
             ),
@@ -199,4 +232,7 @@ TYPE = w.Type(
     summary=("title", "kind", "director"),
     predicate_rules=("21 CFR 58.33", "21 CFR 58.120", "21 CFR 58.130"),
     sandbox=sandbox(),
+    migration_note="Version 2: a study may belong to a project; its data are complete only when its"
+    " specimens and containers are accounted for, and it is reported only when its OOS investigations are"
+    " closed and its reports issued. Studies without such records go on as before.",
 )

@@ -1,0 +1,99 @@
+"""What an instrument measured since it was last known to be right, and what follows when it was not.
+
+Rules kept here: the list is computed from what is recorded, never typed; it begins on the day of the
+last good check, that day included; with no good check before, everything is on it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from coverslip.kernel import words as w
+from coverslip.kernel.rows import Row
+from coverslip.kernel.rules import RuleInput, rule
+from coverslip.records.imaging._service import NOT_IN_USE
+
+AFFECTED = w.Field(
+    w.Link(("acquisition_session", "microscope_qc"), "version"),
+    "Measured since the last good check",
+    many=True,
+    source="computed",
+    critical=True,
+    help="Every session and check done with the instrument since then; a session names its images.",
+)
+
+
+def _of(rows: tuple[Row, ...], instrument: str) -> list[Row]:
+    return [r for r in rows if r.fields.get("instrument", {}).get("uid") == instrument]
+
+
+def _last_good(inp: RuleInput, good: tuple[str, ...]) -> str:
+    """Return the day of the last good check before this one; empty where there is none."""
+    own = inp.record.uid if inp.record is not None else ""
+    performed = str(inp.fields["performed_on"])
+    days = [
+        str(r.fields["performed_on"])
+        for r in _of(inp.children["checks"], str(inp.fields["instrument"]["uid"]))
+        if r.uid != own and r.state in good and str(r.fields["performed_on"]) <= performed
+    ]
+    return max(days, default="")
+
+
+def _measured(inp: RuleInput, since: str) -> list[dict[str, Any]]:
+    instrument = str(inp.fields["instrument"]["uid"])
+    own = inp.record.uid if inp.record is not None else ""
+    sessions = [
+        r
+        for r in _of(inp.children["sessions"], instrument)
+        if "started_at" in r.fields and str(r.fields.get("ended_at", inp.now))[:10] >= since
+    ]
+    checks = [
+        r
+        for r in _of(inp.children["controls"], instrument)
+        if r.uid != own and r.state != "voided" and str(r.fields["performed_on"]) >= since
+    ]
+    return [r.link() for r in sorted((*sessions, *checks), key=lambda r: r.number)]
+
+
+@rule("affected_since_calibration", 1)
+def affected_since_calibration(inp: RuleInput) -> list[dict[str, Any]]:
+    """Return links to what was measured since the last accepted calibration."""
+    return _measured(inp, _last_good(inp, ("accepted",)))
+
+
+@rule("affected_since_qc", 1)
+def affected_since_qc(inp: RuleInput) -> list[dict[str, Any]]:
+    """Return links to what was measured since the last microscope QC that passed."""
+    return _measured(inp, _last_good(inp, ("passed", "reviewed")))
+
+
+def affected_since(rule_name: str, checks: str) -> w.Compute:
+    """Return the effect that lists what was measured since the last good record of type ``checks``."""
+    at = ("instrument",)
+    return w.Compute(
+        "affected",
+        w.Rule(
+            rule_name,
+            1,
+            {},
+            {
+                "checks": (at, checks, "instrument"),
+                "sessions": (at, "acquisition_session", "instrument"),
+                "controls": (at, "microscope_qc", "instrument"),
+            },
+            "What was measured since.",
+        ),
+    )
+
+
+def failure(why: str) -> tuple[w.Effect, ...]:
+    """Return what a failed check does: the instrument leaves service and is held."""
+    at = ("instrument",)
+    return (
+        w.Do(at, "stand_down", NOT_IN_USE),
+        w.Create(
+            "hold",
+            "cause",
+            {"subject": w.Value("path", path=at), "reason": w.Value("literal", why)},
+        ),
+    )
