@@ -86,8 +86,41 @@ def affected_since(rule_name: str, checks: str) -> w.Compute:
     )
 
 
-def failure(why: str) -> tuple[w.Effect, ...]:
-    """Return what a failed check does: the instrument leaves service and is held."""
+def _deviation(inp: RuleInput, what: str) -> dict[str, Any]:
+    """Return the fields of the deviation: its class is quality's to reconsider, its list is not."""
+    instrument = inp.fields["instrument"]["number"]
+    measured = inp.fields.get("affected", [])
+    own = [inp.record.link()] if inp.record is not None else []
+    place = next((str(r.fields["location"]) for r in inp.reads["instrument"] if "location" in r.fields), "")
+    return {
+        "title": f"{instrument} failed its {what} on {inp.fields['performed_on']}",
+        "place": place or instrument,
+        "what": f"{instrument} failed its {what}; {len(measured)} records were measured with it since the"
+        " last good check.",
+        "consequence": 3,
+        "extent": 3 if measured else 1,
+        "affected": own + measured,
+    }
+
+
+@rule("deviation_of_calibration", 1)
+def deviation_of_calibration(inp: RuleInput) -> list[dict[str, Any]]:
+    """Return the one deviation a failed calibration opens."""
+    return [_deviation(inp, "calibration")]
+
+
+@rule("deviation_of_qc", 1)
+def deviation_of_qc(inp: RuleInput) -> list[dict[str, Any]]:
+    """Return the deviation a failed check opens where something was measured since the last good one."""
+    measured = [link for link in inp.fields.get("affected", ()) if link["type"] == "acquisition_session"]
+    return [_deviation(inp, "microscope QC")] if measured else []
+
+
+def failure(why: str, deviation: str) -> tuple[w.Effect, ...]:
+    """Return what a failed check does: the instrument leaves service and is held, and a deviation opens.
+
+    ``deviation`` names the rule that says which.
+    """
     at = ("instrument",)
     return (
         w.Do(at, "stand_down", NOT_IN_USE),
@@ -95,5 +128,16 @@ def failure(why: str) -> tuple[w.Effect, ...]:
             "hold",
             "cause",
             {"subject": w.Value("path", path=at), "reason": w.Value("literal", why)},
+        ),
+        w.Create(
+            "deviation",
+            "",
+            {
+                "kind": w.Value("literal", "unplanned"),
+                "found_at": w.Value("now"),
+                "occurred_at": w.Value("now"),
+                "immediate_action": w.Value("literal", "The instrument is out of service and on hold."),
+            },
+            each=w.Rule(deviation, 1, {"instrument": at}, message="What the failed check opens."),
         ),
     )

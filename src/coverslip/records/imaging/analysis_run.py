@@ -211,9 +211,7 @@ TYPE = w.Type(
         "reason": _fixed(
             w.Enum(("planned", "reprocess", "investigation")), "Reason", required=False, default="planned"
         ),
-        "request": _fixed(
-            w.Link(("reprocessing_request",), "none"), "Reprocessing request", required=False
-        ),
+        "request": _fixed(w.Link(("reprocessing_request",), "none"), "Reprocessing request", required=False),
         "oos": _fixed(w.Link(("oos",), "none"), "OOS investigation", required=False),
         "run_index": w.Field(w.Int(1), "Run on this set", source="computed"),
         "env_digest": _computed(HASH, "Environment hash", needed=True, critical=True),

@@ -221,7 +221,7 @@ TYPE = w.Type(
             ("REV", "QA"),
             effects=(
                 affected_since("affected_since_calibration", "calibration"),
-                *failure("The instrument failed its calibration."),
+                *failure("The instrument failed its calibration.", "deviation_of_calibration"),
             ),
             signature=signing(
                 "rejected",

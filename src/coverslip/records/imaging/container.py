@@ -57,9 +57,7 @@ TYPE = w.Type(
         "kind": w.Field(
             w.Enum(("slide", "plate", "dish", "tube")), "Kind", required=True, immutable_at=_CHECKED
         ),
-        "format": w.Field(
-            w.Enum(_FORMATS), "Format", required=True, immutable_at=_CHECKED, critical=True
-        ),
+        "format": w.Field(w.Enum(_FORMATS), "Format", required=True, immutable_at=_CHECKED, critical=True),
         "barcode": w.Field(w.Text(100), "Barcode", unique="type", immutable_at=_CHECKED),
         "consumable_lot": w.Field(w.Text(100), "Lot of the consumable"),
         "stain_lots": w.Field(w.Text(100), "Lots of stains and labels", many=True),
@@ -80,7 +78,10 @@ TYPE = w.Type(
         "layout": w.Field(LAYOUT, "Layout", critical=True, help="Wells by row letter and column: C05."),
         "layout_version": w.Field(w.Int(1), "Layout version", source="computed"),
         "amendment_impact": w.Field(
-            w.Rich(10_000), "Effect of the amendment on results", required_at=("layout_amended",), critical=True
+            w.Rich(10_000),
+            "Effect of the amendment on results",
+            required_at=("layout_amended",),
+            critical=True,
         ),
         "affected_results": w.Field(
             w.Link(("result_set",), "none"), "Results evaluated again", many=True, critical=True
@@ -146,7 +147,9 @@ TYPE = w.Type(
             requires=_COMPLETE,
             effects=(w.Compute("layout_version", w.Rule("next_layout_version", 1, message="Counts.")),),
             signature=signing(
-                "executed", "I correct this layout as the reason says; results were evaluated.", ("OPR", "ANL")
+                "executed",
+                "I correct this layout as the reason says; results were evaluated.",
+                ("OPR", "ANL"),
             ),
             reason=w.Reason(30),
             clears=("verified",),
@@ -158,7 +161,10 @@ TYPE = w.Type(
             "imaged",
             ("REV", "QA"),
             signature=signing(
-                "verified", "I checked the amended layout and its effect on results.", ("REV", "QA"), ("amender",)
+                "verified",
+                "I checked the amended layout and its effect on results.",
+                ("REV", "QA"),
+                ("amender",),
             ),
         ),
         w.Transition(

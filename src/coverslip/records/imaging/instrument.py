@@ -173,9 +173,7 @@ TYPE = w.Type(
             ("MET", "QA", "SVC"),
             reason=w.Reason(),
         ),
-        w.Transition(
-            "stand_down", "Stand down", ("in_service",), "out_of_service", consequence=True
-        ),
+        w.Transition("stand_down", "Stand down", ("in_service",), "out_of_service", consequence=True),
         w.Transition(
             "retire",
             "Retire",

@@ -65,9 +65,7 @@ TYPE = w.Type(
         ),
         "findings": w.Field(w.Rich(10_000), "What was found", critical=True),
         "assessment": w.Field(w.Rich(10_000), "Assessment by quality", critical=True),
-        "requalification": w.Field(
-            w.Enum(("not_needed", "needed")), "Requalification", critical=True
-        ),
+        "requalification": w.Field(w.Enum(("not_needed", "needed")), "Requalification", critical=True),
         "finished_on": w.Field(w.Date(), "Finished on", source="computed"),
     },
     states=(
@@ -78,9 +76,7 @@ TYPE = w.Type(
         w.State("cancelled", terminal=True, locked=True),
         VOIDED,
     ),
-    create=w.Making(
-        (*_WORKERS, "QA"), "planned", effects=(computed_title(instrument=("instrument",)),)
-    ),
+    create=w.Making((*_WORKERS, "QA"), "planned", effects=(computed_title(instrument=("instrument",)),)),
     edit=w.Editing((*_WORKERS, "QA"), ("planned", "in_progress")),
     persons={
         "worker": w.Signer("executed"),
@@ -135,9 +131,7 @@ TYPE = w.Type(
             fields=("assessment", "requalification"),
             requires=(
                 w.Compare(("assessment",), "present", message="The assessment is written."),
-                w.Compare(
-                    ("requalification",), "present", message="It is said whether to qualify again."
-                ),
+                w.Compare(("requalification",), "present", message="It is said whether to qualify again."),
             ),
             signature=signing(
                 "assessed",

@@ -184,7 +184,7 @@ TYPE = w.Type(
             (*_CHECKERS, "REV", "QA"),
             effects=(
                 affected_since("affected_since_qc", "microscope_qc"),
-                *failure("The microscope failed its QC."),
+                *failure("The microscope failed its QC.", "deviation_of_qc"),
             ),
             signature=signing(
                 "rejected",

@@ -72,9 +72,7 @@ TYPE = w.Type(
             "archived",
             ("QA",),
             requires=(
-                w.NoOpen(
-                    (), "study", "project", (), "Study {number} is archived or ended (it is {state})."
-                ),
+                w.NoOpen((), "study", "project", (), "Study {number} is archived or ended (it is {state})."),
             ),
             signature=signing("closed", "The records of this project are archived.", ("QA",)),
         ),

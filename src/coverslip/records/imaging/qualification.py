@@ -135,7 +135,9 @@ _CASES = w.Table(
 )
 _ALL_EXECUTED = w.Rule("cases_executed", 1, message="Every test case is executed.")
 _EVIDENCE = w.Rule("passes_have_evidence", 1, message="A pass has evidence.")
-NO_RESULTS = w.Filled("test_cases", ("step", "expected"), message="Every test case says step and expectation.")
+NO_RESULTS = w.Filled(
+    "test_cases", ("step", "expected"), message="Every test case says step and expectation."
+)
 
 
 @rule("nothing_recorded_yet", 1)

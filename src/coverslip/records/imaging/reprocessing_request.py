@@ -103,7 +103,10 @@ TYPE = w.Type(
                 w.NotOnHold(("run",), "The run is not on hold."),
             ),
             signature=signing(
-                "approved", "I permit one more run, for the reason stated.", ("REV",), ("requester", "editors")
+                "approved",
+                "I permit one more run, for the reason stated.",
+                ("REV",),
+                ("requester", "editors"),
             ),
         ),
         w.Transition(
@@ -112,9 +115,7 @@ TYPE = w.Type(
             ("requested",),
             "in_quality",
             ("REV",),
-            requires=(
-                w.Rule("quality_is_asked", 1, _RESULTS, message="Quality is asked where it must be."),
-            ),
+            requires=(w.Rule("quality_is_asked", 1, _RESULTS, message="Quality is asked where it must be."),),
             signature=signing(
                 "reviewed",
                 "I reviewed this request and hand it to quality.",

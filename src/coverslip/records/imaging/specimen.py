@@ -27,9 +27,7 @@ _KINDS = (
     "reference",
     "other",
 )
-UNEXPIRED = w.When(
-    w.Compare(("expires",), "present"), (w.InDate(("expires",), "Specimen expired {date}."),)
-)
+UNEXPIRED = w.When(w.Compare(("expires",), "present"), (w.InDate(("expires",), "Specimen expired {date}."),))
 _NOT_OFFERED = w.Compare(
     ("handover",), "ne", "offered", message="The hand-over that is under way is accepted or withdrawn first."
 )
@@ -296,7 +294,7 @@ _QUALITY = (
         "in_storage",
         ("QA",),
         requires=(w.Compare(("condition",), "present", message="The specimen was received."),),
-        signature=signing("released", "I release this specimen from quarantine.", ("QA",)),
+        signature=signing("released", "I release this specimen from quarantine.", ("QA",), ("quarantiner",)),
         reason=w.Reason(),
     ),
     w.Transition(
@@ -375,6 +373,7 @@ TYPE = w.Type(
         "custodian": w.PersonAt(("custodian",)),
         "receiver": w.PersonAt(("receiver",)),
         "disposer": w.Actor("dispose"),
+        "quarantiner": w.Actor("quarantine"),
         "editors": w.Touched(),
     },
     transitions=(_RECEIVE, *_CUSTODY_ACTS, *_USE, *_QUALITY, void(("registered",))),
