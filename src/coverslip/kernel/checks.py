@@ -81,8 +81,7 @@ def _create(effect: w.Create, known: Mapping[str, w.Type]) -> Iterator[str]:
     for name in sorted({*effect.values, *([effect.link] if effect.link else [])} - target.fields.keys()):
         yield f"creates {effect.type} with {name}, which it does not have"
     for guard in target.create.requires:
-        own = isinstance(guard, _OWN_GUARDS) and len(getattr(guard, "path", ())) <= 1
-        if not own:
+        if not _asks_own_fields(guard):
             yield (
                 f"creates {effect.type}, whose creation asks {type(guard).__name__} about other records;"
                 " what a consequence makes answers for its own fields only"
@@ -92,6 +91,15 @@ def _create(effect: w.Create, known: Mapping[str, w.Type]) -> Iterator[str]:
             yield f"creates {effect.type}, whose {made.field} is computed from records not read here"
         elif not isinstance(made, w.Set | w.Compute):
             yield f"creates {effect.type}, whose creation has an effect of its own: {type(made).__name__}"
+
+
+def _asks_own_fields(guard: w.Guard) -> bool:
+    """Return whether a guard looks at nothing but fields of the record itself."""
+    if isinstance(guard, w.When):
+        return _asks_own_fields(guard.condition) and all(_asks_own_fields(g) for g in guard.then)
+    if isinstance(guard, w.Rule):
+        return not guard.reads and not guard.children
+    return isinstance(guard, _OWN_GUARDS) and len(getattr(guard, "path", ())) <= 1
 
 
 _FIELDS_OF: Mapping[type, tuple[str, ...]] = {

@@ -29,9 +29,11 @@ def of_study(lab: Lab, number: str) -> int:
 
 
 def test_a_change_of_other_fields_takes_none(lab: Lab, taken: list[set[int]]) -> None:
-    session = lab.new_session()
+    plate = lab.alan.create(
+        "container", title="Plate 1", kind="plate", format="96", study=lab.n["study"]
+    )
     del taken[:]
-    lab.alan.do(session, "edit", why="As asked for by the reviewer.", environment="22 degrees Celsius")
+    lab.alan.do(plate, "edit", why="As asked for by the reviewer.", consumable_lot="L-77")
     assert taken == [set()]
 
 

@@ -362,6 +362,12 @@ def test_retention_and_sandbox_paths_lead_to_the_study() -> None:
         "analysis_run",
         "result_set",
         "review_case",
+        "specimen",
+        "container",
+        "annotation",
+        "reprocessing_request",
+        "oos",
+        "report",
         *BESIDE,
     }
 

@@ -513,6 +513,9 @@ def permitted(own: Row, *others: Row, allowed: int = 1) -> Any:
     reads = {
         "method": (row("MTH-0014", {"permitted_runs": allowed}, revision=3),),
         "image_set": (row("SET-0220"),),
+        "request": (),
+        "original": (),
+        "oos": (),
     }
     return ask("run_permitted", own.fields, record=own, reads=reads, children={"runs": (own, *others)})
 

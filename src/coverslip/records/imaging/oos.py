@@ -35,7 +35,7 @@ _EVER = (
 _FROM_PHASE_2 = ("phase2", "concluded", "confirmed", "invalidated")
 _AFTER_PHASE_1 = ("phase1_done", "phase2_planned", *_FROM_PHASE_2)
 _LABORATORY = ("ANL", "REV")
-_RUNS = {"runs": ((), "analysis_run", "oos")}
+_RUNS: dict[str, tuple[w.Path, str, str]] = {"runs": ((), "analysis_run", "oos")}
 _RUN_ENDS = ("accepted", "rejected", "failed", "aborted")
 
 

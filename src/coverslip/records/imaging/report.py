@@ -183,6 +183,6 @@ TYPE = w.Type(
     retention=w.Retention("GLP"),
     summary=("title", "kind", "subject", "issued_on"),
     predicate_rules=("21 CFR 58.185", "21 CFR 211.194", "21 CFR 211.165"),
-    sandbox=sandbox("subject", "study"),
+    sandbox=sandbox("subject"),
     due="issue_by",
 )

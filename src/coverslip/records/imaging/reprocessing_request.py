@@ -49,7 +49,7 @@ def _fixed(kind: w.Kind, label: str, *, required: bool = True, help: str = "") -
     return w.Field(kind, label, help=help, required=required, immutable_at=_EVER, critical=True)
 
 
-_RESULTS = {"results": ("run", "results")}
+_RESULTS: dict[str, w.Path] = {"results": ("run", "results")}
 _CHANGE = w.Table(
     {
         "what": w.Column(w.Text(300)),
