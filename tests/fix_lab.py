@@ -31,7 +31,7 @@ from coverslip.alerts import Alerts
 from coverslip.analysis.rerun import Reruns
 from coverslip.api.app import create_app
 from coverslip.api.services import Services
-from coverslip.bootstrap import founding, wiring
+from coverslip.bootstrap import founding, retaining, wiring
 from coverslip.errors import CoverslipError
 from coverslip.exports.service import Exports, Signing
 from coverslip.ingest import Ingest
@@ -371,6 +371,7 @@ class Lab:
             reproducing=Reruns(self.reading, self.vault),
             receipts=lambda entry, hashed, at: self.signer.receipt(entry, bytes.fromhex(hashed), at).decode(),
             installation=self.reading.installation,
+            retaining=retaining.retentions(self.door.catalogue, self.reading),
             upload_limit_bytes=1 << 22,
         )
 
@@ -695,6 +696,7 @@ class Grounds:
                 {
                     ("review_exceptions", 1): gatherer(reading),
                     ("access_snapshot", 1): access_gatherer(reading),
+                    **{name: made(reading) for name, made in retaining.GATHERERS.items()},
                 },
                 wiring.kept_in(LocalVault(self.home.vault)),
             )

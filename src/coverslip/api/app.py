@@ -13,7 +13,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import PlainTextResponse
 
-from coverslip.api import devices, exports, ledger, problems, records, runs, sessions
+from coverslip.api import devices, exports, ledger, problems, records, retention, runs, sessions
 from coverslip.api.problems import answer
 from coverslip.api.services import Services
 from coverslip.api.strict import check_address, check_body
@@ -70,6 +70,7 @@ def create_app(services: Services) -> FastAPI:
     for router in (
         sessions.router,
         records.router,
+        retention.router,
         devices.router,
         exports.router,
         runs.router,

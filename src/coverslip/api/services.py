@@ -85,6 +85,18 @@ class Reproducing(Protocol):
         ...
 
 
+class Retaining(Protocol):
+    """How long records are kept, and by which rule."""
+
+    def one(self, row: Row) -> dict[str, Any]:
+        """Return how long one record is kept: sentence, date or what is waited for, every clock."""
+        ...
+
+    def due(self, cursor: str) -> tuple[list[dict[str, Any]], str]:
+        """Return records nothing asks to be kept any more, and where to go on (empty: at the end)."""
+        ...
+
+
 class NoRuns:
     """Stands where an installation computes nothing."""
 
@@ -110,6 +122,7 @@ class Services:
     receipts: Callable[[str, str, str], str]
     """Signed pending receipt of (entry uuid, leaf hash hex, time), as note text."""
     installation: Callable[[], dict[str, Any]]
+    retaining: Retaining
     algorithms: Callable[[], list[dict[str, Any]]] = list
     """What is bundled: field values of an algorithm record, and its parameters with their ranges."""
     reproducing: Reproducing = field(default_factory=NoRuns)

@@ -13,7 +13,7 @@ from coverslip.analysis.rerun import Reruns
 from coverslip.analysis.service import Runs
 from coverslip.api.services import Services
 from coverslip.bootstrap import anchors as anchoring
-from coverslip.bootstrap import wiring
+from coverslip.bootstrap import retaining, wiring
 from coverslip.errors import EnvironmentFault
 from coverslip.exports.service import Exports, Signing
 from coverslip.ingest import Imports, Ingest, Unfinished
@@ -31,7 +31,11 @@ from coverslip.store.signer_socket import SignerClient
 from coverslip.store.unique_sql import PostgresUnique
 from coverslip.worker.loop import Work
 
-GATHERERS = {("review_exceptions", 1): gatherer, ("access_snapshot", 1): access_gatherer}
+GATHERERS = {
+    ("review_exceptions", 1): gatherer,
+    ("access_snapshot", 1): access_gatherer,
+    **retaining.GATHERERS,
+}
 UPLOAD_LIMIT_BYTES = 1 << 40
 
 
@@ -117,6 +121,7 @@ class Lab:
                 entry, bytes.fromhex(leaf_hash), at
             ).decode(),
             installation=c.reading.installation,
+            retaining=retaining.retentions(c.catalogue, c.reading),
             algorithms=bundled,
             reproducing=Reruns(c.reading, c.vault),
             anchors=self.anchors,

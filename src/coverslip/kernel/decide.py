@@ -444,8 +444,12 @@ class _Deciding:
             text,
             signature=None if self.sandbox else signature,
         )
+        # What was gathered for this act is part of what it leaves, so its guards see it.
+        seen = content["fields"] | {
+            e.field: self.request.gathered[e.field] for e in effects if isinstance(e, w.Gather)
+        }
         scene = guards.Scene(
-            self.request.catalogue, self.facts, SELF, row, content["fields"], self.person, self.change.act
+            self.request.catalogue, self.facts, SELF, row, seen, self.person, self.change.act
         )
         asked = () if self.sandbox else requires
         guards.raise_unmet(guards.unmet(asked, scene), self.label, self.change.act.replace("_", " "))

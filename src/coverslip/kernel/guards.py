@@ -304,6 +304,8 @@ def ask_rule(rule: w.Rule, scene: Scene) -> Any:
 
 def _rule(guard: w.Rule, scene: Scene) -> list[Unmet]:
     sentence = ask_rule(guard, scene)
+    if isinstance(sentence, rules.Refusal):
+        return [Unmet(sentence.sentence, sentence.code, dict(sentence.values))]
     return [] if sentence is None else [Unmet((str(sentence) or guard.message).rstrip("."))]
 
 

@@ -4,8 +4,8 @@ Rules kept here:
 
 * A rule is pure: it sees what it declared to read, and nothing else; no clock, no store.
 * Its name, version and the hash of its source are part of every definition that uses it.
-* As a guard it returns ``None`` when it holds, else the sentence a person reads. Under ``Compute``
-  it returns the value.
+* As a guard it returns ``None`` when it holds, else the sentence a person reads, or a ``Refusal`` where the
+  catalogue has a code for it. Under ``Compute`` it returns the value.
 """
 
 from __future__ import annotations
@@ -40,6 +40,15 @@ class RuleInput:
     def today(self) -> str:
         """UTC date of ``now``."""
         return self.now[:10]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a rule answers that refuses under a code of its own, with that code's values."""
+
+    code: str
+    sentence: str
+    values: Mapping[str, Any]
 
 
 RuleFunction = Callable[[RuleInput], Any]

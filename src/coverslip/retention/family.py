@@ -4,7 +4,8 @@ Rules kept here:
 
 * A record belongs to what its type says (``longest_of``), and to what that belongs to.
 * What is built on a record is everything that links to it, directly or through others (RET-E3).
-* Who preserves a record preserves what it belongs to and what it stands on.
+* Who preserves a record preserves what it stands on, and everything below it. A legal hold, a hold and a
+  disposal are about records and not built on them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Protocol
 from coverslip.kernel import words as w
 from coverslip.kernel.definition import Catalogue
 from coverslip.kernel.rows import Row
+from coverslip.records.quality.disposal import TYPE as DISPOSAL
 from coverslip.retention.rules import FOLLOWERS
 
 
@@ -56,6 +58,7 @@ class Family:
         self.children: dict[str, set[str]] = defaultdict(set)
         self.parents: dict[str, set[str]] = defaultdict(set)
         self._preservers = _preservers(catalogue)
+        self._blocks = {(d.name, d.type.blocks) for d in catalogue if d.type.blocks}
         self._held: dict[str, set[tuple[str, str]]] = defaultdict(set)
         self._climbed: set[str] = set()
         self._read()
@@ -82,7 +85,9 @@ class Family:
             for to_uid, kind, uid, field in self._reading.inbound(frontier):
                 if field in self._preservers.get(kind, ()):
                     self._held[to_uid].add((uid, field))
-                elif kind not in self._preservers:
+                elif kind not in self._preservers and kind != DISPOSAL.name and (
+                    (kind, field) not in self._blocks
+                ):
                     self.types[uid] = kind
                     self.children[to_uid].add(uid)
                     fresh.add(uid)

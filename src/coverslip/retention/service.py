@@ -12,7 +12,7 @@ Rules kept here:
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,9 +38,13 @@ class Kept:
     answer: Answer
     preserved_by: tuple[str, ...]
 
+    def over(self, today: dt.date) -> bool:
+        """Return whether retention is over and nobody preserves the record; holds are asked apart."""
+        return self.answer.over(today) and not self.preserved_by
+
     def due(self, today: dt.date) -> bool:
         """Return whether nothing asks any more that the record is kept."""
-        return self.answer.over(today) and not self.preserved_by and not self.row.blockers
+        return self.over(today) and not self.row.blockers
 
     def until(self) -> str:
         """Return until when, in words: a date, or what is waited for."""
@@ -90,6 +94,10 @@ class Retentions:
     def size(self) -> int:
         """Return the size of the tree that was looked at."""
         return self._reading.size()
+
+    def rows(self, uids: Sequence[str]) -> list[Row]:
+        """Return records by uid."""
+        return self._reading.rows(uids)
 
     def of(self, rows: Sequence[Row]) -> dict[str, Kept]:
         """Return how long each of these records is kept, by uid."""
@@ -238,8 +246,18 @@ def _events(declared: w.Type, row: Row) -> dict[str, Value]:
     found: dict[str, Value] = {"creation": row.created_at} if row.created_at else {}
     for name, field in declared.retention.events.items():
         value = row.fields.get(field)
-        if isinstance(value, str | int) and value != "":
+        if isinstance(value, list):
+            found |= _listed(value)
+        elif isinstance(value, str | int) and value != "":
             found[name] = value
+    return found
+
+
+def _listed(lines: Iterable[Mapping[str, Any]]) -> dict[str, Value]:
+    """Return the events of a table, each with its latest date; a lifetime as its months."""
+    found: dict[str, Value] = {}
+    for line in sorted(lines, key=lambda one: day_of(str(one["on"]))):
+        found[str(line["event"])] = int(line["months"]) if "months" in line else str(line["on"])
     return found
 
 

@@ -57,6 +57,11 @@ class PostgresReading:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
+    @property
+    def pool(self) -> Pool:
+        """The pool it reads on, for what reads beside it."""
+        return self._pool
+
     def _all(self, sql: str, values: dict[str, Any]) -> list[dict[str, Any]]:
         with self._pool.connection() as conn, conn.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(sql, values).fetchall()

@@ -7,6 +7,7 @@ approves; a sandbox study is unregulated for ever and feeds nothing regulated.
 from __future__ import annotations
 
 from coverslip.kernel import words as w
+from coverslip.records._retention import record_events, retention_events
 from coverslip.records._shared import REGULATED, sandbox, signing
 
 STATES = (
@@ -76,6 +77,10 @@ TYPE = w.Type(
         "sponsor": w.Field(w.Text(300), "Sponsor"),
         "site": w.Field(w.Link(("site",), "none"), "Site"),
         "retention_class": w.Field(w.Enum(_CLASSES), "Retention class"),
+        "completed_on": w.Field(
+            w.Date(), "Completed or terminated on", source="computed", help="When its report was signed."
+        ),
+        "retention_events": retention_events(),
         "record_scope": w.Field(
             w.Enum(("required", "voluntary")), "Records kept because", default="required"
         ),
@@ -201,6 +206,7 @@ TYPE = w.Type(
                 w.NoOpen((), "oos", "study", (), "{number} is closed (it is {state})."),
                 w.NoOpen((), "report", "subject", ("issued",), "Report {number} is issued (it is {state})."),
             ),
+            effects=(w.Set("completed_on", w.Value("today")),),
             signature=signing(
                 "accepted_responsibility", "The report of this study says what its records say.", ("SDR",)
             ),
@@ -224,15 +230,25 @@ TYPE = w.Type(
             ("draft", "director_accepted", "approved", "in_progress", "suspended"),
             "terminated",
             ("SDR", "QA"),
+            effects=(w.Set("completed_on", w.Value("today")),),
             signature=signing("closed", "This study ends before its plan is done.", ("SDR", "QA")),
             reason=w.Reason(20),
         ),
+        record_events(
+            ("approved", "in_progress", "suspended", "data_complete", "reported", "archived", "terminated"),
+            ("SDR", "QA"),
+        ),
     ),
-    retention=w.Retention("GLP"),
+    retention=w.Retention(
+        "GLP",
+        events={"completion": "completed_on", "listed": "retention_events"},
+        class_at="retention_class",
+    ),
     summary=("title", "kind", "director"),
     predicate_rules=("21 CFR 58.33", "21 CFR 58.120", "21 CFR 58.130"),
     sandbox=sandbox(),
     migration_note="Version 2: a study may belong to a project; its data are complete only when its"
     " specimens and containers are accounted for, and it is reported only when its OOS investigations are"
-    " closed and its reports issued. Studies without such records go on as before.",
+    " closed and its reports issued; the events that start retention clocks are recorded with their dates."
+    " Studies without such records go on as before.",
 )

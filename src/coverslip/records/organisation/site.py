@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from coverslip.kernel import words as w
 from coverslip.kernel.rules import RuleInput, rule
+from coverslip.records._retention import CLASSES, EVENTS
 from coverslip.records._shared import REGULATED, signing
 
 SETTLED = ("active", "closed")
@@ -55,7 +56,8 @@ _CLOSED_SYSTEM = w.Compare(
 TYPE = w.Type(
     name="site",
     title="Site",
-    version=1,
+    version=2,
+    migration_note="Version 2: a site may keep records longer than the rules ask. Nothing earlier changes.",
     purpose="The place whose records, clock zone and regulations apply.",
     number=w.Number("SITE", 2),
     gxp=REGULATED,
@@ -103,6 +105,20 @@ TYPE = w.Type(
             ),
             "Business hours",
         ),
+        "longer_retention": w.Field(
+            w.Table(
+                {
+                    "class": w.Column(w.Enum(CLASSES)),
+                    "event": w.Column(w.Enum(("creation", *EVENTS))),
+                    "years": w.Column(w.Int(0, 1000)),
+                    "basis": w.Column(w.Text(200)),
+                },
+                max_rows=100,
+            ),
+            "Longer retention",
+            critical=True,
+            help="The site's own rules beside those of the law. The latest date counts, so none can shorten.",
+        ),
         "holidays": w.Field(w.Date(), "Holidays", many=True),
         "fei": w.Field(w.Text(20), "FEI number"),
         "duns": w.Field(w.Text(20), "DUNS number"),
@@ -140,6 +156,7 @@ TYPE = w.Type(
                 "system_class",
                 "time_source",
                 "business_hours",
+                "longer_retention",
                 "holidays",
                 "fei",
                 "duns",
