@@ -7,9 +7,11 @@ import re
 import pytest
 
 from coverslip.clauses import CATALOGUE, known
+from coverslip.retention.rules import ENGINE, TABLE
 
 ID = re.compile(r"\bP11-\d+(?:-[a-z0-9]+)?(?:\.\d+)?")
-OTHER_ID = re.compile(r"\b(?:RET|THR|DI18|A11D?)-[A-Z0-9]+(?:-[a-z0-9]+)?\b")
+OTHER_ID = re.compile(r"\b(?:THR|DI18|A11D?)-[A-Z0-9]+(?:-[a-z0-9]+)?\b")
+RETENTION_ID = re.compile(r"\bRET-[A-Z0-9]+(?:-[A-Za-z0-9]+)?\b")
 CITATION = re.compile(r"21 CFR (11\.\d+(?:\([a-z0-9]{1,3}\))*)")
 CITATIONS = {clause.citation.removeprefix("21 CFR ") for clause in CATALOGUE.values()}
 MADE_UP = ("tests/tidy/test_cited_clauses.py", "tests/unit/test_clauses.py")
@@ -27,7 +29,8 @@ def unknown_in(text: str) -> list[str]:
         for c in CITATION.findall(text)
         if not any(full.startswith(c) or c.startswith(full) for full in CITATIONS)
     ]
-    return ids + OTHER_ID.findall(text) + places
+    retention = [found for found in RETENTION_ID.findall(text) if found not in TABLE.keys() | ENGINE]
+    return ids + OTHER_ID.findall(text) + retention + places
 
 
 def test_every_cited_clause_exists(texts: dict[str, str]) -> None:
@@ -38,7 +41,9 @@ def test_every_cited_clause_exists(texts: dict[str, str]) -> None:
     } == {}
 
 
-@pytest.mark.parametrize("text", ["P11-10-z", "P11-99", "21 CFR 11.11(a)", "P11-10-e.0", "RET-211-a"])
+@pytest.mark.parametrize(
+    "text", ["P11-10-z", "P11-99", "21 CFR 11.11(a)", "P11-10-e.0", "RET-999-a", "THR-01"]
+)
 def test_an_unknown_clause_would_be_seen(text: str) -> None:
     assert unknown_in(f"see {text} for this")
 

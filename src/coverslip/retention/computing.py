@@ -24,8 +24,9 @@ _WHOLE = ("date ", "end ", "decision ", "the ", "system ")
 class Held:
     """One record with a class: what its rules may see.
 
-    ``kind`` and ``name`` are the record in words (``batch``, ``24A17``); ``events`` a date, month or instant, a number of
-    months (a lifetime), or ``True`` for a circumstance. ``more`` are the site's own rules for the class.
+    ``kind`` and ``name`` are the record in words (``batch``, ``24A17``); ``events`` a date, month or instant,
+    a number of months (a lifetime), or ``True`` for a circumstance. ``more`` are the site's own
+    rules for the class.
     """
 
     kind: str
@@ -93,17 +94,20 @@ def clocks(held: Held) -> list[Clock]:
     return found
 
 
-def answer(found: Iterable[Clock]) -> Answer:
-    """Return the latest of several clocks. Raises ``ValueError`` for none at all."""
+def answer(found: Iterable[Clock], own: str = "") -> Answer:
+    """Return the latest of several clocks; of equal ones that of the record numbered ``own`` is named.
+
+    Raises ``ValueError`` for none at all.
+    """
     listed = tuple(sorted(set(found), key=lambda c: (c.number, c.rule, c.because)))
     if not listed:
         raise ValueError("no rule was asked")
-    longest = max(listed, key=_length)
+    longest = max(listed, key=lambda clock: _length(clock, own))
     return Answer(longest.until, longest, listed)
 
 
-def _length(clock: Clock) -> tuple[bool, dt.date, str]:
-    return (clock.until is None, clock.until or dt.date.min, clock.number)
+def _length(clock: Clock, own: str) -> tuple[bool, dt.date, bool]:
+    return (clock.until is None, clock.until or dt.date.min, clock.number == own)
 
 
 def _applies(rule: Rule, events: Mapping[str, Value]) -> bool:

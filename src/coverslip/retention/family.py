@@ -18,7 +18,6 @@ from coverslip.kernel import words as w
 from coverslip.kernel.definition import Catalogue
 from coverslip.kernel.rows import Row
 from coverslip.records.quality.disposal import TYPE as DISPOSAL
-from coverslip.retention.rules import FOLLOWERS
 
 
 class Reading(Protocol):
@@ -76,22 +75,26 @@ class Family:
         return {found for uid in uids for found in self._held.get(uid, ())}
 
     def _read(self) -> None:
-        frontier = set(self.types)
+        found = self._climb(set(self.types))
+        # What lasts as long as the system is open whatever is built on it, so that need not be read.
+        frontier = {uid for uid in self.types if self._class(uid) not in ("PERS", "SYS")}
         expanded: set[str] = set()
         while frontier:
-            found = self._climb(frontier)
+            found |= self._climb(frontier)
             expanded |= frontier
             fresh: set[str] = set()
             for to_uid, kind, uid, field in self._reading.inbound(frontier):
                 if field in self._preservers.get(kind, ()):
                     self._held[to_uid].add((uid, field))
-                elif kind not in self._preservers and kind != DISPOSAL.name and (
-                    (kind, field) not in self._blocks
+                elif (
+                    kind not in self._preservers
+                    and kind != DISPOSAL.name
+                    and ((kind, field) not in self._blocks)
                 ):
                     self.types[uid] = kind
                     self.children[to_uid].add(uid)
                     fresh.add(uid)
-            fresh |= {uid for uid in found if self._follows(uid)}
+            fresh |= {uid for uid in found if self._class(uid) == "DOC"}
             frontier = fresh - expanded
         self._above(set(self.types) - expanded)
 
@@ -136,9 +139,9 @@ class Family:
             at = following
         return [(start, target, kinds[target]) for target, starts in at.items() for start in starts]
 
-    def _follows(self, uid: str) -> bool:
+    def _class(self, uid: str) -> str:
         definition = self._catalogue.get(self.types[uid])
-        return definition is not None and definition.type.retention.class_ in FOLLOWERS
+        return definition.type.retention.class_ if definition is not None else ""
 
 
 def _preservers(catalogue: Catalogue) -> dict[str, set[str]]:

@@ -367,3 +367,5 @@ CLASSES = MappingProxyType(
 )
 FOLLOWERS = frozenset({"DOC", "PERS", "SYS"})
 """Classes that last as long as other records do; they lengthen nobody else's period."""
+ENGINE = frozenset(("RET-E1", "RET-E2", "RET-E3", "RET-E4", "RET-E5", "RET-E6", "RET-E7", "RET-E8"))
+"""What the computation itself keeps: latest of all, open, inheritance, legal hold, words, calendar."""

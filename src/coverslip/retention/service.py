@@ -122,7 +122,7 @@ class Retentions:
             if not own:
                 said.append(_unknown(one.row, self._catalogue))
             preserved = {holders[uid] for uid, field in one.preservers if (uid, field) in holders.active}
-            kept[one.row.uid] = Kept(one.row, answer(said), tuple(sorted(preserved)))
+            kept[one.row.uid] = Kept(one.row, answer(said, one.row.label), tuple(sorted(preserved)))
         return kept
 
     def one(self, row: Row) -> dict[str, Any]:

@@ -34,7 +34,8 @@ class PostgresRetaining:
     def of_type(self, kind: str) -> list[Row]:
         """Return every record of a type, by number."""
         found = self._all(
-            "select ops.row_of(type, uid) from projection.number where type = %(k)s order by number, revision",
+            "select ops.row_of(type, uid) from projection.number where type = %(k)s"
+            " order by number, revision",
             k=kind,
         )
         return [row_from(row) for (row,) in found]

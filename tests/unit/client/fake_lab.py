@@ -388,6 +388,7 @@ class Lab:
             exporting=me,
             receipts=lambda entry, leaf, at: f"coverslip receipt v1\n{ORIGIN}\n{entry}\n",
             installation=lambda: {"origin": ORIGIN, "use": "evaluation"},
+            retaining=me,
             upload_limit_bytes=50 * 1024**2,
         )
 

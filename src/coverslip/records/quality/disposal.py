@@ -44,9 +44,7 @@ def disposal_not_preserved(inp: RuleInput) -> Refusal | None:
     """Refuse while a legal hold names a record of the list itself; asked again under lock."""
     for hold in (*inp.children["subjects"], *inp.children["scopes"]):
         if hold.state in ("active", "release_proposed"):
-            named = {
-                link["uid"] for name in ("subjects", "scope") for link in hold.fields.get(name, ())
-            }
+            named = {link["uid"] for name in ("subjects", "scope") for link in hold.fields.get(name, ())}
             number = next((r.label for r in inp.reads["records"] if r.uid in named), "A record of this list")
             values = {
                 "record": number,

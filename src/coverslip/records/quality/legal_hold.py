@@ -102,7 +102,12 @@ TYPE = w.Type(
             reason=w.Reason(20),
         ),
         w.Transition(
-            "keep", "Keep the hold", ("release_proposed",), "active", _LEGAL, reason=w.Reason(),
+            "keep",
+            "Keep the hold",
+            ("release_proposed",),
+            "active",
+            _LEGAL,
+            reason=w.Reason(),
             clears=("accepted_responsibility", "propose_release"),
         ),
         w.Transition(
