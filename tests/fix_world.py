@@ -32,7 +32,7 @@ from coverslip.kernel.drafts import expand
 from coverslip.kernel.rows import Row
 from fix_days import put_forward
 from fix_lab import SHOWN, Lab, Person
-from fix_people import TEAM, UNTRAINED, holders
+from fix_people import TEAM, everybody, holders
 
 FOLDER = Path(__file__).parent / "vocabulary" / "examples"
 WHY = "Needed here, as the plan of this laboratory says."
@@ -52,6 +52,8 @@ class Example:
     ``supersede``), returns the number of a record whose last act was this one. ``breaks``: act -> (words of
     the guard's message -> what to do first so that this guard fails, or fields that make it fail).
     ``actors``: act -> who does it, where role and independence do not say it (somebody trained on more).
+    ``selves``: name of people -> makes a record on which an all-round person (``otto``) stands under it,
+    where a tour of his does not lead there.
     """
 
     create: Callable[[World], dict[str, Any]] | None = None
@@ -62,6 +64,7 @@ class Example:
     consequences: Mapping[str, Callable[[World], str]] = field(default_factory=dict)
     breaks: Mapping[str, Mapping[str, Doing]] = field(default_factory=dict)
     actors: Mapping[str, Callable[[World, Row], Person]] = field(default_factory=dict)
+    selves: Mapping[str, Callable[[World], str]] = field(default_factory=dict)
 
 
 def example_names() -> tuple[str, ...]:
@@ -106,6 +109,8 @@ class World:
         self.lab = lab
         self._shared: dict[tuple[str, str], str] = {}
         self._making: list[str] = []
+        self.first = ""
+        """User name of who does whatever they may; empty: whoever comes first."""
 
     # --- looking -------------------------------------------------------------------------------
 
@@ -129,10 +134,14 @@ class World:
         put_forward(self.lab.cluster, days)
         self.lab.forget_sessions()
 
+    def unique(self, prefix: str = "") -> str:
+        """Return a text that this laboratory has not had yet: the prefix and a number."""
+        self.lab.n["unique"] = str(int(self.lab.n.get("unique", "0")) + 1)
+        return f"{prefix}{self.lab.n['unique']}"
+
     def file(self, name: str = "scan.pdf") -> dict[str, Any]:
         """Keep a new file, no two the same, and return the value that names it."""
-        self.lab.n["files"] = str(int(self.lab.n.get("files", "0")) + 1)
-        return self.lab.attach(name, f"{name} {self.lab.n['files']}".encode())
+        return self.lab.attach(name, self.unique(f"{name} ").encode())
 
     def linked(self, number: str, type_: str = "") -> list[Row]:
         """Return the records that link to this one, of one type if named, as they are now."""
@@ -143,7 +152,9 @@ class World:
 
     def person(self, role: str = ANYBODY, n: int = 0) -> Person:
         """Return the n-th person who holds a role; for ``*`` the n-th of all."""
-        names = holders(role) if role != ANYBODY else tuple(TEAM)
+        if self.first and not n and role in (*TEAM[self.first], ANYBODY):
+            return self.named(self.first)
+        names = holders(role) if role != ANYBODY else everybody()
         assert n < len(names), f"{len(names)} people hold {role}"
         return self.named(names[n])
 
@@ -209,7 +220,7 @@ class World:
         for name in names:
             for uid in sorted(self.people_named(row, name) - apart):
                 return self.someone(uid)
-        for person in self._holders(roles, signed):
+        for person in self.holders(roles, signed):
             if person.uid not in apart:
                 return person
         if SERVICE_ROLE in roles:
@@ -217,13 +228,15 @@ class World:
         assert DEVICE_ROLE in roles, f"nobody may {act} {row.label}: {roles or names}"
         return self.lab.device()
 
-    def _holders(self, roles: tuple[str, ...], signed: w.Signature | None) -> Iterator[Person]:
+    def holders(self, roles: tuple[str, ...], signed: w.Signature | None = None) -> Iterator[Person]:
+        """Yield the trained people who hold one of the roles, and where it is signed one that may sign."""
         wanted = [r for r in roles if r not in MACHINES]
         if signed is not None and signed.roles:
             wanted = [r for r in (signed.roles if ANYBODY in wanted else wanted) if r in signed.roles]
+        if self.first and ({ANYBODY, *TEAM[self.first]} & set(wanted)):
+            yield self.named(self.first)
         for role in wanted:
-            names = holders(role) if role != ANYBODY else tuple(n for n in TEAM if n not in UNTRAINED)
-            for username in names:
+            for username in holders(role) if role != ANYBODY else everybody():
                 yield self.named(username)
 
     # --- acting --------------------------------------------------------------------------------
@@ -285,7 +298,7 @@ class World:
         if not state and type_ in _FOUNDED:
             return _FOUNDED[type_]
         if not state and type_ == "user":
-            return self.number_of("maker1")
+            return self.number_of(self.first or "maker1")
         key = (type_, state)
         if key not in self._shared and _SEEDED.get(type_, "") in self.lab.n:
             seeded = self.lab.n[_SEEDED[type_]]
@@ -323,7 +336,7 @@ class World:
     def maker(self, type_: str) -> Person | Context:
         """Return somebody who may create records of a type."""
         making = self.definition(type_).type.create
-        person = next(self._holders(making.who, making.signature), None)
+        person = next(self.holders(making.who, making.signature), None)
         if person is not None:
             return person
         return self.lab.service() if SERVICE_ROLE in making.who else self.lab.device()

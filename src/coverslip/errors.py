@@ -167,7 +167,7 @@ _SPECS = (
         "refused",
         "AUTH_TRAIN",
         403,
-        "You are not trained on {doc} v{v} (required for {role} since {date}). "
+        "You are not trained on {doc} v{v} (required for {role} since {since}). "
         "Read or be assessed before you {action}.",
         "Complete the training record for {doc} v{v}.",
         "P11-10-g.3",
