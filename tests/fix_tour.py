@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from string import Formatter
 from typing import Any
 
 import pytest
@@ -33,7 +34,7 @@ Actor = Person | Context
 
 @dataclass
 class Tour:
-    """The states of one type, each with a record standing there; ``wrong`` gathers what was not as it must."""
+    """The states of one type, each with a record standing there; ``wrong`` gathers what was not right."""
 
     world: World
     type: w.Type
@@ -49,9 +50,21 @@ class Tour:
 
     def fresh(self, state: str) -> str:
         """Return the number of a new record in a state, made by the all-round person wherever they may."""
+        with self.all_round():
+            return self.world.new(self.type.name, state)
+
+    def ready(self, act: str, state: str) -> Row:
+        """Return a new record on which the act could be done, were it not for who wants to do it."""
+        with self.all_round():
+            row = self.world.row(self.world.new_for(self.type.name, act, state))
+            return prepare(self.world, row, act)
+
+    @contextmanager
+    def all_round(self) -> Iterator[None]:
+        """Let one person do whatever they may."""
         before, self.world.first = self.world.first, ALL_ROUND[0]
         try:
-            return self.world.new(self.type.name, state)
+            yield
         finally:
             self.world.first = before
 
@@ -65,12 +78,15 @@ class Tour:
 
     def anybody(self, row: Row, found: w.Transition | w.Editing) -> Actor | None:
         """Return somebody of the right role or name, independent or not; ``None`` where there is nobody."""
-        for name in found.persons:
-            for uid in sorted(self.world.people_named(row, name)):
-                return self.world.someone(uid)
         person = next(self.world.holders(found.who), None)
         if person is not None:
             return person
+        for name in found.persons:
+            for uid in sorted(self.world.people_named(row, name)):
+                try:
+                    return self.world.someone(uid)
+                except CoverslipError:
+                    continue  # an account on which nobody can sign in yet, or no more
         if SERVICE_ROLE in found.who:
             return self.world.lab.service()
         return self.world.lab.device() if DEVICE_ROLE in found.who else None
@@ -103,10 +119,17 @@ class Tour:
                 change, actor, signed=signed and isinstance(actor, Person) and self.world.signs(row, act)
             )
         except CoverslipError as error:
+            self._require_filled(error)
             if error.spec.recorded == "each":
                 self._refused.setdefault(row.uid, []).append(error.message)
             return error
         return None
+
+    def _require_filled(self, error: CoverslipError) -> None:
+        """Ask that a message has every value its template names."""
+        named = {name for _, name, _, _ in Formatter().parse(error.spec.template) if name}
+        if named - set(error.values):
+            self.wrong.append(f"{error.code} lacks {sorted(named - set(error.values))}: {error.message}")
 
     def refuses(self, row: Row, act: str, actor: Actor, code: str, sentence: str, **more: Any) -> None:
         """Ask that an act is refused under this code with this sentence, and that nothing came of it."""

@@ -52,8 +52,10 @@ class Example:
     ``supersede``), returns the number of a record whose last act was this one. ``breaks``: act -> (words of
     the guard's message -> what to do first so that this guard fails, or fields that make it fail).
     ``actors``: act -> who does it, where role and independence do not say it (somebody trained on more).
-    ``selves``: name of people -> makes a record on which an all-round person (``otto``) stands under it,
-    where a tour of his does not lead there.
+    ``on``: act -> makes the record in a state for this act alone, where an ordinary one will not do.
+    ``selves``: name of people -> makes a record in a state on which an all-round person (``otto``) stands
+    under that name, where a tour of his does not lead there. ``nobody``: act -> why nobody who may do it can
+    stand under any of the names it asks independence of.
     """
 
     create: Callable[[World], dict[str, Any]] | None = None
@@ -64,7 +66,9 @@ class Example:
     consequences: Mapping[str, Callable[[World], str]] = field(default_factory=dict)
     breaks: Mapping[str, Mapping[str, Doing]] = field(default_factory=dict)
     actors: Mapping[str, Callable[[World, Row], Person]] = field(default_factory=dict)
-    selves: Mapping[str, Callable[[World], str]] = field(default_factory=dict)
+    on: Mapping[str, Callable[[World, str], str]] = field(default_factory=dict)
+    selves: Mapping[str, Callable[[World, str], str]] = field(default_factory=dict)
+    nobody: Mapping[str, str] = field(default_factory=dict)
 
 
 def example_names() -> tuple[str, ...]:
@@ -138,6 +142,11 @@ class World:
         """Return a text that this laboratory has not had yet: the prefix and a number."""
         self.lab.n["unique"] = str(int(self.lab.n.get("unique", "0")) + 1)
         return f"{prefix}{self.lab.n['unique']}"
+
+    def letters(self) -> str:
+        """Return four capital letters that this laboratory has not had yet, and none that look alike."""
+        n = int(self.unique())
+        return "".join("ABCDEFGHKMPRSTXY"[n // 16**i % 16] for i in (3, 2, 1, 0))
 
     def file(self, name: str = "scan.pdf") -> dict[str, Any]:
         """Keep a new file, no two the same, and return the value that names it."""
@@ -317,6 +326,11 @@ class World:
             return self.to(number, state) if state else number
         finally:
             self._making.pop()
+
+    def new_for(self, type_: str, act: str, state: str) -> str:
+        """Return the number of a fresh record in a state, as this act needs it."""
+        made = example(type_).on.get(act)
+        return self.new(type_, state) if made is None else made(self, state)
 
     def _bring_about(self, type_: str, state: str, fields: dict[str, Any]) -> str:
         """Return a record from which acts lead to ``state``."""

@@ -1,54 +1,48 @@
-"""The review of a quarter's accounts: two of quality decide, each not on themselves."""
+"""A review of every account, decided on by two people who leave themselves out."""
 
 from __future__ import annotations
 
 from typing import Any
-from uuid import uuid4
 
 from coverslip.kernel.rows import Row
 from fix_world import Example, World
 
-_DECIDERS = ("quality1", "quality2")
+
+def _decided(w: World, row: Row, by: str, but: str) -> list[dict[str, Any]]:
+    """Return decisions of one person to keep every account but one."""
+    return [
+        {
+            "user": account["user"]["number"],
+            "decision": "keep",
+            "reason": "Still works here.",
+            "decided_by": w.number_of(by),
+        }
+        for account in row.fields["accounts"]
+        if account["username"] != but
+    ]
 
 
-def _decision(w: World, account: dict[str, Any], username: str) -> dict[str, Any]:
-    return {
-        "user": account["user"]["number"],
-        "decision": "keep",
-        "reason": "Works here as before.",
-        "decided_by": w.number_of(username),
-    }
+def _all_decided(w: World, row: Row) -> None:
+    first = _decided(w, row, "quality3", "quality3")
+    w.do(row.number, "decide", by="quality3", decisions=first)
+    last = [d for d in _decided(w, row, "quality4", "") if d["user"] == w.number_of("quality3")]
+    w.do(row.number, "decide", by="quality4", decisions=[*first, *last])
 
 
-def _decide(w: World, row: Row) -> None:
-    """Let one decide on all but themselves, the other on the first."""
-    accounts = row.fields["accounts"]
-    first, second = _DECIDERS
-    others = [_decision(w, a, first) for a in accounts if a["username"] != first]
-    w.do(row.number, "decide", by=first, decisions=others)
-    own = [_decision(w, a, second) for a in accounts if a["username"] == first]
-    w.do(row.number, "decide", by=second, decisions=others + own)
-
-
-def _some(w: World, row: Row) -> dict[str, Any]:
-    """Return the decisions of the person who decides first on everybody else."""
-    return {
-        "decisions": [
-            _decision(w, a, _DECIDERS[0]) for a in row.fields["accounts"] if a["username"] != _DECIDERS[0]
-        ]
-    }
+def _reviewed_by_otto(w: World, state: str) -> str:
+    number = w.new("access_review", "collecting")
+    _all_decided(w, w.row(number))
+    w.do(number, "review", by="otto")
+    return w.to(number, state)
 
 
 EXAMPLE = Example(
-    create=lambda w: {
-        "title": "Accounts of a quarter",
-        "period": f"Q {uuid4().hex[:12]}",
-        "due_on": w.day(30),
-    },
+    create=lambda w: {"title": "Access, quarterly", "period": w.unique("2026-"), "due_on": w.day(30)},
     acts={
-        "decide": _some,
-        "review": lambda w, row: {"conclusion": "Every account is used by its owner."},
+        "decide": lambda w, row: {"decisions": _decided(w, row, "quality3", "quality3")},
+        "review": lambda w, row: {"conclusion": "Everybody here still works here."},
     },
-    before={"review": _decide},
-    actors={"decide": lambda w, row: w.named(_DECIDERS[0])},
+    before={"review": _all_decided},
+    selves={"reviewer": _reviewed_by_otto},
+    actors={"decide": lambda w, row: w.named("quality3")},
 )

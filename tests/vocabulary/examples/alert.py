@@ -1,24 +1,22 @@
-"""An alert that the installation raises about somebody; each example is a happening of its own."""
+"""An alert that concerns one person, raised by the installation."""
 
 from __future__ import annotations
-
-from uuid import uuid4
 
 from fix_world import Example
 
 EXAMPLE = Example(
     create=lambda w: {
-        "kind": "wrong_signing_secret",
+        "kind": "denial_burst",
         "severity": "warning",
-        "what": "Three wrong secrets were given at signing.",
-        "concerns": [w.number_of("maker1")],
-        "bucket": f"example {uuid4().hex}",
-        "raised_at": w.lab.accounts.now()[:19] + "Z",
-        "escalate_at": w.lab.accounts.now()[:19] + "Z",
+        "what": "Many refusals within a minute.",
+        "concerns": [w.any("user")],
+        "bucket": w.unique("denial_burst/"),
+        "raised_at": f"{w.day()}T08:00:00Z",
+        "escalate_at": f"{w.day()}T12:00:00Z",
         "recipients": ["SEC"],
     },
     acts={
-        "acknowledge": lambda w, row: {"action": "The person was asked and had mistyped."},
+        "acknowledge": lambda w, row: {"action": "Asked; it was a mistyped number."},
         "escalate": lambda w, row: {"recipients": ["SEC", "QA"]},
         "answer": lambda w, row: {"owner_says": "it_was_me"},
     },

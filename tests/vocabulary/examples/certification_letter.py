@@ -1,4 +1,4 @@
-"""A letter to the agency."""
+"""A letter of certification for the laboratory's site."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from fix_world import Example
 EXAMPLE = Example(
     create=lambda w: {
         "organisation": "Test Lab",
-        "sites": ["SITE-01"],
-        "statement": "Our electronic signatures bind us as our handwriting does.",
-        "signed_by": "Q. Quality",
+        "sites": [w.any("site")],
+        "statement": "Our signatures bind.",
+        "signed_by": "Q",
         "addressee": "FDA",
         "channel": "electronic",
         "covers_from": w.day(),

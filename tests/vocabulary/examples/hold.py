@@ -1,9 +1,9 @@
-"""A hold on a record of its own, so that nothing shared stands still."""
+"""A hold on a record of its own."""
 
 from __future__ import annotations
 
 from fix_world import Example
 
 EXAMPLE = Example(
-    create=lambda w: {"subject": w.new("change"), "reason": "The label of the tube cannot be read."}
+    create=lambda w: {"subject": w.new("image_set"), "reason": "The label of the slide is smudged."}
 )

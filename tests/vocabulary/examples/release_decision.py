@@ -1,4 +1,4 @@
-"""A decision on a run that review accepted."""
+"""A decision on a run that review has accepted."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 from fix_world import Example, World
 
 
-def _reviewed(w: World) -> dict[str, Any]:
-    case = w.new("review_case", "decided")
+def _fields(w: World) -> dict[str, Any]:
+    case = w.row(w.new("review_case", "decided"))
     return {
-        "subject": w.along(w.row(case), ("subject",))[0].number,
-        "review_case": case,
-        "basis": "Accepted by review; every exception was answered.",
+        "subject": case.fields["subject"]["number"],
+        "review_case": case.number,
+        "basis": "Reviewed and accepted.",
     }
 
 
-EXAMPLE = Example(create=_reviewed)
+EXAMPLE = Example(create=_fields)

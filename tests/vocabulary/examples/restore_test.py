@@ -1,4 +1,4 @@
-"""A restore test whose restored system equals the live one."""
+"""A backup brought to life by the installation, equal to what is live."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from fix_world import Example
 
 EXAMPLE = Example(
     create=lambda w: {
-        "title": "Restore test of backup 1",
-        "backup": "backup-1",
-        "manifest": "0" * 64,
-        "entries": 1200,
-        "executed_at": w.lab.accounts.now()[:19] + "Z",
+        "title": "Restore of last night",
+        "backup": "2026-01-01",
+        "manifest": "ab" * 32,
+        "entries": 100,
+        "executed_at": f"{w.day()}T03:00:00Z",
         "environment": "PostgreSQL 17",
-        "seconds": 42,
+        "seconds": 12,
         "result": "holds",
-        "compared": {"entries": 1200},
+        "compared": {"entries": 100},
         "found": 0,
     },
-    acts={"review": lambda w, row: {"conclusion": "Everything was compared and is equal."}},
+    nobody={"review": "The installation runs the test, and no person does."},
+    acts={"review": lambda w, row: {"conclusion": "Every entry is there."}},
 )

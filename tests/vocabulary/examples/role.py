@@ -1,18 +1,17 @@
-"""A role of its own kind; codes are never used again."""
+"""A role of its own, granted to nobody."""
 
 from __future__ import annotations
 
-from random import choices
-from string import ascii_uppercase
+from coverslip.kernel.rows import Row
+from fix_world import Example, World
 
-from fix_world import Example
+
+def _proposed(w: World, row: Row) -> None:
+    w.do(row.number, "propose_documents")
+
 
 EXAMPLE = Example(
-    create=lambda w: {
-        "code": "".join(choices(ascii_uppercase, k=8)),
-        "title": "Microtomist",
-        "description": "Cuts sections.",
-    },
+    create=lambda w: {"code": w.letters(), "title": "Librarian", "description": "Keeps the archive."},
     acts={"propose_documents": lambda w, row: {"proposed_documents": [w.any("document_sop")]}},
-    before={"approve_documents": lambda w, row: w.do(row.number, "propose_documents")},
+    before={"approve_documents": _proposed},
 )

@@ -1,15 +1,22 @@
-"""A role of its own granted to somebody who has no other work; it ends in five days."""
+"""A grant of a role that bars no other, which ends tomorrow."""
 
 from __future__ import annotations
 
-from fix_world import Example
+from fix_world import Example, World
+
+
+def _for_otto(w: World, state: str) -> str:
+    return w.to(w.create("role_grant", by="admin1", person=w.number_of("otto")), state)
+
 
 EXAMPLE = Example(
     create=lambda w: {
-        "person": w.number_of("nora"),
+        "person": w.number_of("maker2"),
         "role": w.any("role", "effective"),
-        "justification": "Helps out for a week.",
-        "end": w.day(5),
+        "end": w.day(1),
+        "justification": "Needed for the move of the archive.",
     },
-    before={"expire": lambda w, row: w.pass_days(6)},
+    before={"expire": lambda w, row: w.pass_days(2)},
+    selves={"grantee": _for_otto},
+    breaks={"expire": {"The grant runs until": lambda w, row: {}}},
 )

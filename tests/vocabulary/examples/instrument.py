@@ -1,0 +1,23 @@
+"""A microscope, put in service once it is calibrated."""
+
+from __future__ import annotations
+
+from coverslip.kernel.rows import Row
+from fix_world import Example, World
+
+
+def _calibrated(w: World, row: Row) -> None:
+    w.new("calibration", "accepted", instrument=row.number)
+
+
+EXAMPLE = Example(
+    create=lambda w: {
+        "name": "Widefield 2",
+        "make": "Molecular Devices",
+        "model": "IX",
+        "serial": w.unique("IX-"),
+        "interval_months": 12,
+    },
+    acts={"install": lambda w, row: {"firmware": "6.1", "location": "Room 14"}},
+    before={"put_in_service": _calibrated},
+)
