@@ -14,6 +14,7 @@ Rules kept here:
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -342,6 +343,9 @@ class _Deciding:
 
     def _missing(self, fields: dict[str, Any], state: str) -> list[Problem]:
         filled = {e.field for e in self._effects() if isinstance(e, w.Set | w.Append | w.Compute | w.Gather)}
+        return self._absent(fields, state, filled)
+
+    def _absent(self, fields: dict[str, Any], state: str, filled: Collection[str] = ()) -> list[Problem]:
         return [
             Problem("VAL_REQ", name, {"state": state.replace("_", " "), "label": declared.label})
             for name, declared in self.type.fields.items()
@@ -455,6 +459,8 @@ class _Deciding:
         guards.raise_unmet(guards.unmet(asked, scene), self.label, self.change.act.replace("_", " "))
         outcome = Effects(self.request, self.facts, self.people)
         draft = outcome.apply(draft, effects, SELF)
+        # What effects were to fill may still be absent, where they found nothing: it is required all the same.
+        raise_problems(self._absent(draft.fields, draft.state), self.label)
         return self._decision(draft, outcome, role)
 
     def _decision(self, draft: Draft, outcome: Effects, role: str) -> Decision:

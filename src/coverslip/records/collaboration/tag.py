@@ -19,8 +19,10 @@ _EVER = ("tagged", "removed", "voided")
 
 
 @rule("tag_word", 1)
-def tag_word(inp: RuleInput) -> str:
-    """Return the word in the form in which it is kept."""
+def tag_word(inp: RuleInput) -> str | None:
+    """Return the word in the form in which it is kept; none where none is given."""
+    if "word" not in inp.fields:
+        return None
     folded = unicodedata.normalize("NFC", str(inp.fields["word"])).casefold()
     return " ".join(unicodedata.normalize("NFC", folded).split())
 
