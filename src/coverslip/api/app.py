@@ -13,7 +13,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import PlainTextResponse
 
-from coverslip.api import devices, exports, ledger, problems, records, retention, runs, sessions
+from coverslip.api import devices, exports, ledger, problems, records, retention, runs, scope, sessions
 from coverslip.api.problems import answer
 from coverslip.api.services import Services
 from coverslip.api.strict import check_address, check_body
@@ -75,6 +75,7 @@ def create_app(services: Services) -> FastAPI:
         exports.router,
         runs.router,
         ledger.router,
+        scope.router,
     ):
         app.include_router(router, prefix="/api/v1")
 

@@ -161,6 +161,14 @@ class Coverslip:
         value: Json = self._transport.json("GET", f"/types/{segment(name)}")
         return value
 
+    def scope(self, as_of: str = "") -> Json:
+        """Return the scope inventory: every record type and scope item with what applies to it, and why.
+
+        ``as_of`` (``YYYY-MM-DD``) takes the scope decisions of that day. The export is an entry.
+        """
+        value: Json = self._transport.json("GET", "/scope", query={"as_of": as_of} if as_of else None)
+        return value
+
     def algorithms(self) -> tuple[Json, ...]:
         """Return the bundled algorithms as the server would run them: hashes, limits, parameters."""
         return tuple(self._transport.json("GET", "/algorithms"))

@@ -28,6 +28,7 @@ _EXEMPT_SECTIONS = (
 )
 """Part, first and last section of the subparts that it leaves out."""
 _FDA = re.compile(r"21 CFR (\d+)(?:\.(\d+))?")
+_ITSELF = "21 CFR 11."
 _EU = ("EU GMP", "ANNEX 11", "EUDRALEX", "DIR. (EU)", "REG. (EU)", "2003/94", "2017/1572", "2017/1569")
 
 
@@ -43,7 +44,8 @@ def part11_exemption(citation: str) -> str | None:
 
 def part11(rules: Iterable[str], fields: Mapping[str, Any]) -> tuple[str, str]:
     """Return whether Part 11 applies (``applies``, ``exempt``, ``not_required``, ``paper``) and why."""
-    named = [r for r in rules if _FDA.match(r) and not r.startswith("21 CFR 11.")]
+    rules = list(rules)
+    named = [r for r in rules if _FDA.match(r) and not r.startswith(_ITSELF)]
     in_scope = [r for r in named if part11_exemption(r) is None]
     if fields.get("predominant_copy") == "paper" and not fields.get("used_electronically"):
         return "paper", "The paper copy is the record and the electronic one is not relied upon."
@@ -51,6 +53,9 @@ def part11(rules: Iterable[str], fields: Mapping[str, Any]) -> tuple[str, str]:
         return "applies", f"Required by {', '.join(in_scope)} and kept electronically."
     if fields.get("submitted_to_fda"):
         return "applies", "Submitted to FDA under the Act although no regulation names it (11.1(b))."
+    controls = [r for r in rules if r.startswith(_ITSELF)]
+    if controls:
+        return "applies", f"Kept as a control that Part 11 itself asks for ({', '.join(controls)})."
     if named:
         why = ", ".join(f"{r} by {part11_exemption(r)}" for r in named)
         return "exempt", f"Part 11 exempt ({why}); controls applied by policy."
