@@ -429,6 +429,16 @@ _SPECS = (
     ),
     _spec(
         "invalid",
+        "REFINEMENT",
+        422,
+        "{type} cannot be refined so: {found}.",
+        "Correct each step named; a refinement only adds or tightens.",
+        "P11-10-k.2",
+        "21 CFR 11.10(k)",
+        "per_minute",
+    ),
+    _spec(
+        "invalid",
         "TOO_LARGE",
         413,
         "{what} is {size}; at most {limit} is accepted.",

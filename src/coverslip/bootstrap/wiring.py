@@ -244,7 +244,7 @@ def core(
         yield Core(
             home,
             facts,
-            known,
+            door.catalogue,
             pool,
             store,
             accounts,

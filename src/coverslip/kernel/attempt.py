@@ -5,6 +5,7 @@ Rules kept here:
 * Nothing is held while Python thinks: facts in one statement, a pure decision, one commit that compares
   everything looked at again under lock.
 * A number is drawn once, and only for people who may act at all.
+* The catalogue is the one its facts tell of. Facts that were read by another one are read again.
 """
 
 from __future__ import annotations
@@ -15,30 +16,33 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from coverslip.errors import CoverslipError, EvidenceBroken, NotFound
+from coverslip.errors import Conflict, CoverslipError, EvidenceBroken, NotFound
 from coverslip.kernel import authority, entries, receipts
 from coverslip.kernel import words as w
 from coverslip.kernel.change import Change, Context, Receipt
 from coverslip.kernel.clock import ClockState, monotonic_s
 from coverslip.kernel.content import number_references, parse_reference
 from coverslip.kernel.decide import Decision, decide
-from coverslip.kernel.definition import Catalogue, Definition
+from coverslip.kernel.definition import Definition
 from coverslip.kernel.drafts import Draft, Ids, Request
 from coverslip.kernel.facts import Facts, plan_act
 from coverslip.kernel.held import Held, Reading
 from coverslip.kernel.making import pointing
 from coverslip.kernel.ports import Batch, Read, Scope, Store
+from coverslip.kernel.refinery import Refinery
 from coverslip.kernel.rows import Row, row_from
+from coverslip.kernel.upgrade import Changed
 from coverslip.ledger.identity import uuid7
 
 Gatherer = Callable[[Row], Any]
+_READINGS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What every attempt works with."""
 
-    catalogue: Catalogue
+    catalogue: Refinery
     store: Store
     clock: Callable[[], ClockState]
     gatherers: Mapping[tuple[str, int], Gatherer]
@@ -58,6 +62,8 @@ class Attempt:
         self._first: Facts | None = None
         self._reading: Reading | None = None
         self._from_held = False
+        self._catalogue = parts.catalogue.last
+        self._defines: list[Changed] = []
         self.definition, self._row = self._locate()
         self._ids: Ids | None = None
         self._taken: dict[tuple[str, int], tuple[str, str]] = {}
@@ -71,7 +77,7 @@ class Attempt:
     # --- reading -------------------------------------------------------------------------------
 
     def _locate(self) -> tuple[Definition, Row | None]:
-        change, catalogue = self.change, self._parts.catalogue
+        change, catalogue = self.change, self._catalogue
         if change.act == "create":
             definition = catalogue.get(change.type)
             if definition is None:
@@ -97,14 +103,16 @@ class Attempt:
                 "EVIDENCE", what=f"the type of {row.number}", expected=supposed.name, found=row.type
             )
         self._first = facts
-        return supposed, row
+        return self._catalogue[supposed.name], row
 
     def _recall(self) -> Facts | None:
         """Take up what is held of the record, as the first facts of this attempt."""
         reading = self._parts.held.left(self.context.session, self.change)
         if reading is None:
             return None
-        self._first = self._parts.held.now(reading, self._parts.clock().value())
+        now = self._parts.held.now(reading, self._parts.clock().value())
+        # What was held under another catalogue is not taken up: it is read again under the one in force.
+        self._first = now if now and self._parts.catalogue.told(now) is self._catalogue else None
         self._reading, self._from_held = reading, self._first is not None
         return self._first
 
@@ -123,7 +131,7 @@ class Attempt:
 
     def _resolve(self, definition: Definition) -> dict[tuple[str, int], Row]:
         references = sorted(
-            number_references(definition.type.fields, self.change.fields, self._parts.catalogue.list_prefix)
+            number_references(definition.type.fields, self.change.fields, self._catalogue.list_prefix)
         )
         return self._read_many(references) if references else {}
 
@@ -148,11 +156,25 @@ class Attempt:
             return first
         row = self._row
         if row is None:
-            return self._read_facts(self.definition, self.change.number, None)
-        return self._read_facts(self.definition, row.number, {"type": row.type, "uid": row.uid})
+            facts = self._read_facts(self.definition, self.change.number, None)
+        else:
+            facts = self._read_facts(self.definition, row.number, {"type": row.type, "uid": row.uid})
+        self.definition = self._catalogue[self.definition.name]
+        return facts
 
     def _read_facts(self, definition: Definition, number: str, record: dict[str, Any] | None) -> Facts:
-        plan = plan_act(self._parts.catalogue, definition, self.change.act)
+        """Read what the act needs by the catalogue in force, which is the one the facts tell of."""
+        for _ in range(_READINGS):
+            facts = self._read_once(definition, number, record)
+            catalogue = self._parts.catalogue.told(facts)
+            if catalogue is self._catalogue:
+                return facts
+            self._catalogue, definition = catalogue, catalogue[definition.name]
+            self._found = self._resolve(definition)
+        raise Conflict("SIG_STALE", record=number, time="this moment", v="anew")
+
+    def _read_once(self, definition: Definition, number: str, record: dict[str, Any] | None) -> Facts:
+        plan = plan_act(self._catalogue, definition, self.change.act)
         if definition.type.revisions and number:
             plan.numbers("effective", [number])
         request: dict[str, Any] = {
@@ -209,7 +231,7 @@ class Attempt:
             self._ids = self._new_ids()
             self._gathered = self._gather(facts)
         request = Request(
-            self._parts.catalogue,
+            self._catalogue,
             self.definition,
             self.change,
             self.context,
@@ -218,7 +240,10 @@ class Attempt:
             self._gathered,
             self._previous,
         )
-        return decide(request, deciding), facts
+        decision = decide(request, deciding)
+        drafts = (decision.primary, *decision.consequences)
+        self._defines = self._parts.catalogue.following(facts, drafts, self._catalogue)
+        return decision, facts
 
     def _check_authority_first(self, facts: Facts) -> None:
         """Numbers are drawn only for people who may act at all, so that probing burns none."""
@@ -273,7 +298,8 @@ class Attempt:
     ) -> Receipt:
         """Build all entries of the command and commit them; raises ``Conflict`` when facts moved."""
         built = self.build(decision, facts, sections, meaning)
-        committed = self._store.commit(self.batch(decision, facts, [b for _, b in built]))
+        defined = self._parts.catalogue.entries(self._frame(decision, facts), decision.primary, self._defines)
+        committed = self._store.commit(self.batch(decision, facts, [*(b for _, b in built), *defined]))
         if committed.replayed:
             before = receipts.earlier(self._store, self.change, self.context)
             if before is not None:
@@ -292,7 +318,19 @@ class Attempt:
         command: str = "",
     ) -> list[tuple[Draft, entries.Built]]:
         """Build every entry of the decision, the primary one first; ``command``: of which it is a part."""
-        frame = entries.Frame(
+        frame = self._frame(decision, facts, command)
+        primary = entries.build_record(frame, decision.primary, sections, meaning)
+        built = [(decision.primary, primary)]
+        for draft in decision.consequences:
+            built.append((draft, entries.build_record(frame, draft, entries.content_sections(draft))))
+        known = {draft.uid: draft.as_row(one.leaf_hash) for draft, one in built}
+        for created in decision.creates:
+            draft = pointing(self._catalogue, created, known[created.parent])
+            built.append((draft, entries.build_record(frame, draft, entries.content_sections(draft))))
+        return built
+
+    def _frame(self, decision: Decision, facts: Facts, command: str = "") -> entries.Frame:
+        return entries.Frame(
             facts.installation["origin"],
             command or self._command,
             facts.now,
@@ -300,15 +338,6 @@ class Attempt:
             self.context,
             behalf=str(decision.delegation.data["behalf"]) if decision.delegation else "",
         )
-        primary = entries.build_record(frame, decision.primary, sections, meaning)
-        built = [(decision.primary, primary)]
-        for draft in decision.consequences:
-            built.append((draft, entries.build_record(frame, draft, entries.content_sections(draft))))
-        known = {draft.uid: draft.as_row(one.leaf_hash) for draft, one in built}
-        for created in decision.creates:
-            draft = pointing(self._parts.catalogue, created, known[created.parent])
-            built.append((draft, entries.build_record(frame, draft, entries.content_sections(draft))))
-        return built
 
     def _leave(self, facts: Facts, row: Row) -> None:
         """Hold how a change that wrote nothing but its record left it.

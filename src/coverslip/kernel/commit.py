@@ -29,6 +29,7 @@ from coverslip.kernel.events import Events
 from coverslip.kernel.facts import Facts, facts_from
 from coverslip.kernel.held import Held
 from coverslip.kernel.ports import Store
+from coverslip.kernel.refinery import Refinery
 from coverslip.kernel.rows import Row
 from coverslip.ledger.identity import uuid7
 
@@ -72,13 +73,16 @@ class Door:
         gatherers: Mapping[tuple[str, int], Gatherer] | None = None,
         kept: Kept | None = None,
     ) -> None:
-        """``kept`` says which files may be named; without it there is no vault to ask."""
-        self.catalogue = catalogue
+        """``catalogue`` holds the shipped types; the door's own follows the refinements in force.
+
+        ``kept`` says which files may be named; without it there is no vault to ask.
+        """
+        self.catalogue = Refinery(catalogue, store)
         self._store = store
         self._ceremonies = ceremonies
         self._clock = clock
         self._events = events
-        self._parts = Parts(catalogue, store, clock, dict(gatherers or {}), Held(store))
+        self._parts = Parts(self.catalogue, store, clock, dict(gatherers or {}), Held(store))
         self._kept = kept
 
     def submit(self, change: Change, context: Context, credential: Credential | None = None) -> Receipt:

@@ -31,13 +31,17 @@ _ENDINGS = ("failed", "aborted", "cancelled", "expired", "superseded", "rejected
 
 @dataclass(frozen=True)
 class Definition:
-    """A checked type with lookups by name. ``hash`` is the hex SHA-256 of ``canonical``."""
+    """A checked type with lookups by name. ``hash`` is the hex SHA-256 of ``canonical``.
+
+    ``shipped`` is the hash of the definition as released, its own where no site refined it.
+    """
 
     type: w.Type
     canonical: bytes
     hash: str
     states: dict[str, w.State] = field(repr=False)
     acts: dict[str, w.Transition] = field(repr=False)
+    shipped: str = ""
 
     @property
     def name(self) -> str:
@@ -69,25 +73,32 @@ def _links(declared: w.Type) -> Iterator[tuple[str, w.Link]]:
                     yield f"{name}.{column}", spec.kind
 
 
-def define(declared: w.Type) -> Definition:
-    """Give a declaration its canonical form and hash; does not check it against others."""
+def define(declared: w.Type, refined: Mapping[str, Any] | None = None) -> Definition:
+    """Give a declaration its canonical form and hash; does not check it against others.
+
+    ``refined`` says by what a site made it of which shipped definition, and is part of the form.
+    """
     body: dict[str, Any] = {"type": msgspec.to_builtins(declared)}
+    if refined:
+        body["refined"] = dict(refined)
     used = {(r.name, r.version) for r in named_rules(declared)}
     if used:
         body["rules"] = {
             f"{name}_v{version}": rules.source_hash(name, version) for name, version in sorted(used)
         }
     encoded = canonical.encode(_without_none(body))
-    return _defined(declared, encoded)
+    return _defined(declared, encoded, body)
 
 
-def _defined(declared: w.Type, encoded: bytes) -> Definition:
+def _defined(declared: w.Type, encoded: bytes, body: Mapping[str, Any]) -> Definition:
+    hashed = hashlib.sha256(encoded).hexdigest()
     return Definition(
         declared,
         encoded,
-        hashlib.sha256(encoded).hexdigest(),
+        hashed,
         {s.name: s for s in declared.states},
         {t.name: t for t in declared.transitions},
+        str(body["refined"]["shipped"]) if "refined" in body else hashed,
     )
 
 
@@ -98,7 +109,8 @@ def revive(encoded: bytes) -> Definition:
     cannot read, which is one of a later release.
     """
     try:
-        return _defined(msgspec.convert(canonical.decode(encoded)["type"], w.Type), encoded)
+        body = canonical.decode(encoded)
+        return _defined(msgspec.convert(body["type"], w.Type), encoded, body)
     except (canonical.CanonicalError, msgspec.ValidationError, KeyError, TypeError) as error:
         raise EnvironmentFault(
             "ENVIRONMENT",
@@ -167,7 +179,7 @@ class Catalogue:
         self._recall: Recall = dict
         self._earlier: dict[str, Definition] = {}
         self._by_name = {t.name: define(t) for t in types}
-        problems = [p for d in self._by_name.values() for p in check(d, self._by_name)]
+        problems = self.problems()
         prefixes: dict[str, str] = {}
         for d in self._by_name.values():
             other = prefixes.setdefault(d.type.number.prefix, d.name)
@@ -191,6 +203,18 @@ class Catalogue:
 
     def __iter__(self) -> Iterator[Definition]:
         return iter(self._by_name.values())
+
+    def problems(self) -> list[str]:
+        """Return what the load checks find in any of the definitions beside the others."""
+        return [p for d in self._by_name.values() for p in check(d, self._by_name)]
+
+    def having(self, definitions: Iterable[Definition]) -> Catalogue:
+        """Return this catalogue with some definitions in the place of those of the same name, not checked."""
+        found = copy.copy(self)
+        found._by_name = self._by_name | {d.name: d for d in definitions}
+        for computed in ("counted", "read_whole"):
+            found.__dict__.pop(computed, None)
+        return found
 
     def recalling(self, recall: Recall) -> Catalogue:
         """Return this catalogue with the memory of one log; the log is asked only for what is not shipped."""

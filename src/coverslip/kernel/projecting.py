@@ -242,6 +242,16 @@ def _series(
         yield {"person": NIL, "kind": "series", "code": content["number"], "data": {}}
 
 
+def _refines(
+    word: w.Refines, d: Definition, uid: str, content: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
+    fields = content["fields"]
+    data = {"type": fields[word.type]}
+    if word.patch:
+        data["patch"] = fields[word.patch]
+    yield {"person": NIL, "kind": "refines", "code": content["number"], "data": data}
+
+
 _GIVE: dict[type, Any] = {
     w.Account: _account,
     w.GrantsRole: _role,
@@ -257,4 +267,5 @@ _GIVE: dict[type, Any] = {
     w.NeedsCertification: _needs,
     w.GovernsSignatures: _policy,
     w.SigningSeries: _series,
+    w.Refines: _refines,
 }

@@ -39,14 +39,16 @@ class Changed:
     before: str
 
 
-def changed(catalogue: Catalogue, on_log: Iterable[tuple[str, str]]) -> list[Changed]:
+def changed(
+    catalogue: Catalogue, on_log: Iterable[tuple[str, str]], shipped: Iterable[tuple[str, str]] = ()
+) -> list[Changed]:
     """Return what this release declares otherwise than the log; ``on_log`` is (type, hash) in order.
 
-    Raises ``ENVIRONMENT`` when the log has gone further than this release.
+    ``shipped`` gives in the same order the hash of the shipped definition each was made of, where a site
+    refines types. Raises ``ENVIRONMENT`` when the log has gone further than this release.
     """
-    history: dict[str, list[str]] = {}
-    for name, hash in on_log:
-        history.setdefault(name, []).append(hash)
+    history = _by_type(on_log)
+    bases = _by_type(shipped)
     gone = sorted(history.keys() - {d.name for d in catalogue})
     if gone:
         raise _newer(f"a record type {gone[0]}, which this release does not have")
@@ -55,10 +57,28 @@ def changed(catalogue: Catalogue, on_log: Iterable[tuple[str, str]]) -> list[Cha
         known = history.get(definition.name, [])
         if known and known[-1] == definition.hash:
             continue
-        if definition.hash in known:
+        base = bases.get(definition.name, [])
+        if definition.hash in known or definition.shipped in base and definition.shipped != base[-1]:
             raise _newer(f"a later definition of {definition.name}")
         found.append(Changed(definition, known[-1] if known else ""))
     return found
+
+
+def _by_type(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, hash in pairs:
+        found.setdefault(name, []).append(hash)
+    return found
+
+
+def definition_sections(one: Changed, context: Context) -> dict[str, entries.Section]:
+    """Return the sections of the entry that puts a definition on the log."""
+    made = {
+        "definition": entries.Section("definition", one.definition.canonical, commitment.new_salt()),
+        "detail": entries.section("detail", _said(one)),
+    }
+    place = entries.context_value(context)
+    return made | ({"context": entries.section("context", place)} if place else {})
 
 
 def require_states(changes: Iterable[Changed], in_use: Mapping[str, Iterable[str]]) -> None:
@@ -105,15 +125,7 @@ class Upgrade:
         frame = entries.Frame(head["origin"], str(uuid7()), answer["now"], clock, context, "migration")
         detail["definitions"] = [_said(one) for one in changes]
         sections = [("migration", "migrate", {"detail": entries.section("detail", detail)})]
-        for one in changes:
-            form = entries.Section("definition", one.definition.canonical, commitment.new_salt())
-            sections.append(
-                (
-                    "definition",
-                    "define",
-                    {"definition": form, "detail": entries.section("detail", _said(one))},
-                )
-            )
+        sections += [("definition", "define", definition_sections(one, context)) for one in changes]
         version, previous = int(head["version"]), head["leaf_hash"]
         built = []
         for kind, act, content in sections:

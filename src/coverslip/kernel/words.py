@@ -574,7 +574,11 @@ class Preserves(Word, frozen=True):
 
 
 class Refines(Word, frozen=True):
-    """In ``states`` the record type named at ``type`` is refined by the additive patch at ``patch``."""
+    """In ``states`` the record type named at ``type`` is refined by the additive patch at ``patch``.
+
+    An empty ``patch``: it was, and is so no more. The definition still names the record, so that one that
+    was in force before never comes back as if nothing had been.
+    """
 
     states: tuple[str, ...]
     type: str
