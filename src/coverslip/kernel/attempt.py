@@ -63,7 +63,7 @@ class Attempt:
         self._reading: Reading | None = None
         self._from_held = False
         self._catalogue = parts.catalogue.last
-        self._defines: list[Changed] = []
+        self.defines: list[Changed] = []
         self.definition, self._row = self._locate()
         self._ids: Ids | None = None
         self._taken: dict[tuple[str, int], tuple[str, str]] = {}
@@ -241,8 +241,8 @@ class Attempt:
             self._previous,
         )
         decision = decide(request, deciding)
-        drafts = (decision.primary, *decision.consequences)
-        self._defines = self._parts.catalogue.following(facts, drafts, self._catalogue)
+        drafts = (decision.primary, *decision.consequences, *(c.draft for c in decision.creates))
+        self.defines = self._parts.catalogue.following(facts, drafts, self._catalogue)
         return decision, facts
 
     def _check_authority_first(self, facts: Facts) -> None:
@@ -298,7 +298,7 @@ class Attempt:
     ) -> Receipt:
         """Build all entries of the command and commit them; raises ``Conflict`` when facts moved."""
         built = self.build(decision, facts, sections, meaning)
-        defined = self._parts.catalogue.entries(self._frame(decision, facts), decision.primary, self._defines)
+        defined = self._parts.catalogue.entries(self._frame(decision, facts), decision.primary, self.defines)
         committed = self._store.commit(self.batch(decision, facts, [*(b for _, b in built), *defined]))
         if committed.replayed:
             before = receipts.earlier(self._store, self.change, self.context)

@@ -71,6 +71,13 @@ def _decide(
                     meaning=decision.signature.meaning,
                     remedy="Nothing is signed in bulk: sign each record after reading it.",
                 )
+            if attempt.defines:
+                raise Refused(
+                    "SEQ_PRE",
+                    record=decision.primary.number,
+                    action=change.act.replace("_", " "),
+                    conditions="it changes record types, which happens by itself and not in bulk",
+                )
             require_files(decision.primary)
         except CoverslipError as error:
             error.values["line"] = line

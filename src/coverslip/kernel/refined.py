@@ -64,7 +64,7 @@ def refinements(rows: Iterable[Authority]) -> frozenset[Refinement]:
 def refined(shipped: Catalogue, found: Iterable[Refinement]) -> Catalogue:
     """Return the catalogue with all refinements; raises ``REFINEMENT`` with every problem, by refinement."""
     by_type: dict[str, list[Refinement]] = {}
-    for one in sorted(found, key=lambda r: _order(r.number)):
+    for one in in_order(found):
         by_type.setdefault(one.type, []).append(one)
     if not by_type:
         return shipped
@@ -82,8 +82,9 @@ def refined(shipped: Catalogue, found: Iterable[Refinement]) -> Catalogue:
     return catalogue
 
 
-def _order(number: str) -> tuple[int, str]:
-    return len(number), number
+def in_order(found: Iterable[Refinement]) -> list[Refinement]:
+    """Return refinements as they are applied: by number, the longer one later."""
+    return sorted(found, key=lambda one: (len(one.number), one.number))
 
 
 def _apply(

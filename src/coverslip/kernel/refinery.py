@@ -12,22 +12,22 @@ Rules kept here:
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from coverslip.errors import EnvironmentFault, Invalid
 from coverslip.kernel import entries
+from coverslip.kernel import words as w
 from coverslip.kernel.clock import monotonic_s
 from coverslip.kernel.definition import Catalogue, Definition
 from coverslip.kernel.drafts import Draft
 from coverslip.kernel.facts import Facts
 from coverslip.kernel.ports import Store
 from coverslip.kernel.projecting import project
-from coverslip.kernel.refined import Refinement, refined, refinement, refinements
+from coverslip.kernel.refined import Refinement, in_order, refined, refinement, refinements
 from coverslip.kernel.rows import NIL
 from coverslip.kernel.upgrade import Changed, definition_sections
-from coverslip.kernel import words as w
 from coverslip.ledger import leaf
 
 FRESH_S = 1.0
@@ -39,6 +39,7 @@ class Refinery(Catalogue):
 
     def __init__(self, shipped: Catalogue, store: Store) -> None:
         self._shipped, self._store = shipped, store
+        self._recall, self._earlier = shipped._recall, shipped._earlier
         self._made: dict[frozenset[Refinement], Catalogue] = {frozenset(): shipped}
         self._last, self._read_at = shipped, float("-inf")
         self._lock = threading.Lock()
@@ -128,27 +129,13 @@ class Refinery(Catalogue):
 
     # --- as a catalogue ------------------------------------------------------------------------
 
-    def __getitem__(self, name: str) -> Definition:
-        return self.now()[name]
-
-    def get(self, name: str) -> Definition | None:
-        """Return the definition of ``name`` in force, if declared."""
-        return self.now().get(name)
-
-    def __iter__(self) -> Iterator[Definition]:
-        return iter(self.now())
+    @property
+    def _by_name(self) -> dict[str, Definition]:  # type: ignore[override]
+        return self.now()._by_name
 
     def under(self, name: str, hash: str) -> Definition:
         """Return the definition of ``name`` with this hash, in force now or before."""
         return self._last.under(name, hash)
-
-    def with_prefix(self, number: str) -> Definition | None:
-        """Return the definition whose number prefix starts ``number``."""
-        return self.now().with_prefix(number)
-
-    def problems(self) -> list[str]:
-        """Return what the load checks find."""
-        return self.now().problems()
 
     @property
     def counted(self) -> frozenset[tuple[str, str]]:  # type: ignore[override]
@@ -160,21 +147,20 @@ class Refinery(Catalogue):
         """The pairs of ``counted`` whose records a rule reads."""
         return self.now().read_whole
 
+    # --- what people are told ------------------------------------------------------------------
+
     def shipped(self, name: str) -> Definition:
         """Return the definition of ``name`` as released."""
         return self._shipped[name]
 
     def refining(self, name: str) -> list[Refinement]:
         """Return the refinements of a type in force or withdrawn, in the order applied."""
-        self.now()
-        with self._lock:
-            found = next(key for key, made in self._made.items() if made is self._last)
-        return sorted((one for one in found if one.type == name), key=lambda one: one.number)
+        return in_order(one for one in self._known() if one.type == name)
 
-    def tried(self, name: str, patch: dict[str, Any]) -> Definition:
+    def tried(self, name: str, patch: Mapping[str, Any]) -> Definition:
         """Return what a type would be with one more refinement; raises ``REFINEMENT`` with every problem."""
-        found = {one for one in self._known() if one.number != TRIED}
-        return refined(self._shipped, found | {refinement(TRIED, {"type": name, "patch": patch})})[name]
+        one = refinement(TRIED, {"type": name, "patch": patch})
+        return refined(self._shipped, {*self._known(), one})[name]
 
     def _known(self) -> frozenset[Refinement]:
         self.now()
