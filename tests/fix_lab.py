@@ -32,6 +32,7 @@ from coverslip.analysis.rerun import Reruns
 from coverslip.api.app import create_app
 from coverslip.api.services import Services
 from coverslip.bootstrap import founding, retaining, wiring
+from coverslip.bootstrap.checking import projector
 from coverslip.errors import CoverslipError
 from coverslip.exports.service import Exports, Signing
 from coverslip.ingest import Ingest
@@ -42,7 +43,6 @@ from coverslip.kernel.commit import Door
 from coverslip.kernel.events import Events
 from coverslip.kernel.genesis import Founder, Genesis
 from coverslip.kernel.identity import Identity, Place, SignedIn, context_of
-from coverslip.kernel.projecting import project
 from coverslip.kernel.rows import NIL, Row
 from coverslip.ledger import canonical, note
 from coverslip.records.founding import SCHEDULER, charter
@@ -383,11 +383,8 @@ class Lab:
 
     def replay(self) -> list[str]:
         """Rebuild every projection from the ledger; return what differs from what is stored."""
-        known = {d.hash: d for d in self.door.catalogue}
         with psycopg.connect(**self.cluster.dsn("cs_verifier"), autocommit=True) as conn:
-            report = replay(
-                conn, lambda kind, definition, uid, content: project(known[definition], uid, content)
-            )
+            report = replay(conn, projector(conn))
         return [finding.sentence() for finding in report.findings]
 
     # --- shared records ------------------------------------------------------------------------
@@ -688,7 +685,7 @@ class Grounds:
             events = Events(store, accounts, lambda: state["clock"])
             identity = Identity(accounts, events, accounts.now)
             door = Door(
-                wiring.catalogue(),
+                wiring.catalogue().recalling(lambda: wiring._definitions(pool)),
                 store,
                 identity,
                 lambda: state["clock"],

@@ -433,7 +433,7 @@ _SPECS = (
         422,
         "{type} cannot be refined so: {found}.",
         "Correct each step named; a refinement only adds or tightens.",
-        "P11-10-k.2",
+        "P11-10-k",
         "21 CFR 11.10(k)",
         "per_minute",
     ),

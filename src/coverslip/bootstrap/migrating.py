@@ -74,7 +74,7 @@ def require_current(home: Home) -> None:
     """
     with wiring.connection(home, "cs_verifier") as conn:
         require_schema(home, conn)
-        _require_none(home, [f"definition of {one.definition.name}" for one in _changes(home, told(conn))])
+        _require_none(home, [f"definition of {one.definition.name}" for one in _changes(home, conn, told(conn))])
 
 
 def require_schema(home: Home, conn: psycopg.Connection[Any]) -> None:
@@ -118,7 +118,7 @@ def bring_up(home: Home, database_url: str = "", moved: dict[str, Any] | None = 
     with wiring.connection(home, "cs_verifier") as conn:
         startup.compare(conn, journal[-1] if journal else None)
         waiting = pending(conn)
-        require_states(_changes(home, told(conn)), states_in_use(conn))
+        require_states(_changes(home, conn, told(conn)), states_in_use(conn))
         before = startup.newest_software(conn)
     if waiting:
         with wiring.migrators(home, database_url) as (superuser, migrator):
@@ -126,7 +126,7 @@ def bring_up(home: Home, database_url: str = "", moved: dict[str, Any] | None = 
     with wiring.connection(home, "cs_verifier") as conn:
         on_log = told(conn)
         missing = unnamed(conn, on_log)
-    changes = _changes(home, on_log)
+        changes = _changes(home, conn, on_log)
     _pin(home)
     count = 0
     if missing or changes or moved:
@@ -142,8 +142,17 @@ def bring_up(home: Home, database_url: str = "", moved: dict[str, Any] | None = 
     return Migrated(names, tuple(c.definition.name for c in changes), count, moved or {})
 
 
-def _changes(home: Home, on_log: Told) -> list[Changed]:
-    return changed(wiring.catalogue(home.types), [(one.type, one.hash) for one in on_log.definitions])
+def _changes(home: Home, conn: psycopg.Connection[Any], on_log: Told) -> list[Changed]:
+    """Return what is to be defined anew: the types of this release with the site's refinements.
+
+    Raises ENVIRONMENT naming every refinement that a type of this release no longer fits.
+    """
+    listed = on_log.definitions
+    return changed(
+        wiring.catalogue_in_force(home, conn),
+        [(one.type, one.hash) for one in listed],
+        [(one.type, one.shipped) for one in listed],
+    )
 
 
 def _enter(home: Home, detail: dict[str, Any], changes: list[Changed]) -> int:

@@ -23,19 +23,21 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from coverslip.bootstrap.site_types import site_types
-from coverslip.errors import EnvironmentFault, EvidenceBroken
+from coverslip.errors import EnvironmentFault, EvidenceBroken, Invalid
 from coverslip.kernel.attempt import Gatherer
 from coverslip.kernel.clock import monotonic_s
 from coverslip.kernel.commit import Door
 from coverslip.kernel.definition import Catalogue
 from coverslip.kernel.events import Events
 from coverslip.kernel.identity import Identity
+from coverslip.kernel.refined import refined, refinement
+from coverslip.kernel.refinery import unfit
 from coverslip.ledger import note
 from coverslip.records import all_types
 from coverslip.settings import Home
 from coverslip.store.accounts_sql import PostgresAccounts
 from coverslip.store.clock_sql import PostgresClock
-from coverslip.store.definitions import told
+from coverslip.store.definitions import refinements, told
 from coverslip.store.ledger_sql import PostgresStore, writer_pool
 from coverslip.store.notes import NoteKey, NoteVerifier, read_seed
 from coverslip.store.pool import Pool
@@ -97,6 +99,17 @@ def _later(home: Home, found: int) -> EnvironmentFault:
 def catalogue(types: Path | None = None) -> Catalogue:
     """Return the shipped types and those declared in the folder ``types``, checked once per process."""
     return Catalogue((*all_types(), *(site_types(types) if types is not None else ())))
+
+
+def catalogue_in_force(home: Home, conn: psycopg.Connection[Any]) -> Catalogue:
+    """Return the shipped types with the refinements in force here.
+
+    Raises ENVIRONMENT naming every refinement and step that a type of this release no longer fits.
+    """
+    try:
+        return refined(catalogue(home.types), [refinement(code, data) for code, data in refinements(conn)])
+    except Invalid as error:
+        raise unfit(error) from error
 
 
 def cluster_of(home: Home) -> Cluster | SiteServer:

@@ -31,10 +31,8 @@ _ENDINGS = ("failed", "aborted", "cancelled", "expired", "superseded", "rejected
 
 @dataclass(frozen=True)
 class Definition:
-    """A checked type with lookups by name. ``hash`` is the hex SHA-256 of ``canonical``.
-
-    ``shipped`` is the hash of the definition as released, its own where no site refined it.
-    """
+    """A checked type with lookups by name. ``hash`` is the hex SHA-256 of ``canonical``; ``shipped`` that
+    of the definition as released, the same where no site refined it."""
 
     type: w.Type
     canonical: bytes
@@ -205,15 +203,15 @@ class Catalogue:
         return iter(self._by_name.values())
 
     def problems(self) -> list[str]:
-        """Return what the load checks find in any of the definitions beside the others."""
+        """Return what the load checks find in all definitions."""
         return [p for d in self._by_name.values() for p in check(d, self._by_name)]
 
     def having(self, definitions: Iterable[Definition]) -> Catalogue:
         """Return this catalogue with some definitions in the place of those of the same name, not checked."""
         found = copy.copy(self)
         found._by_name = self._by_name | {d.name: d for d in definitions}
-        for computed in ("counted", "read_whole"):
-            found.__dict__.pop(computed, None)
+        for computed in {"counted", "read_whole"} & found.__dict__.keys():
+            del found.__dict__[computed]
         return found
 
     def recalling(self, recall: Recall) -> Catalogue:

@@ -32,6 +32,7 @@ _UP = ("min_length", "low", "min_rows")
 _DOWN = ("max_length", "high", "places", "max_bytes", "max_rows")
 _PAIRS = (("min_length", "max_length"), ("low", "high"), ("min_rows", "max_rows"))
 MAX_PATTERN = 200
+_SLOW = re.compile(r"\([^)]*[*+{][^)]*\)\s*[*+{]|\\[1-9]|\(\?")
 
 
 def narrowed(kind: w.Kind, step: Narrow, literals: tuple[Any, ...] = ()) -> tuple[Any, list[str]]:
@@ -73,7 +74,7 @@ def _tighter(kind: w.Kind, name: str, value: Any, literals: tuple[Any, ...]) -> 
         if lost:
             yield f"the type itself sets {', '.join(map(str, lost))}"
     elif name in ("types", "allowed"):
-        if not value or len(set(value)) != len(value) or before and not set(value) < set(before):
+        if not value or len(set(value)) != len(value) or (before and not set(value) < set(before)):
             yield f"{name} are fewer of {', '.join(before) or 'all'}, at least one"
     elif name == "pattern":
         if before:
@@ -124,5 +125,5 @@ def _pattern(text: str) -> Iterator[str]:
     except (re.error, RecursionError, OverflowError):
         yield "the pattern is no regular expression"
         return
-    if len(text) > MAX_PATTERN or re.search(r"\([^)]*[*+{][^)]*\)\s*[*+{]", text) or re.search(r"\\[1-9]|\(\?", text):
+    if len(text) > MAX_PATTERN or _SLOW.search(text):
         yield "the pattern is too long, refers back, or repeats what repeats"

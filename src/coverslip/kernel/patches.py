@@ -4,8 +4,8 @@ Rules kept here:
 
 * Each word adds or tightens one thing. There is no word that takes away, replaces or widens, so a patch
   cannot loosen whatever it says; types are never compared with each other.
-* What a site adds carries the prefix ``site_``, so that it can never stand in the place of something that
-  a shipped declaration or rule looks at.
+* A field a site adds carries the prefix ``site_``, so that it can never stand in the place of something that
+  a shipped declaration or rule looks at, now or in a later release.
 * A patch is data, ``{"steps": [...]}`` in canonical JSON, each step named by its ``word``.
 """
 
@@ -99,7 +99,7 @@ class Separate(Step, frozen=True, tag="separate"):
 
 
 class AskSignature(Step, frozen=True, tag="ask_signature"):
-    """A signature where none was asked; its meaning is the site's own."""
+    """A signature where none was asked, with a meaning that nothing else in the type has or looks for."""
 
     act: str
     meaning: str
@@ -176,7 +176,7 @@ def refused(record: str, name: str, problems: list[str]) -> Invalid:
 
 
 def read(patch: Mapping[str, Any]) -> tuple[tuple[AnyStep, ...], list[str]]:
-    """Return the steps of a patch, and what is wrong with its form; nothing acts on a patch with a problem."""
+    """Return the steps of a patch, and what is wrong with its form; with a problem nothing is taken."""
     try:
         size = len(canonical.encode(patch))
     except (canonical.CanonicalError, RecursionError, TypeError) as error:
@@ -200,7 +200,7 @@ def _depth(value: Any) -> int:
 def _form(step: AnyStep) -> Iterator[str]:
     """What a text of a step may not hold: unseen characters, and in messages anything but plain names."""
     for name, text in _texts(msgspec.to_builtins(step)):
-        if has_control(text) or not text.strip() and name in ("label", "text"):
+        if has_control(text) or (not text.strip() and name in ("label", "text")):
             yield f"'{name}' is empty or holds characters nobody sees"
         elif name == "message":
             yield from _message(text)

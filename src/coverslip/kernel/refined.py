@@ -21,11 +21,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from coverslip.errors import CoverslipError, Invalid
-from coverslip.kernel import patches
+from coverslip.kernel import patches, rules
 from coverslip.kernel import words as w
-from coverslip.kernel.definition import Catalogue, Definition, define, guards_of
-from coverslip.kernel.refining import refine
+from coverslip.kernel.definition import Catalogue, Definition, define, guards_of, named_rules
+from coverslip.kernel.refining import tried
 from coverslip.kernel.rows import Authority
 from coverslip.ledger import canonical
 
@@ -46,8 +45,9 @@ class Refinement:
 
     def value(self) -> dict[str, Any]:
         """Return how a definition names it."""
-        said: dict[str, Any] = {"number": self.number}
-        return said | ({"patch": hashlib.sha256(self.patch).hexdigest()} if self.patch else {"withdrawn": True})
+        if not self.patch:
+            return {"number": self.number, "withdrawn": True}
+        return {"number": self.number, "patch": hashlib.sha256(self.patch).hexdigest()}
 
 
 def refinement(code: str, data: Mapping[str, Any]) -> Refinement:
@@ -71,8 +71,7 @@ def refined(shipped: Catalogue, found: Iterable[Refinement]) -> Catalogue:
     problems: list[str] = []
     made = [d for name, listed in by_type.items() for d in _apply(shipped, name, listed, problems)]
     names = ", ".join(sorted(by_type))
-    if problems:
-        raise patches.refused("", names, problems)
+    # What is wrong beside other types is told too of a type that only some steps could be taken on.
     catalogue = shipped.having(made)
     problems += catalogue.problems()
     for definition in made:
@@ -100,10 +99,9 @@ def _apply(
         return
     declared = base.type
     for one in listed:
-        try:
-            declared = refine(declared, canonical.decode(one.patch)) if one.patch else declared
-        except Invalid as error:
-            problems += [f"{one.number}: {problem}" for problem in error.values["problems"]]
+        if one.patch:
+            declared, found = tried(declared, canonical.decode(one.patch))
+            problems += [f"{one.number}: {problem}" for problem in found]
     raised = sum(1 if one.patch else 2 for one in listed)
     declared = replace(declared, version=declared.version + raised, migration_note=_note(base, listed))
     yield define(declared, {"shipped": base.hash, "by": [one.value() for one in listed]})
@@ -130,6 +128,8 @@ def _beside(shipped: Catalogue, catalogue: Catalogue, definition: Definition) ->
     for code in sorted(_roles(definition.type) - roles):
         yield f"{definition.name}: no type knows the role {code}"
     yield from _touching(catalogue, before, definition.type)
+    for meaning in _signed(definition.type) - _signed(before):
+        yield from _meaning(shipped, definition, meaning)
 
 
 def _guard_rules(shipped: Catalogue) -> dict[tuple[str, int], set[tuple[frozenset[str], frozenset[str]]]]:
@@ -149,7 +149,7 @@ def _guard(
     guard: w.Guard,
     known: Mapping[tuple[str, int], set[tuple[frozenset[str], frozenset[str]]]],
 ) -> Iterator[str]:
-    """Yield why a guard of a patch could not be asked; one that cannot be asked would stop the act for ever."""
+    """Yield why a guard of a patch could not be asked; such a one would stop the act for ever."""
     if isinstance(guard, w.When):
         yield from _guard(catalogue, definition, guard.condition, known)
         if not guard.then:
@@ -186,7 +186,7 @@ def _guard(
 
 
 def _reached(catalogue: Catalogue, definition: Definition, path: w.Path) -> list[Definition] | None:
-    """Return the types at a path of links, None where the path is none; a link to any type may lead anywhere."""
+    """Return the types at a path of links, None where it is none; a link to any type may lead anywhere."""
     found = [definition]
     for step in path:
         links = [d.link_fields[step] for d in found if step in d.link_fields]
@@ -218,8 +218,28 @@ def _children(
         yield f"'{child[:60]}.{field[:60]}' is no link of a record type"
 
 
+def _signed(declared: w.Type) -> set[str]:
+    acts: list[w.Making | w.Transition] = [declared.create, *declared.transitions]
+    return {act.signature.meaning for act in acts if act.signature is not None}
+
+
+def _meaning(shipped: Catalogue, definition: Definition, meaning: str) -> Iterator[str]:
+    """Yield what elsewhere would take a signature that the site asks for for one it is waiting for."""
+    for other in shipped:
+        looking = {(g.meaning, bool(g.path)) for _, g in guards_of(other.type) if isinstance(g, w.Signed)}
+        looking |= {
+            (one.meaning, bool(one.path)) for one in other.type.persons.values() if isinstance(one, w.Signer)
+        }
+        if (meaning, True) in looking:
+            yield f"{definition.name}: {other.name} looks for records signed '{meaning}'"
+        for rule in named_rules(other.type):
+            if rules.mentions(rule.name, rule.version, f"signed_{meaning}"):
+                said = f"the rule {rule.name} of {other.name} looks for the meaning '{meaning}'"
+                yield f"{definition.name}: {said}"
+
+
 def _roles(declared: w.Type) -> set[str]:
-    acts = [declared.create, *declared.transitions]
+    acts: list[w.Making | w.Transition] = [declared.create, *declared.transitions]
     found = {code for act in acts for code in (*act.who, *(act.signature.roles if act.signature else ()))}
     return found | set(declared.edit.who if declared.edit else ()) - {"*"}
 
@@ -240,10 +260,5 @@ def _touching(catalogue: Catalogue, before: w.Type, after: w.Type) -> Iterator[s
                     f"{after.name}: {', '.join(newly)} would change content, which lets '{name}' of"
                     f" {definition.name} act; ask for the field in an earlier state"
                 )
-
-
-def described(error: CoverslipError) -> list[str]:
-    """Return the problems an error of a refinement lists."""
-    return [str(problem) for problem in error.values.get("problems", (error.message,))]
 
 

@@ -138,12 +138,12 @@ class Refinery(Catalogue):
         return self._last.under(name, hash)
 
     @property
-    def counted(self) -> frozenset[tuple[str, str]]:  # type: ignore[override]
+    def counted(self) -> frozenset[tuple[str, str]]:
         """(type, link field) pairs that some guard or rule counts."""
         return self.now().counted
 
     @property
-    def read_whole(self) -> frozenset[tuple[str, str]]:  # type: ignore[override]
+    def read_whole(self) -> frozenset[tuple[str, str]]:
         """The pairs of ``counted`` whose records a rule reads."""
         return self.now().read_whole
 
@@ -173,13 +173,13 @@ TRIED = "tried"
 
 
 def unfit(error: Invalid) -> EnvironmentFault:
-    """Return that the refinements in force and the shipped types do not fit each other, with every problem."""
+    """Return that refinements in force and shipped types do not fit each other, with every problem."""
     return EnvironmentFault(
         "ENVIRONMENT",
         what="the refinements in force here",
         expected="types of this release that they fit",
         found="; ".join(str(p) for p in error.values["problems"]),
-        remedy="Nothing was changed. Withdraw the refinement named under the release before, or stay with it.",
+        remedy="Nothing was changed. Stay with the release before, or withdraw the refinement named there.",
     )
 
 

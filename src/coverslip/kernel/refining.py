@@ -19,9 +19,8 @@ from msgspec.structs import replace
 from coverslip.kernel import patches as p
 from coverslip.kernel import words as w
 from coverslip.kernel.narrowing import kind_problems, narrowed
-from coverslip.kernel.projecting import skeleton
+from coverslip.kernel.refinable import MACHINES, alike, fewer, meanings, sources, targets
 
-MACHINES = frozenset({"SVC", "DEV"})
 MAX_REASON = 1000
 Act = w.Making | w.Editing | w.Transition
 
@@ -31,28 +30,22 @@ def refine(declared: w.Type, patch: Mapping[str, Any]) -> w.Type:
 
     Raises ``REFINEMENT`` listing every step that is none, loosens, contradicts or asks the impossible.
     """
-    steps, problems = p.read(patch)
+    found, problems = tried(declared, patch)
     if problems:
         raise p.refused("", declared.name, problems)
+    return found
+
+
+def tried(declared: w.Type, patch: Mapping[str, Any]) -> tuple[w.Type, list[str]]:
+    """Return the type with the steps that can be taken, and every problem of the others."""
+    steps, problems = p.read(patch)
+    if problems:
+        return declared, problems
     found = _Refining(declared)
     for position, step in enumerate(steps, start=1):
         found.take(position, step)
     found.finish()
-    if found.problems:
-        raise p.refused("", declared.name, found.problems)
-    return found.type
-
-
-def targets(declared: w.Type, transition: w.Transition) -> set[str]:
-    """Return the states a record may be in after the act."""
-    return {transition.to} if transition.to else set(sources(declared, transition))
-
-
-def sources(declared: w.Type, transition: w.Transition) -> tuple[str, ...]:
-    """Return the states the act starts from."""
-    if "*live" in transition.from_:
-        return tuple(s.name for s in declared.states if not s.terminal)
-    return transition.from_
+    return found.type, found.problems
 
 
 class _Refining:
@@ -65,9 +58,9 @@ class _Refining:
 
     def take(self, position: int, step: p.AnyStep) -> None:
         """Apply one step, or note why not."""
-        word = step.__struct_config__.tag
-        self._said = f"step {position} ({word})"
-        self._TAKE[type(step)](self, step)
+        tag = str(step.__struct_config__.tag)
+        self._said = f"step {position} ({tag})"
+        _TAKE[type(step)](self, step)
 
     def _no(self, sentence: str) -> None:
         self.problems.append(f"{self._said}: {sentence}")
@@ -80,7 +73,7 @@ class _Refining:
         if self.type.edit is not None:
             found["edit"] = self.type.edit
         if name not in found:
-            self._no(f"there is no act '{name[:60]}'{_alike(name, found)}")
+            self._no(f"there is no act '{name[:60]}'{alike(name, found)}")
         return found.get(name)
 
     def _put(self, name: str, act: Act) -> None:
@@ -96,7 +89,7 @@ class _Refining:
     def _field(self, name: str) -> w.Field | None:
         found = self.type.fields.get(name)
         if found is None:
-            self._no(f"there is no field '{name[:60]}'{_alike(name, self.type.fields)}")
+            self._no(f"there is no field '{name[:60]}'{alike(name, self.type.fields)}")
         return found
 
     def _put_field(self, name: str, field: w.Field) -> None:
@@ -106,7 +99,7 @@ class _Refining:
         known = {s.name for s in self.type.states}
         unknown = [n for n in names if n not in known]
         for name in unknown:
-            self._no(f"there is no state '{name[:60]}'{_alike(name, known)}")
+            self._no(f"there is no state '{name[:60]}'{alike(name, known)}")
         if not names or len(set(names)) != len(names):
             self._no("states are named once each, at least one")
             return False
@@ -117,7 +110,7 @@ class _Refining:
         if getattr(act, "consequence", False):
             self._no(f"'{name}' happens as the effect of another act, of which {what} cannot be asked")
             return False
-        if MACHINES & set(act.who) or getattr(act, "at", ""):
+        if bool(MACHINES & set(act.who)) or bool(getattr(act, "at", "")):
             self._no(f"'{name}' is also done by the installation or a device, which gives no {what}")
             return False
         return True
@@ -241,7 +234,7 @@ class _Refining:
     def _persons(self, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
             if name not in self.type.persons:
-                self._no(f"there is no person '{name[:60]}'{_alike(name, self.type.persons)}")
+                self._no(f"there is no person '{name[:60]}'{alike(name, self.type.persons)}")
         return tuple(n for n in names if n in self.type.persons)
 
     def _ask_signature(self, step: p.AskSignature) -> None:
@@ -256,9 +249,9 @@ class _Refining:
         if act.signature is not None:
             self._no(f"'{step.act}' is signed '{act.signature.meaning}' already, and that stays")
             return
-        if not p.SITE_NAME.fullmatch(step.meaning) or len(step.meaning) > 60:
-            # Another meaning might answer a guard that asks for it, which would then ask for less.
-            self._no(f"'{step.meaning[:60]}' is no meaning a site may give: site_ and then a-z, 0-9, _")
+        if step.meaning in meanings(self.type):
+            # Two acts of one meaning: what asks for the other's signature would be content with this one.
+            self._no(f"'{step.meaning[:60]}' already means another signature of this type")
             return
         persons = self._persons(step.independent_of)
         if persons and not isinstance(act, w.Transition):
@@ -315,7 +308,7 @@ class _Refining:
         act = self._act(step.act)
         if act is None:
             return
-        problem = _fewer(act.who, step.who)
+        problem = fewer(act.who, step.who)
         if problem:
             self._no(f"'{step.act}': {problem}")
             return
@@ -332,29 +325,13 @@ class _Refining:
         if isinstance(act, w.Editing) or act.signature is None:
             self._no(f"'{step.act}' is not signed")
             return
-        problem = _fewer(act.signature.roles, step.roles) if act.signature.roles else ""
-        if not step.roles or act.who and "*" not in act.who and not set(step.roles) & set(act.who):
+        problem = fewer(act.signature.roles, step.roles) if act.signature.roles else ""
+        if not step.roles or (act.who and "*" not in act.who and not set(step.roles) & set(act.who)):
             problem = "nobody could sign it"
         if problem:
             self._no(f"'{step.act}': {problem}")
             return
         self._put(step.act, replace(act, signature=replace(act.signature, roles=step.roles)))
-
-    _TAKE: Mapping[type, Callable[[_Refining, Any], None]] = {
-        p.AddField: _add_field,
-        p.AddGuard: _add_guard,
-        p.RaiseReason: _raise_reason,
-        p.RequireAt: _require_at,
-        p.Narrow: _narrow,
-        p.Separate: _separate,
-        p.AskSignature: _ask_signature,
-        p.ForbidDelegation: _forbid_delegation,
-        p.MarkCritical: _mark_critical,
-        p.FixField: _fix_field,
-        p.AddSummary: _add_summary,
-        p.NarrowWho: _narrow_who,
-        p.NarrowSigners: _narrow_signers,
-    }
 
     # --- what is asked can be given ------------------------------------------------------------
 
@@ -362,7 +339,8 @@ class _Refining:
         """Let what is newly asked be given with the acts that ask for it, or note that it could not be."""
         for said, field, state, added in self._asked:
             self._said = said
-            asking = [t for t in self.type.transitions if state in targets(self.type, t) and not t.consequence]
+            acts = [t for t in self.type.transitions if not t.consequence]
+            asking = [t for t in acts if state in targets(self.type, t)]
             if not asking and state != self.type.create.state:
                 self._no(f"no act leads to {state} in which '{field}' could be asked")
             for act in asking:
@@ -370,8 +348,8 @@ class _Refining:
 
     def _givable(self, name: str, field: str, state: str, added: bool) -> None:
         act = next(t for t in reversed(self.type.transitions) if t.name == name)
-        if set(act.who) and set(act.who) <= MACHINES or act.at:
-            self._no(f"'{name}' leads to {state} and is done by the installation, which is not asked '{field}'")
+        if (set(act.who) and set(act.who) <= MACHINES) or act.at:
+            self._no(f"'{name}' leads to {state} and is done by the installation, which gives no '{field}'")
             return
         from_ = sources(self.type, act) if act.to else (state,)
         editable = set(self.type.edit.states) if self.type.edit is not None else set()
@@ -387,20 +365,18 @@ class _Refining:
         self._put(name, replace(act, fields=(*act.fields, field)))
 
 
-def _fewer(before: tuple[str, ...], after: tuple[str, ...]) -> str:
-    if not before:
-        return "no role may do it, only people by name"
-    wider = set() if "*" in before else set(after) - set(before)
-    if wider:
-        return f"{', '.join(sorted(wider))} may not do it now, and cannot be let in"
-    if not after or "*" in after or len(set(after)) != len(after):
-        return "roles are named once each, at least one"
-    lost = MACHINES & set(before) - set(after)
-    if lost:
-        return f"{', '.join(sorted(lost))} does it by itself, which cannot be taken away"
-    return "" if set(after) != set(before) else "these are the roles that may do it already"
-
-
-def _alike(name: str, known: Any) -> str:
-    looks = [k for k in sorted(known) if skeleton(k) == skeleton(name)]
-    return f", though '{looks[0]}' looks like it" if looks else ""
+_TAKE: Mapping[type, Callable[[_Refining, Any], None]] = {
+    p.AddField: _Refining._add_field,
+    p.AddGuard: _Refining._add_guard,
+    p.RaiseReason: _Refining._raise_reason,
+    p.RequireAt: _Refining._require_at,
+    p.Narrow: _Refining._narrow,
+    p.Separate: _Refining._separate,
+    p.AskSignature: _Refining._ask_signature,
+    p.ForbidDelegation: _Refining._forbid_delegation,
+    p.MarkCritical: _Refining._mark_critical,
+    p.FixField: _Refining._fix_field,
+    p.AddSummary: _Refining._add_summary,
+    p.NarrowWho: _Refining._narrow_who,
+    p.NarrowSigners: _Refining._narrow_signers,
+}

@@ -77,7 +77,7 @@ class Row:
 @dataclass(frozen=True, slots=True)
 class Authority:
     """One row of what a record confers: ``kind`` account, role, trained, esign, certified, device,
-    role_document, needs_certification, policy or refines; ``person`` is the nil uuid where it holds for all."""
+    role_document, needs_certification, policy or refines; ``person`` is nil where it holds for all."""
 
     person: str
     kind: str

@@ -10,6 +10,7 @@ Rules kept here:
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import inspect
 from collections.abc import Callable, Mapping
@@ -84,3 +85,9 @@ def find(name: str, version: int) -> RuleFunction:
 def source_hash(name: str, version: int) -> str:
     """Return the SHA-256 (hex) of the rule's source text, as the definition carries it."""
     return hashlib.sha256(inspect.getsource(find(name, version)).encode()).hexdigest()
+
+
+@functools.cache
+def mentions(name: str, version: int, text: str) -> bool:
+    """Return whether the rule's source holds a text, such as the name of something it looks for."""
+    return text in inspect.getsource(find(name, version))

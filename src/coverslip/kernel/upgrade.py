@@ -58,7 +58,7 @@ def changed(
         if known and known[-1] == definition.hash:
             continue
         base = bases.get(definition.name, [])
-        if definition.hash in known or definition.shipped in base and definition.shipped != base[-1]:
+        if definition.hash in known or (definition.shipped in base and definition.shipped != base[-1]):
             raise _newer(f"a later definition of {definition.name}")
         found.append(Changed(definition, known[-1] if known else ""))
     return found

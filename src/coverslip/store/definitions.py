@@ -33,11 +33,15 @@ order by e.version
 
 @dataclass(frozen=True, slots=True)
 class Defined:
-    """A definition as the log carries it: type name, hash (hex) and canonical form."""
+    """A definition as the log carries it: type name, hash (hex) and canonical form.
+
+    ``shipped`` is the hash of the shipped definition a site refined, its own where none did.
+    """
 
     type: str
     hash: str
     canonical: bytes
+    shipped: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +70,10 @@ def told(conn: Connection) -> Told:
     for parsed, sections in _entries(conn):
         if parsed.act == "define" and "definition" in sections:
             form = sections["definition"]
-            name = str(canonical.decode(form)["type"]["name"])
-            definitions.append(Defined(name, hashlib.sha256(form).hexdigest(), form))
+            said = canonical.decode(form)
+            hashed = hashlib.sha256(form).hexdigest()
+            shipped = str(said["refined"]["shipped"]) if "refined" in said else hashed
+            definitions.append(Defined(str(said["type"]["name"]), hashed, form, shipped))
         elif parsed.act == "migrate":
             said = canonical.decode(sections["detail"])
             migrations |= {int(one["number"]) for one in said.get("migrations", ())}
@@ -81,6 +87,14 @@ def _entries(conn: Connection) -> Iterator[tuple[leaf.Leaf, dict[str, bytes]]]:
         parsed = leaf.parse(bytes(data))
         found = sections_of(parsed, dict(zip(names, columns, strict=True)))
         yield parsed, {name: content for name, (_, content) in found.items()}
+
+
+def refinements(conn: Connection) -> list[tuple[str, dict[str, Any]]]:
+    """Return the refinements in force or withdrawn: number of the record, and what it confers."""
+    rows = conn.execute(
+        "select code, data from projection.authority where kind = 'refines' order by code"
+    ).fetchall()
+    return [(str(code), data) for code, data in rows]
 
 
 def states_in_use(conn: Connection) -> dict[str, set[str]]:
