@@ -81,7 +81,7 @@ def test_a_record_is_shown_and_replayed_under_the_definition_it_was_made_with(
     upgraded: OldHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     later = altered("site", title="Place", version=2, migration_note="Sites are called so now.")
-    monkeypatch.setattr(wiring, "catalogue", lambda: later)
+    monkeypatch.setattr(wiring, "catalogue", lambda *_: later)
     with wiring.database(upgraded.home), pytest.raises(EnvironmentFault, match="definition of site"):
         migrating.require_current(upgraded.home)
     assert migrating.migrate(upgraded.root).defined == ("site",)
@@ -118,7 +118,7 @@ def test_a_program_older_than_the_log_neither_serves_nor_migrates(
 ) -> None:
     with monkeypatch.context() as patch:
         later = altered("study", purpose="Another purpose.", version=2)
-        patch.setattr(wiring, "catalogue", lambda: later)
+        patch.setattr(wiring, "catalogue", lambda *_: later)
         migrating.migrate(upgraded.root)
     for act in (lambda: migrating.migrate(upgraded.root), lambda: current(upgraded)):
         with pytest.raises(EnvironmentFault, match="nothing later than this release"):
@@ -144,7 +144,7 @@ def test_a_definition_without_a_state_some_record_is_in_changes_nothing(
     create = msgspec.structs.replace(hold.create, state="on")
     later = altered("hold", states=states, transitions=(lift,), create=create)
     size = old_home.size()
-    monkeypatch.setattr(wiring, "catalogue", lambda: later)
+    monkeypatch.setattr(wiring, "catalogue", lambda *_: later)
     with pytest.raises(EnvironmentFault, match="none called active"):
         migrating.migrate(old_home.root)
     assert old_home.size() == size

@@ -74,7 +74,8 @@ def require_current(home: Home) -> None:
     """
     with wiring.connection(home, "cs_verifier") as conn:
         require_schema(home, conn)
-        _require_none(home, [f"definition of {one.definition.name}" for one in _changes(home, conn, told(conn))])
+        changes = _changes(home, conn, told(conn))
+        _require_none(home, [f"definition of {one.definition.name}" for one in changes])
 
 
 def require_schema(home: Home, conn: psycopg.Connection[Any]) -> None:

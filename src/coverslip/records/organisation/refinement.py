@@ -49,8 +49,8 @@ TYPE = w.Type(
         w.State("withdrawn", terminal=True, locked=True),
         VOIDED,
     ),
-    create=w.Making(("AUT", "ENG", "ADM", "QA"), "draft"),
-    edit=w.Editing(("AUT", "ENG", "ADM", "QA"), ("draft",)),
+    create=w.Making(("AUT", "ENG", "QA"), "draft"),
+    edit=w.Editing(("AUT", "ENG", "QA"), ("draft",)),
     persons={"author": w.Touched(), "submitter": w.Actor("submit")},
     transitions=(
         w.Transition(
@@ -58,7 +58,7 @@ TYPE = w.Type(
             "Submit",
             ("draft",),
             "in_review",
-            ("AUT", "ENG", "ADM", "QA"),
+            ("AUT", "ENG", "QA"),
             signature=signing("authored", "I wrote this refinement and tried it.", ("AUT", "ENG", "QA")),
         ),
         w.Transition(
