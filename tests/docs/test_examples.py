@@ -32,7 +32,7 @@ def _declared() -> Any:
 
 def test_the_declaration_of_the_guide_fits_into_the_catalogue() -> None:
     catalogue = Catalogue([*all_types(), _declared()])
-    assert "service_visit" in {definition.name for definition in catalogue}
+    assert "lamp_replacement" in {definition.name for definition in catalogue}
 
 
 def test_the_guide_is_right_that_a_contradicting_declaration_is_refused() -> None:

@@ -1,4 +1,4 @@
-"""Acts on many records at once: made for each of many, done to all that link here, rows added, votes cleared."""
+"""Acts on many records: made for each of many, done to all that link here, rows added, votes cleared."""
 
 from __future__ import annotations
 
