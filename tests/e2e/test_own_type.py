@@ -120,7 +120,7 @@ def test_the_tutorial_works_as_it_is_written(bench: Bench) -> None:
         _interface(bench)
     finally:
         served.terminate()
-        served.wait(60)
+        served.communicate(timeout=60)
     _offline(bench)
     _whole(bench)
 
@@ -131,7 +131,7 @@ def _interface(bench: Bench) -> None:
     with closing(Coverslip(address)) as client:
         client.sign_in("rita", secret_of("rita"))
         assert "lamp_replacement" in {t["name"] for t in client.types()}
-        shown = client.show("LMP-0001")
+        shown = client.records.show("LMP-0001")
         assert [s["meaning"] for s in shown["signatures"]] == ["executed", "verified"]
 
 
