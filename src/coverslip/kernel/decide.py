@@ -156,7 +156,7 @@ class _Deciding:
         self._require_version(row)
         role = self._who(found.who, found.persons, found.label.lower(), row, found.signature)
         self._require_state(found, row)
-        if not found.to.startswith(("reject", "abort", "fail", "cancel")):
+        if not found.stops and not found.to.startswith(("reject", "abort", "fail", "cancel")):
             self._require_no_hold(row, found.label.lower())
         if not self.sandbox:
             names = (*found.independent_of, *(found.signature.independent_of if found.signature else ()))

@@ -136,7 +136,7 @@ class Effects:
                 action=found.label.lower(),
                 states=" or ".join(found.from_),
             )
-        if row.blockers:
+        if row.blockers and not found.stops:
             raise Refused(
                 "HOLD",
                 record=row.label,

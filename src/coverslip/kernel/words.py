@@ -404,6 +404,7 @@ class Transition(Word, frozen=True):
     ``consequence``: happens only as the effect of another act. ``at`` names a date field: the
     scheduler acts on that day. ``touches``: the actor counts as having changed the content.
     ``clears`` lists meanings and acts that no longer count after it: what was signed is to be signed again.
+    ``stops``: the act only ever stops work, so that a hold does not keep anybody from it.
     """
 
     name: str
@@ -422,6 +423,7 @@ class Transition(Word, frozen=True):
     at: str = ""
     touches: bool = False
     clears: tuple[str, ...] = ()
+    stops: bool = False
 
 
 class Making(Word, frozen=True):

@@ -172,8 +172,11 @@ TYPE = w.Type(
             "out_of_service",
             ("MET", "QA", "SVC"),
             reason=w.Reason(),
+            stops=True,
         ),
-        w.Transition("stand_down", "Stand down", ("in_service",), "out_of_service", consequence=True),
+        w.Transition(
+            "stand_down", "Stand down", ("in_service",), "out_of_service", consequence=True, stops=True
+        ),
         w.Transition(
             "retire",
             "Retire",

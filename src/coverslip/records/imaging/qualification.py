@@ -176,7 +176,7 @@ TYPE = w.Type(
             help="What was recorded stays; to execute a case again, add a row with the same case.",
         ),
         "recorder": w.Field(w.Link(("user",), "none"), "Recorded by", source="computed"),
-        "deviations": w.Field(w.Link((), "none"), "Deviations", many=True, critical=True),
+        "deviations": w.Field(w.Link(("deviation",), "none"), "Deviations", many=True, critical=True),
         "conclusion": w.Field(w.Rich(20_000), "Conclusion", required_at=("executed",), critical=True),
         "approved_on": w.Field(w.Date(), "Approved on", source="computed"),
     },
@@ -277,7 +277,15 @@ TYPE = w.Type(
             ("reviewed",),
             "approved",
             ("QA",),
-            requires=(w.Rule("cases_pass", 1, message="Every test case passes in the end."),),
+            requires=(
+                w.Rule("cases_pass", 1, message="Every test case passes in the end."),
+                w.InState(
+                    ("deviations",),
+                    ("closed",),
+                    "Deviation {number} is closed (it is {state}).",
+                    empty_ok=True,
+                ),
+            ),
             effects=(w.Set("approved_on", w.Value("today")),),
             signature=signing(
                 "approved",

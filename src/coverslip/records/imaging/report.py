@@ -1,7 +1,7 @@
 """Report: a signed statement about a study or a run, resting on results that are pinned (DOMAIN 4.24).
 
-Rules kept here: every result it names is final and not held; it is not issued while an OOS on its
-subject or its results is open; once issued it is never edited, only withdrawn or followed by the next
+Rules kept here: every result it names is final and not held; it is not issued while an OOS or a
+deviation on its subject or its results is open; once issued it is never edited, only withdrawn or followed by the next
 version.
 """
 
@@ -24,6 +24,12 @@ _RUN_RESULTS = w.When(
 _NO_OPEN = (
     w.NoOpen(("results",), "oos", "results", (), "{number} is closed (it is {state})."),
     w.NoOpen(("subject",), "oos", "study", (), "{number} is closed (it is {state})."),
+    w.NoOpen(
+        ("results",), "deviation", "affected", ("closed",), "Deviation {number} is closed (it is {state})."
+    ),
+    w.NoOpen(
+        ("subject",), "deviation", "affected", ("closed",), "Deviation {number} is closed (it is {state})."
+    ),
 )
 
 TYPE = w.Type(

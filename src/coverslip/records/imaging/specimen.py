@@ -286,6 +286,7 @@ _QUALITY = (
         "quarantined",
         (*_HANDLERS, "QA"),
         reason=w.Reason(),
+        stops=True,
     ),
     w.Transition(
         "release",

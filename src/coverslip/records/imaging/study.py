@@ -204,6 +204,13 @@ TYPE = w.Type(
             persons=("director",),
             requires=(
                 w.NoOpen((), "oos", "study", (), "{number} is closed (it is {state})."),
+                w.NoOpen(
+                    (),
+                    "deviation",
+                    "affected",
+                    ("closed",),
+                    "Deviation {number} is closed (it is {state}).",
+                ),
                 w.NoOpen((), "report", "subject", ("issued",), "Report {number} is issued (it is {state})."),
             ),
             effects=(w.Set("completed_on", w.Value("today")),),
@@ -248,7 +255,7 @@ TYPE = w.Type(
     predicate_rules=("21 CFR 58.33", "21 CFR 58.120", "21 CFR 58.130"),
     sandbox=sandbox(),
     migration_note="Version 2: a study may belong to a project; its data are complete only when its"
-    " specimens and containers are accounted for, and it is reported only when its OOS investigations are"
-    " closed and its reports issued; the events that start retention clocks are recorded with their dates."
-    " Studies without such records go on as before.",
+    " specimens and containers are accounted for, and it is reported only when its OOS investigations and"
+    " deviations are closed and its reports issued; the events that start retention clocks are recorded with"
+    " their dates. Studies without such records go on as before.",
 )
