@@ -33,6 +33,7 @@ from coverslip.api.app import create_app
 from coverslip.api.services import Services
 from coverslip.bootstrap import founding, retaining, wiring
 from coverslip.bootstrap.checking import projector
+from coverslip.bootstrap.working import working
 from coverslip.errors import CoverslipError
 from coverslip.exports.service import Exports, Signing
 from coverslip.ingest import Ingest
@@ -373,6 +374,7 @@ class Lab:
             installation=self.reading.installation,
             retaining=retaining.retentions(self.door.catalogue, self.reading),
             upload_limit_bytes=1 << 22,
+            working=working(self.accounts._pool, self.store, self.door),
         )
 
     def attach(self, name: str = "scan.pdf", data: bytes = b"%PDF-1.4 scan") -> dict[str, Any]:

@@ -61,6 +61,7 @@ class Alerts:
         evidence: Mapping[str, Any] | None = None,
         bucket: str = "",
         at: str = "",
+        recipients: Sequence[str] = RESPONSIBLE,
     ) -> str:
         """Return the number of the alert of this happening, raising it if it is new.
 
@@ -69,6 +70,7 @@ class Alerts:
         canonical JSON: whole numbers and text, no floats. ``bucket`` names the happening; left out it is
         kind, records and UTC day. ``at`` is when it happened, by the database's clock: where the bucket's
         alert was acknowledged before that, it is raised again. Left out, the bucket is raised once.
+        ``recipients`` are the roles told.
 
         Raises:
             Invalid: an unknown kind or severity, or a number that does not exist.
@@ -89,7 +91,7 @@ class Alerts:
             "bucket": name,
             "raised_at": now,
             "escalate_at": later(now, hours=hours),
-            "recipients": list(RESPONSIBLE),
+            "recipients": list(recipients),
         } | ({"evidence": dict(evidence)} if evidence else {})
         try:
             receipt = self._door.submit(Change("create", ALERT.name, fields=fields), self._service())

@@ -13,7 +13,19 @@ from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import PlainTextResponse
 
-from coverslip.api import devices, exports, ledger, problems, records, retention, runs, scope, sessions
+from coverslip.api import (
+    bulk,
+    devices,
+    exports,
+    ledger,
+    me,
+    problems,
+    records,
+    retention,
+    runs,
+    scope,
+    sessions,
+)
 from coverslip.api.problems import answer
 from coverslip.api.services import Services
 from coverslip.api.strict import check_address, check_body
@@ -69,6 +81,8 @@ def create_app(services: Services) -> FastAPI:
 
     for router in (
         sessions.router,
+        me.router,
+        bulk.router,
         records.router,
         retention.router,
         devices.router,

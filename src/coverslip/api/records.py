@@ -92,6 +92,7 @@ def create(
         reason=body.reason,
         shown=body.signature.shown if body.signature else "",
         idempotency_key=key,
+        occurred_at=body.occurred_at,
     )
     receipt = services.door.submit(change, context, _credential(body.signature))
     return _written(services, receipt)
@@ -133,6 +134,7 @@ def show(number: str, request: Request, services: ServicesOf, context: ContextOf
     return record_value(row, services.catalogue.under(row.type, row.definition)) | {
         "acts": _acts(services, row, definition, context),
         "signatures": history.manifests(services.reading.history(row.uid)),
+        "around": services.working.around(row),
     }
 
 
@@ -251,6 +253,7 @@ def _act(
         body.expected_version,
         body.signature.shown if body.signature else "",
         key,
+        body.occurred_at,
     )
     return _written(services, services.door.submit(change, context, _credential(body.signature)))
 

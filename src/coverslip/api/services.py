@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, Protocol
 
 from coverslip.errors import CoverslipError, EnvironmentFault
 from coverslip.kernel.accounts import Accounts
+from coverslip.kernel.change import Context
 from coverslip.kernel.commit import Door
 from coverslip.kernel.definition import Catalogue
 from coverslip.kernel.events import Events
@@ -97,6 +98,46 @@ class Retaining(Protocol):
         ...
 
 
+class Working(Protocol):
+    """Lists of work: what waits for whom, what others did, what stands beside a record."""
+
+    def mine(self, context: Context, cursor: str, limit: int) -> dict[str, Any]:
+        """Return ``items`` that wait for whoever asks, and the cursor of the ``next`` page."""
+        ...
+
+    def events(self, person: str, after: int | None, limit: int) -> dict[str, Any]:
+        """Return ``events`` of others after a tree index, ``next`` to go on from, and whether ``more``."""
+        ...
+
+    def seen(self, person: str, index: int) -> int:
+        """Keep how far a person has looked; return how far they have."""
+        ...
+
+    def around(self, row: Row) -> dict[str, Any]:
+        """Return comments, tags, attachments and holds of a record, and how many watch it."""
+        ...
+
+
+class NoWork:
+    """Stands where an installation keeps no lists of work."""
+
+    def mine(self, context: Context, cursor: str, limit: int) -> dict[str, Any]:
+        """Return an empty page."""
+        return {"items": [], "next": ""}
+
+    def events(self, person: str, after: int | None, limit: int) -> dict[str, Any]:
+        """Return an empty page."""
+        return {"events": [], "next": after or 0, "more": False, "seen": 0}
+
+    def seen(self, person: str, index: int) -> int:
+        """Return that nothing is kept."""
+        return 0
+
+    def around(self, row: Row) -> dict[str, Any]:
+        """Return that nothing stands beside."""
+        return {"comments": [], "tags": [], "attachments": [], "holds": [], "watchers": 0, "more": False}
+
+
 class NoRuns:
     """Stands where an installation computes nothing."""
 
@@ -126,6 +167,7 @@ class Services:
     algorithms: Callable[[], list[dict[str, Any]]] = list
     """What is bundled: field values of an algorithm record, and its parameters with their ranges."""
     reproducing: Reproducing = field(default_factory=NoRuns)
+    working: Working = field(default_factory=NoWork)
     anchors: Callable[[], list[dict[str, Any]]] = list
     """How each place stands that keeps checkpoints: last success, age, independence, whether too old."""
     upload_limit_bytes: int = 64 * 1024**3

@@ -63,6 +63,7 @@ class NewRecord(Body):
     reason: Annotated[str, Field(max_length=4000)] = ""
     number: Short = ""
     signature: Signing | None = None
+    occurred_at: Annotated[str, Field(max_length=40)] = ""
 
 
 class Act(Body):
@@ -72,6 +73,31 @@ class Act(Body):
     fields: dict[str, Any] = {}
     reason: Annotated[str, Field(max_length=4000)] = ""
     signature: Signing | None = None
+    occurred_at: Annotated[str, Field(max_length=40)] = ""
+
+
+class BulkItem(Body):
+    """One change of many: ``create`` with ``type``, or an act on the version of ``number`` that was read."""
+
+    act: Short = "create"
+    type: Short = ""
+    number: Short = ""
+    expected_version: int | None = None
+    fields: dict[str, Any] = {}
+    reason: Annotated[str, Field(max_length=4000)] = ""
+    occurred_at: Annotated[str, Field(max_length=40)] = ""
+
+
+class Bulk(Body):
+    """Changes to be done together or not at all."""
+
+    changes: Annotated[list[BulkItem], Field(min_length=1, max_length=500)]
+
+
+class Seen(Body):
+    """How far somebody has looked: a tree index."""
+
+    index: Annotated[int, Field(ge=0, lt=2**53)]
 
 
 class Export(Body):

@@ -14,6 +14,7 @@ from coverslip.analysis.service import Runs
 from coverslip.api.services import Services
 from coverslip.bootstrap import anchors as anchoring
 from coverslip.bootstrap import retaining, wiring
+from coverslip.bootstrap.working import working
 from coverslip.errors import EnvironmentFault
 from coverslip.exports.service import Exports, Signing
 from coverslip.ingest import Imports, Ingest, Unfinished
@@ -127,6 +128,7 @@ class Lab:
             anchors=self.anchors,
             gaps=lambda: pooled_gaps(c.pool),
             upload_limit_bytes=UPLOAD_LIMIT_BYTES,
+            working=working(c.pool, c.store, c.door),
         )
 
 

@@ -14,6 +14,8 @@ from coverslip.kernel.rows import Row
 from coverslip.review.access import AccessReviews
 from coverslip.store.unique_sql import PostgresUnique
 from coverslip.store.watching_sql import PostgresWatch
+from coverslip.store.work_sql import PostgresWork
+from coverslip.work import Overdue
 
 
 def _reviews(lab: Lab) -> AccessReviews:
@@ -55,4 +57,7 @@ def watching(lab: Lab) -> list[Duty]:
         Watch(watch, lab.alerts()),
         Escalation(c.reading, c.door, lab.service, c.accounts.now),
         _reviews(lab),
+        Overdue(
+            c.catalogue, PostgresWork(c.pool), lab.alerts(), lambda: c.accounts.now()[:10], ("access_review",)
+        ),
     ]

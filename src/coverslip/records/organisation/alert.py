@@ -32,6 +32,8 @@ KINDS = (
     "fixity",
     "backup",
     "schema",
+    # work
+    "overdue",
     # the ground it stands on
     "clock",
     "anchor",
@@ -48,7 +50,7 @@ _fixed = functools.partial(fixed, states=_EVER)
 TYPE = w.Type(
     name="alert",
     title="Alert",
-    version=1,
+    version=2,
     purpose="What people must look at now, who looked, and what they did.",
     number=w.Number("ALR", yearly=True, width=5),
     gxp=REGULATED,
@@ -112,6 +114,7 @@ TYPE = w.Type(
             reason=w.Reason(),
         ),
     ),
+    migration_note="Records whose due date has passed raise one too.",
     retention=w.Retention("SYS"),
     summary=("kind", "severity", "what"),
     predicate_rules=("21 CFR 11.300(d)",),
