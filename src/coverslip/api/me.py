@@ -16,7 +16,7 @@ router = APIRouter(tags=["me"])
 def work(
     services: ServicesOf,
     context: ContextOf,
-    cursor: Annotated[str, Query(max_length=200, pattern=r"^([0-9-]{10}/[0-9.]+/[0-9a-f-]{36})?$")] = "",
+    cursor: Annotated[str, Query(max_length=200, pattern=r"^([0-9-]{10}/.*)?$")] = "",
     limit: Annotated[int, Query(ge=1, le=100)] = 25,
 ) -> dict[str, Any]:
     """List records that wait for something you may do: by due date, then the newest change first."""

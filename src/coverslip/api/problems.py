@@ -24,7 +24,7 @@ _log = logging.getLogger("coverslip.api")
 def answer(error: CoverslipError) -> JSONResponse:
     """Return the response of an error."""
     body: dict[str, Any] = error.problem()
-    for name in ("problems", "unmet", "allowed", "meaning", "meaning_text"):
+    for name in ("problems", "unmet", "allowed", "meaning", "meaning_text", "line"):
         if error.values.get(name):
             body[name] = error.values[name]
     headers = {"Retry-After": str(error.values["seconds"])} if "seconds" in error.values else None

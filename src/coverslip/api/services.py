@@ -14,6 +14,7 @@ from coverslip.kernel.definition import Catalogue
 from coverslip.kernel.events import Events
 from coverslip.kernel.identity import Identity
 from coverslip.kernel.rows import Row
+from coverslip.kernel.waiting import EVERYTHING, Narrowed
 
 
 class Reading(Protocol):
@@ -23,7 +24,9 @@ class Reading(Protocol):
         """Return a record: the revision named, else the one in force, else the latest."""
         ...
 
-    def page(self, kind: str, state: str, text: str, cursor: str, limit: int) -> tuple[list[Row], str]:
+    def page(
+        self, kind: str, state: str, text: str, cursor: str, limit: int, narrowed: Narrowed = EVERYTHING
+    ) -> tuple[list[Row], str]:
         """Return records of a type, newest change first, and the cursor of the next page (empty: none)."""
         ...
 
@@ -113,6 +116,10 @@ class Working(Protocol):
         """Keep how far a person has looked; return how far they have."""
         ...
 
+    def narrowed(self, tag: str, *, overdue: bool, everything: bool) -> Narrowed:
+        """Return what a list shows: with a tag, only the overdue, voided ones only with ``everything``."""
+        ...
+
     def around(self, row: Row) -> dict[str, Any]:
         """Return comments, tags, attachments and holds of a record, and how many watch it."""
         ...
@@ -132,6 +139,10 @@ class NoWork:
     def seen(self, person: str, index: int) -> int:
         """Return that nothing is kept."""
         return 0
+
+    def narrowed(self, tag: str, *, overdue: bool, everything: bool) -> Narrowed:
+        """Return that nothing is left out."""
+        return EVERYTHING
 
     def around(self, row: Row) -> dict[str, Any]:
         """Return that nothing stands beside."""

@@ -129,6 +129,8 @@ def record_value(row: Row, definition: Definition) -> dict[str, Any]:
         "created_by": row.created_by,
         "changed_at": row.changed_at,
         "changed_by": row.changed_by,
+        "late": bool(row.content.get("late")),
+        "occurred_at": row.content.get("occurred_at", ""),
         "on_hold": [{"number": b.number, "reason": b.reason} for b in row.blockers],
     }
     return value | ({"revision": row.revision, "label": row.label} if row.revision else {"label": row.number})

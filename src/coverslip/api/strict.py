@@ -19,7 +19,11 @@ from fastapi import Request
 from coverslip.errors import CoverslipError, Invalid, NotFound
 
 MAX_DEPTH = 64
-_CURSOR = re.compile(r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_CURSOR = re.compile(
+    r"|(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z|\d{4}-\d\d-\d\d/\d{1,12}\.\d{1,6})"
+    r"/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+)
+"""Of a list: when and which; of work: due, when, which."""
 
 
 def _bad(found: str, field: str = "the request") -> Invalid:

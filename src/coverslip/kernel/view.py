@@ -22,6 +22,7 @@ def render(definition: Definition, row: Row, manifests: Sequence[str] = ()) -> s
     lines = [
         f"{row.label}  {row.title}",
         f"{definition.type.title} · version {row.version} · state {row.state} · {_regime(row)}",
+        *_happened(row),
         "",
     ]
     for name, declared in definition.type.fields.items():
@@ -40,6 +41,13 @@ def shown_hash(text: str) -> str:
 
 def _regime(row: Row) -> str:
     return "SANDBOX, not regulated" if row.content.get("sandbox") else f"gxp {row.gxp}"
+
+
+def _happened(row: Row) -> Iterator[str]:
+    at = row.content.get("occurred_at")
+    if at:
+        how = "Late entry: it happened at" if row.content.get("late") else "It happened at"
+        yield f"{how} {at}, as stated by who entered it"
 
 
 def _field(label: str, value: Any) -> Iterator[str]:

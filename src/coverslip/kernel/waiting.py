@@ -38,6 +38,24 @@ class Waits:
 
 
 @dataclass(frozen=True, slots=True)
+class Narrowed:
+    """What a list is narrowed to.
+
+    ``word``: only records whose label, a space and this word are a unique value of ``scope``. ``late``:
+    only records in these states whose date has passed on ``today``. ``hidden``: (type, state) left out.
+    """
+
+    scope: str = ""
+    word: str = ""
+    late: tuple[Want, ...] | None = None
+    today: str = ""
+    hidden: tuple[tuple[str, str], ...] = ()
+
+
+EVERYTHING = Narrowed()
+
+
+@dataclass(frozen=True, slots=True)
 class Happened:
     """One entry of somebody else: its place in the tree, who did what, on which record and its state now.
 

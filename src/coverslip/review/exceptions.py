@@ -128,6 +128,13 @@ def exceptions(reading: Reading, row: Row, subject: Row) -> Iterator[Found]:
 
 
 def _of_entry(entry: dict[str, Any], row: Row, own: bool) -> Iterator[Found]:
+    if entry["late"]:
+        yield Found(
+            "warn",
+            row.label,
+            f"Late entry: '{entry['act'].replace('_', ' ')}' by {entry['actor_name']} happened at"
+            f" {entry['occurred_at']} and was recorded {entry['at_text']}. Reason: {entry['reason']}",
+        )
     if entry["type"] == "refusal":
         detail = entry["detail"]
         who = entry["actor_name"] or "somebody"

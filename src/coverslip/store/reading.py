@@ -14,9 +14,11 @@ from psycopg.rows import dict_row
 
 from coverslip.errors import EvidenceBroken
 from coverslip.kernel.rows import Row, row_from
+from coverslip.kernel.waiting import EVERYTHING, Narrowed
 from coverslip.ledger import canonical, leaf
 from coverslip.ledger.failure import LedgerError
 from coverslip.store.certificates import Certificates
+from coverslip.store.narrowing import narrowing, narrowing_values
 from coverslip.store.pool import Pool
 from coverslip.store.sections import sections_of
 
@@ -51,6 +53,16 @@ select line from (
 """
 
 
+_PAGE = (
+    "select ops.row_of(type, uid) as row, ops.iso(changed_at) as changed, uid::text as uid from ("
+    " select type, uid, changed_at from projection.record where (%(k)s = '' or type = %(k)s)"
+    " and (%(s)s = '' or state = %(s)s)"
+    " and (%(q)s = '' or strpos(lower(number || ' ' || title), lower(%(q)s)) > 0)"
+    " and (%(c)s = '' or (changed_at, uid) < (nullif(%(c)s, '')::timestamptz, nullif(%(u)s, '')::uuid))"
+    "{} order by changed_at desc, uid desc limit %(l)s) found order by changed_at desc, uid desc"
+)
+
+
 class PostgresReading:
     """Reads on a pool that may select from ``ledger``, ``projection`` and execute the row functions."""
 
@@ -78,19 +90,13 @@ class PostgresReading:
         rows = self._all("select ops.row_of(%(k)s, %(u)s) as row", {"k": kind, "u": uid})
         return row_from(rows[0]["row"]) if rows and rows[0]["row"] else None
 
-    def page(self, kind: str, state: str, text: str, cursor: str, limit: int) -> tuple[list[Row], str]:
+    def page(
+        self, kind: str, state: str, text: str, cursor: str, limit: int, narrowed: Narrowed = EVERYTHING
+    ) -> tuple[list[Row], str]:
         """Return records, newest change first, and the cursor of the next page (empty: none)."""
         changed, _, uid = cursor.partition("/")
-        rows = self._all(
-            "select ops.row_of(type, uid) as row, ops.iso(changed_at) as changed, uid::text as uid from ("
-            " select type, uid, changed_at from projection.record where (%(k)s = '' or type = %(k)s)"
-            " and (%(s)s = '' or state = %(s)s)"
-            " and (%(q)s = '' or strpos(lower(number || ' ' || title), lower(%(q)s)) > 0)"
-            " and (%(c)s = ''"
-            " or (changed_at, uid) < (nullif(%(c)s, '')::timestamptz, nullif(%(u)s, '')::uuid))"
-            " order by changed_at desc, uid desc limit %(l)s) found order by changed_at desc, uid desc",
-            {"k": kind, "s": state, "q": text, "c": changed, "u": uid, "l": limit + 1},
-        )
+        values = {"k": kind, "s": state, "q": text, "c": changed, "u": uid, "l": limit + 1}
+        rows = self._all(_PAGE.format(narrowing(narrowed)), values | narrowing_values(narrowed))
         found = [row_from(r["row"]) for r in rows[:limit]]
         following = f"{rows[limit - 1]['changed']}/{rows[limit - 1]['uid']}" if len(rows) > limit else ""
         return found, following

@@ -61,7 +61,8 @@ _HAPPENED = """
 with mine as materialized (
   select distinct w.content -> 'fields' -> 'subject' ->> 'number' as number
   from projection.link l join projection.record w on w.type = l.from_type and w.uid = l.from_uid
-  where l.to_uid = %(p)s::text::uuid and l.field = 'person' and l.from_type = %(watch)s and w.state = %(watching)s),
+  where l.to_uid = %(p)s::text::uuid and l.field = 'person' and l.from_type = %(watch)s
+        and w.state = %(watching)s),
 span as materialized (
   select l.idx, e.record_id, e.actor, e.leaf, e.version from ledger.leaf l
   join ledger.entry e on e.id = l.entry_id and e.log_id = l.log_id

@@ -7,6 +7,10 @@ from typing import Any
 
 from coverslip.kernel.change import Context
 from coverslip.kernel.rows import Row
+from coverslip.kernel.waiting import Narrowed
+from coverslip.records.collaboration.tag import TYPE as TAG
+from coverslip.records.collaboration.tag import folded
+from coverslip.work import waiting
 from coverslip.work.around import Around
 from coverslip.work.mine import MyWork
 from coverslip.work.notices import Notices
@@ -31,6 +35,17 @@ class Work:
     def seen(self, person: str, index: int) -> int:
         """Keep how far a person has looked; return how far they have."""
         return self.notices.seen(person, index)
+
+    def narrowed(self, tag: str, *, overdue: bool, everything: bool) -> Narrowed:
+        """Return what a list shows: with a tag, only the overdue, voided ones only with ``everything``."""
+        catalogue = self.my_work.catalogue
+        return Narrowed(
+            scope=f"{TAG.name}.mark" if tag else "",
+            word=folded(tag),
+            late=tuple(waiting.due(catalogue)) if overdue else None,
+            today=self.my_work.today() if overdue else "",
+            hidden=() if everything else tuple(waiting.hidden(catalogue)),
+        )
 
     def around(self, row: Row) -> dict[str, Any]:
         """Return what stands beside a record."""

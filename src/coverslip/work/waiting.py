@@ -29,7 +29,8 @@ def waits(state: w.State) -> bool:
 def acts(definition: Definition, state: str) -> Iterator[w.Transition]:
     """Yield the acts by which a person could take a record on from a state."""
     for transition in definition.type.transitions:
-        aside = transition.to.startswith(_ASIDE) or (transition.to and definition.state(transition.to).voided)
+        aside = transition.name.startswith(_ASIDE) or transition.to.startswith(_ASIDE)
+        aside = aside or bool(transition.to and definition.state(transition.to).voided)
         machines = bool(transition.who) and set(transition.who) <= _MACHINES and not transition.persons
         if transition.consequence or aside or machines:
             continue

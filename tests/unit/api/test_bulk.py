@@ -8,9 +8,14 @@ from typing import Any
 
 import pytest
 
+from coverslip.kernel.change import Change
+from coverslip.review.exceptions import gatherer
 from fix_lab import Caller, Lab
 
 Api = Callable[[str], Caller]
+
+
+HOLD = {"reason": "I would like it to stop."}
 
 
 def tags(lab: Lab, words: list[str]) -> list[dict[str, Any]]:
@@ -49,14 +54,17 @@ def test_a_refusal_names_its_line_and_record(lab: Lab, api: Api) -> None:
     sop = lab.new_sop()
     changes = [*tags(lab, ["fine"]), {"act": "submit", "number": f"{sop} v1", "expected_version": 1}]
     answer = api("aurel").post("/bulk", {"changes": changes})
-    assert (answer.status_code, answer.json()["code"]) == (403, "SIG_REQUIRED"), answer.text
+    assert (answer.status_code, answer.json()["code"]) == (409, "SIG_REQUIRED"), answer.text
     assert answer.json()["line"] == 2
     assert sop in answer.text
     assert lab.ask("select count(*) from projection.record where type = 'tag' and title = 'fine'") == [(0,)]
 
 
 def test_nobody_does_in_bulk_what_they_may_not_do_alone(lab: Lab, api: Api) -> None:
-    changes = [*tags(lab, ["alone"]), {"act": "create", "type": "study", "fields": {"title": "Mine"}}]
+    changes = [
+        *tags(lab, ["alone"]),
+        {"act": "create", "type": "hold", "fields": HOLD | {"subject": lab.n["study"]}},
+    ]
     assert api("alan").post("/bulk", {"changes": changes}).json()["code"] == "AUTH_ROLE"
     assert api("alan").post("/bulk", {"changes": []}).status_code == 422
     assert api("alan").post("/bulk", {"changes": tags(lab, ["x"] * 501)}).status_code == 422
@@ -88,9 +96,6 @@ def test_a_late_entry_asks_a_reason_and_is_told_as_late(lab: Lab, api: Api) -> N
 
 
 def test_a_late_entry_is_an_exception_of_the_review(lab: Lab) -> None:
-    from coverslip.review.exceptions import gatherer
-    from coverslip.kernel.change import Change
-
     then = (dt.datetime.now(dt.UTC) - dt.timedelta(hours=3)).isoformat()
     study = lab.row(lab.n["study"])
     change = Change(
@@ -114,7 +119,9 @@ def test_work_and_what_stands_beside_are_shown_over_the_interface(lab: Lab, api:
     alan.new("attachment", subject=f"{sop} v1", what="Sketch", file=lab.attach("sketch.pdf"))
     hold = api("vera").new("hold", subject=f"{sop} v1", reason="The text is in question.")
     around = api("aurel").get(f"/records/{sop}")["around"]
-    assert [(c["number"], c["field"], c["by"]) for c in around["comments"]] == [(comment, "body", "Alan Analyst")]
+    assert [(c["number"], c["field"], c["by"]) for c in around["comments"]] == [
+        (comment, "body", "Alan Analyst")
+    ]
     assert [t["word"] for t in around["tags"]] == ["urgent"]
     assert [a["file"]["name"] for a in around["attachments"]] == ["sketch.pdf"]
     assert [(h["number"], h["state"]) for h in around["holds"]] == [(hold, "active")]
@@ -152,7 +159,11 @@ def test_what_is_overdue_is_listed(lab: Lab, api: Api) -> None:
     today = dt.datetime.now(dt.UTC).date().isoformat()
     late, punctual = (
         lab.aurel.create(
-            "training_record", person=lab.number_of("mia"), document=f"{sop} v1", depth="read_understood", due=day
+            "training_record",
+            person=lab.number_of("mia"),
+            document=f"{sop} v1",
+            depth="read_understood",
+            due=day,
         )
         for day in (yesterday, today)
     )

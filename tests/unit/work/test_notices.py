@@ -59,8 +59,10 @@ def test_who_watches_is_told_until_they_stop_and_a_later_version_too(lab: Lab) -
     start = integrate(lab)
     lab.approve_sop(sop)
     lab.work().due()
-    lab.aurel.create("document_sop", next_of=sop, title="Next", criticality="gxp", body="2.", change_summary="S.",
-                     training_depth="none", audience=[], effective_date="2099-01-01")  # fmt: skip
+    fields = {"body": "2.", "change_summary": "S.", "training_depth": "none", "audience": []}
+    lab.aurel.create(
+        "document_sop", next_of=sop, title="Next", criticality="gxp", effective_date="2099-01-01", **fields
+    )
     integrate(lab)
     found = look(lab, lab.olga, start)
     assert {e["why"] for e in found} == {"watched"}

@@ -18,20 +18,22 @@ from coverslip.records.collaboration._about import KEPT_WITH, UNREGULATED, subje
 _EVER = ("tagged", "removed", "voided")
 
 
+def folded(word: str) -> str:
+    """Return a word in the form in which it is kept and looked for."""
+    return " ".join(unicodedata.normalize("NFC", unicodedata.normalize("NFC", word).casefold()).split())
+
+
 @rule("tag_word", 1)
 def tag_word(inp: RuleInput) -> str | None:
     """Return the word in the form in which it is kept; none where none is given."""
-    if "word" not in inp.fields:
-        return None
-    folded = unicodedata.normalize("NFC", str(inp.fields["word"])).casefold()
-    return " ".join(unicodedata.normalize("NFC", folded).split())
+    return folded(str(inp.fields["word"])) if "word" in inp.fields else None
 
 
 @rule("tag_mark", 1)
 def tag_mark(inp: RuleInput) -> str:
     """Return what no second living tag may have: the record and the word."""
     label = next((row.label for row in inp.reads["subject"]), "")
-    return f"{label} {tag_word(inp)}"
+    return f"{label} {folded(str(inp.fields.get('word', '')))}"
 
 
 @rule("tag_unmark", 1)
