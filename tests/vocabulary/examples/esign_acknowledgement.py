@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from coverslip.kernel.rows import Row
 from fix_world import Example, World
 
+SAID = "I have read this policy."
 
-def _out_of_force(w: World, row: Row) -> None:
+
+def _superseded(w: World) -> str:
     """Bring the policy into force and out of it again; who does that has acknowledged it."""
-    policy = w.row(str(row.fields["policy"]["number"]))
-    if policy.state != "approved":
-        return
+    mine = w.new("esign_acknowledgement")
+    policy = w.row(str(w.row(mine).fields["policy"]["number"]))
     w.create_only(
         "esign_acknowledgement",
         by="quality2",
         person=w.number_of("quality2"),
         policy=policy.label,
-        statement="I have read this policy.",
+        statement=SAID,
     )
     w.do(policy.number, "make_effective")
     w.do(policy.number, "obsolete", by="quality2")
+    return mine
 
 
 EXAMPLE = Example(
     create=lambda w: {
         "person": w.any("user"),
         "policy": w.row(w.new("document_policy", "approved", governs_signatures=True)).label,
-        "statement": "I have read this policy.",
+        "statement": SAID,
     },
-    before={"supersede": _out_of_force},
+    consequences={"supersede": _superseded},
 )

@@ -1,0 +1,63 @@
+"""Values of governed documents and what brings their consequences about, for examples and tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from coverslip.kernel.rows import Row
+from fix_world import Example, World
+
+TOPICS = ("regulation_change", "deviations_and_capa", "training_issues", "system_change")
+
+
+def new_document(w: World) -> dict[str, Any]:
+    """Return the fields of a document whose audience is nobody yet."""
+    return {
+        "title": "Cleaning an objective",
+        "criticality": "gxp_critical",
+        "body": "1. Breathe. 2. Wipe.",
+        "change_summary": "First version.",
+        "training_depth": "read_understood",
+        "audience": [],
+        "effective_date": w.day(),
+    }
+
+
+def reviewed(w: World, row: Row | None = None, *, outcome: str = "still_valid") -> dict[str, Any]:
+    """Return what somebody who looked at a document records."""
+    checked = [{"topic": topic, "found": "Nothing that touches it."} for topic in TOPICS]
+    return {"checked": checked, "findings": "It is followed as it stands.", "outcome": outcome}
+
+
+def revised(w: World, number: str, **more: Any) -> str:
+    """Return the label of a next version, resting on an approved change."""
+    return w.revise(number, change_control=w.any("change", "approved"), **more)
+
+
+def superseded(w: World, type_: str) -> str:
+    """Return the label of a version that the next one superseded."""
+    number = w.new(type_, "effective")
+    w.to(revised(w, number), "effective")
+    return f"{number} v1"
+
+
+def obsolete_by_review(w: World, type_: str) -> str:
+    """Return the label of a document that its own periodic review put out of force."""
+    number = w.new(type_, "effective")
+    review = w.linked(number, "periodic_review")[0].number
+    w.do(review, "start")
+    w.do(review, "review", **reviewed(w, outcome="obsolete"))
+    w.do(review, "make_obsolete")
+    return f"{number} v1"
+
+
+def document_example(type_: str, **more: Any) -> Example:
+    """Return the example of a governed document; ``more`` are fields of its type."""
+    return Example(
+        create=lambda w: new_document(w) | more,
+        acts={"extend_effective": lambda w, row: {"effective_date": w.day(10)}},
+        consequences={
+            "supersede": lambda w: superseded(w, type_),
+            "obsolete_by_review": lambda w: obsolete_by_review(w, type_),
+        },
+    )

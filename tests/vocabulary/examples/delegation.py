@@ -1,0 +1,24 @@
+"""A reviewer's duty lent for ten days to somebody who has no other work."""
+
+from __future__ import annotations
+
+from coverslip.kernel.rows import Row
+from fix_world import Example, World
+
+
+def _given(w: World, row: Row) -> None:
+    if "give" not in row.people:
+        w.do(row.number, "give")
+
+
+EXAMPLE = Example(
+    create=lambda w: {
+        "giver": w.number_of("checker1"),
+        "taker": w.number_of("nora"),
+        "role": "ROLE-REV",
+        "start": w.day(),
+        "end": w.day(9),
+        "reason": "Away at a conference.",
+    },
+    before={"accept": _given, "expire": lambda w, row: w.pass_days(10)},
+)

@@ -1,0 +1,7 @@
+"""A work instruction whose audience is nobody yet."""
+
+from __future__ import annotations
+
+from fix_documents import document_example
+
+EXAMPLE = document_example("document_work_instruction")

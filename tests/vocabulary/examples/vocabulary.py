@@ -1,0 +1,25 @@
+"""A list of its own; its second version names the first."""
+
+from __future__ import annotations
+
+from random import choices
+from string import ascii_uppercase
+
+from fix_world import Example, World
+
+
+def _superseded(w: World) -> str:
+    number = w.new("vocabulary", "effective")
+    code = str(w.row(number).fields["code"])
+    w.to(w.revise(number, code=code, previous=f"{number} v1"), "effective")
+    return f"{number} v1"
+
+
+EXAMPLE = Example(
+    create=lambda w: {
+        "code": "".join(choices(ascii_uppercase, k=10)),
+        "title": "Defects of a slide",
+        "entries": [{"value": "fold", "meaning": "The section lies double.", "retired": False}],
+    },
+    consequences={"supersede": _superseded},
+)
