@@ -148,6 +148,18 @@ def test_a_review_looks_at_every_topic() -> None:
     assert said == "Every topic is looked at; missing: training issues, system change."
 
 
+def test_a_later_edition_names_the_one_before_it_of_its_own_number() -> None:
+    before, other = row("EXT-0001", revision=1), row("EXT-0002", revision=1)
+    assert ask("edition_before_named", record=row("EXT-0001", revision=1), reads={"previous": ()}) is None
+    assert (
+        ask("edition_before_named", record=row("EXT-0001", revision=2), reads={"previous": (before,)}) is None
+    )
+    wanted = "The edition before this one is named."
+    for named in ((), (other,), (row("EXT-0001", revision=2),)):
+        said = ask("edition_before_named", record=row("EXT-0001", revision=2), reads={"previous": named})
+        assert said == wanted
+
+
 # --- forms -----------------------------------------------------------------------------------------
 
 

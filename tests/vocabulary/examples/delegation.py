@@ -20,5 +20,9 @@ EXAMPLE = Example(
         "end": w.day(9),
         "reason": "Away at a conference.",
     },
+    selves={
+        "giver": lambda w, state: w.new("delegation", state, giver=w.number_of("otto")),
+        "taker": lambda w, state: w.new("delegation", state, taker=w.number_of("otto")),
+    },
     before={"accept": _given, "expire": lambda w, row: w.pass_days(10)},
 )

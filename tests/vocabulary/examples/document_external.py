@@ -7,7 +7,7 @@ from fix_world import Example, World
 
 def _superseded(w: World) -> str:
     number = w.new("document_external", "in_use")
-    w.to(w.revise(number, edition="2026"), "in_use")
+    w.to(w.revise(number, edition="2026", previous=f"{number} v1"), "in_use")
     return f"{number} v1"
 
 

@@ -7,8 +7,8 @@ from fix_world import Example, World
 
 def _answered(w: World) -> str:
     policy = w.row(w.new("document_policy", "approved", governs_signatures=True)).label
-    notice = w.new("policy_notice", policy=policy)
-    person = w.any("user")
+    person = w.number_of("maker1")
+    notice = w.new("policy_notice", policy=policy, person=person)
     w.create_only(
         "esign_acknowledgement",
         by="maker1",

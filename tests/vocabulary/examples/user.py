@@ -62,7 +62,11 @@ EXAMPLE = Example(
         "report_lost": lambda w, row: w.person("SEC"),
         "end_sessions": lambda w, row: w.person("SEC"),
     },
-    on={"activate_service": lambda w, state: w.new("user", state, kind="service", email=None)},
+    on={
+        "activate_service": lambda w, state: w.new(
+            "user", state, kind="service", email=None, responsible=w.number_of("admin1")
+        )
+    },
     nobody={"activate_service": "Only administrators make accounts, and they do not verify them."},
     routes={"active": ("enrol", "activate"), "locked": ("enrol", "activate", "lock")},
     selves={

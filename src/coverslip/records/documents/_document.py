@@ -99,14 +99,14 @@ def _fields() -> dict[str, w.Field]:
     }
 
 
-_OUT_OF_FORCE = (
+_BY_REVIEW = (
     w.Set("out_of_force_on", w.Value("today")),
     w.DoEach("controlled_copy", "document", "recall"),
     w.DoEach("training_record", "document", "supersede"),
     w.DoEach("training_record", "document", "lapse"),
-    w.DoEach("periodic_review", "document", "supersede"),
 )
-"""What follows wherever a version goes out of force."""
+"""What follows wherever a version goes out of force; a review that asks for it goes on itself."""
+_OUT_OF_FORCE = (*_BY_REVIEW, w.DoEach("periodic_review", "document", "supersede"))
 _OPEN_TRAINING = w.Create(
     "training_record",
     link="document",
@@ -262,7 +262,7 @@ def _force(ending: tuple[w.Effect, ...]) -> tuple[w.Transition, ...]:
             ("effective",),
             "obsolete",
             consequence=True,
-            effects=(*_OUT_OF_FORCE, *ending),
+            effects=(*_BY_REVIEW, *ending),
         ),
         void(("draft", "in_review", "in_approval")),
     )

@@ -7,9 +7,22 @@ in use; who uses a withdrawn edition is refused where the link is entered.
 from __future__ import annotations
 
 from coverslip.kernel import words as w
+from coverslip.kernel.rules import RuleInput, rule
 from coverslip.records._shared import REGULATED, VOIDED, signing, void
 
 _FIXED = ("reviewed", "in_use", "withdrawn")
+
+
+@rule("edition_before_named", 1)
+def edition_before_named(inp: RuleInput) -> str | None:
+    """Ask that a later edition names the one before it, so that both are never in use at once."""
+    if inp.record is None or inp.record.revision < 2:
+        return None
+    before = next(iter(inp.reads["previous"]), None)
+    if before is not None and before.number == inp.record.number and before.uid != inp.record.uid:
+        return None
+    return "The edition before this one is named."
+
 
 TYPE = w.Type(
     name="document_external",
@@ -34,6 +47,12 @@ TYPE = w.Type(
             w.Enum(("standard", "regulation", "customer_specification", "supplier_certificate", "other")),
             "Kind",
             required=True,
+        ),
+        "previous": w.Field(
+            w.Link(("document_external",), "version", ("in_use", "withdrawn")),
+            "Edition before",
+            immutable_at=_FIXED,
+            help="Needed from the second edition on; it is withdrawn as this one is taken into use.",
         ),
         "valid_from": w.Field(w.Date(), "Valid from"),
         "watch_until": w.Field(
@@ -90,7 +109,15 @@ TYPE = w.Type(
             signature=signing(
                 "approved", "I approve the use of this edition.", ("QA",), ("registrar", "reviewer")
             ),
-            effects=(w.Supersede("supersede"),),
+            requires=(
+                w.Rule(
+                    "edition_before_named",
+                    1,
+                    {"previous": ("previous",)},
+                    message="The edition before this one is named.",
+                ),
+            ),
+            effects=(w.Do(("previous",), "supersede", ("withdrawn",)),),
         ),
         w.Transition(
             "supersede",

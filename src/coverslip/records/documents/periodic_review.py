@@ -50,7 +50,10 @@ def _approval(name: str, label: str, outcome: str, said: str, **more: Any) -> w.
         ("reviewed",),
         "done",
         ("QA",),
-        requires=(w.Compare(("outcome",), "eq", outcome, message=wanted[outcome]),),
+        requires=(
+            w.Compare(("outcome",), "eq", outcome, message=wanted[outcome]),
+            w.InState(("document",), ("effective",), message="{number} is in force (it is {state})."),
+        ),
         signature=signing("approved", said, ("QA",), ("reviewer", "owner")),
         **more,
     )
