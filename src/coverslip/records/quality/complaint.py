@@ -123,8 +123,8 @@ _RECEIVED = ("triaged", "investigating", "resolved", "closed", "voided")
 
 
 def _told(kind: w.Kind, label: str, *, required: bool = False, help: str = "") -> w.Field:
-    """Return a field about what was said: fixed once the complaint is triaged."""
-    return w.Field(kind, label, help, required=required, immutable_at=_RECEIVED, critical=True)
+    """Return a field about what was said; a correction says why, and the trail keeps what was said first."""
+    return w.Field(kind, label, help, required=required, critical=True)
 
 
 def _about_them(length: int, label: str) -> w.Field:
@@ -141,7 +141,7 @@ TYPE = w.Type(
     title_field="title",
     fields={
         "title": w.Field(w.Text(300), "In one line", required=True),
-        "received_at": _told(w.Instant(), "Received", required=True),
+        "received_at": w.Field(w.Instant(), "Received", required=True, immutable_at=_RECEIVED, critical=True),
         "channel": _told(
             w.Enum(("phone", "mail", "e_mail", "in_person", "portal", "literature")), "How", required=True
         ),
@@ -210,6 +210,7 @@ TYPE = w.Type(
             "",
             _HANDLERS,
             fields=_TOLD,
+            effects=(w.Compute("decide_by", w.Rule("reportability_due", 1)), _DUE),
             reason=w.Reason(),
             touches=True,
         ),
