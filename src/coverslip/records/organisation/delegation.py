@@ -248,7 +248,7 @@ TYPE = w.Type(
             "ended",
             ("QA", "SEC"),
             persons=("giver", "taker"),
-            signature=signing("closed", "I end this delegation now.", ("QA", "SEC")),
+            signature=signing("closed", "I end this delegation now."),
             reason=w.Reason(),
         ),
         w.Transition(
