@@ -16,6 +16,7 @@ from fastapi.responses import PlainTextResponse
 from coverslip.api import (
     bulk,
     devices,
+    events,
     exports,
     ledger,
     me,
@@ -89,6 +90,7 @@ def create_app(services: Services) -> FastAPI:
         exports.router,
         runs.router,
         ledger.router,
+        events.router,
         scope.router,
     ):
         app.include_router(router, prefix="/api/v1")

@@ -50,6 +50,14 @@ class Reading(Protocol):
         """Return certificates of a kind (``backup``, ``vault``), newest first."""
         ...
 
+    def feed(self, after: int, kind: str, limit: int) -> tuple[list[dict[str, Any]], int]:
+        """Return events in tree order behind index ``after``, and the cursor to go on from."""
+        ...
+
+    def roles(self, person: str) -> list[str]:
+        """Return the codes of the roles a person holds now."""
+        ...
+
     def receipt(self, entry: str) -> dict[str, Any] | None:
         """Return where an entry stands: leaf hash and, once integrated, its tree index."""
         ...

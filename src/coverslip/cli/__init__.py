@@ -13,7 +13,19 @@ from typing import Annotated
 import typer
 
 from coverslip import __version__
-from coverslip.cli import accounts, agent, files, operator, organisation, people, record, runs, scope, witness
+from coverslip.cli import (
+    accounts,
+    agent,
+    events,
+    files,
+    operator,
+    organisation,
+    people,
+    record,
+    runs,
+    scope,
+    witness,
+)
 from coverslip.cli.failing import tell, unforeseen
 from coverslip.client import ApiError
 from coverslip.errors import CoverslipError
@@ -48,6 +60,7 @@ app.command()(record.sign)
 files.add(app)
 app.add_typer(runs.app, name="run")
 scope.add(app)
+events.add(app)
 app.add_typer(organisation.user, name="user")
 app.add_typer(accounts.alert, name="alert")
 app.add_typer(organisation.role, name="role")

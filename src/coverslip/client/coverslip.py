@@ -169,6 +169,12 @@ class Coverslip:
         value: Json = self._transport.json("GET", "/scope", query={"as_of": as_of} if as_of else None)
         return value
 
+    def events(self, after: str = "", *, type: str = "", limit: int = 200) -> tuple[tuple[Json, ...], str]:
+        """Return events behind a cursor (empty: from the first), and the cursor to go on from."""
+        query = {"after": after, "type": type, "limit": limit}
+        value = self._transport.json("GET", "/events", query={k: v for k, v in query.items() if v})
+        return tuple(value["events"]), str(value["next"])
+
     def algorithms(self) -> tuple[Json, ...]:
         """Return the bundled algorithms as the server would run them: hashes, limits, parameters."""
         return tuple(self._transport.json("GET", "/algorithms"))

@@ -18,6 +18,7 @@ from coverslip.kernel.waiting import EVERYTHING, Narrowed
 from coverslip.ledger import canonical, leaf
 from coverslip.ledger.failure import LedgerError
 from coverslip.store.certificates import Certificates
+from coverslip.store.event_feed import EventFeed
 from coverslip.store.narrowing import narrowing, narrowing_values
 from coverslip.store.pool import Pool
 from coverslip.store.sections import sections_of
@@ -307,6 +308,14 @@ class PostgresReading:
     def certificates(self, kind: str) -> list[dict[str, Any]]:
         """Return certificates of a kind (``backup``, ``vault``), newest first; see ``Certificates``."""
         return Certificates(self._pool, str(self.installation()["uuid"])).newest(kind)
+
+    def feed(self, after: int, kind: str, limit: int) -> tuple[list[dict[str, Any]], int]:
+        """Return events in tree order behind index ``after``, and the cursor to go on from."""
+        return EventFeed(self._pool).page(after, kind, limit)
+
+    def roles(self, person: str) -> list[str]:
+        """Return the codes of the roles a person holds now, delegated ones left out."""
+        return EventFeed(self._pool).roles(person)
 
     def receipt(self, entry: str) -> dict[str, Any] | None:
         """Return where an entry of the last million stands: leaf hash and, once integrated, its index."""

@@ -316,6 +316,29 @@ class Lab:
             "checkpoint": {"size": 1, "root": "00" * 32},
         }
 
+    def feed(self, after: int, kind: str, limit: int) -> tuple[list[dict[str, Any]], int]:
+        rows = {row.uid: row for row in self.rows}
+        found = [
+            {
+                "cursor": str(e["index"]),
+                "entry": e["entry"],
+                "at": e["at"],
+                "act": e["act"],
+                "number": rows[e["uid"]].number,
+                "type": rows[e["uid"]].type,
+                "version": e["version"],
+                "state": rows[e["uid"]].state,
+                "actor": {"uid": e["actor"], "name": e["actor_name"]},
+            }
+            for e in self.trail[after + 1 :]
+            if e["uid"] in rows
+        ]
+        shown = [e for e in found if kind in ("", e["type"])][:limit]
+        return shown, int(shown[-1]["cursor"]) if len(shown) == limit else len(self.trail) - 1
+
+    def roles(self, person: str) -> list[str]:
+        return [] if person in self.readers else ["QA"]
+
     def receipt(self, entry: str) -> dict[str, Any] | None:
         index = next((i for i, e in enumerate(self.trail) if e.get("entry") == entry), None)
         if index is None:
