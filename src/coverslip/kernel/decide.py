@@ -459,7 +459,7 @@ class _Deciding:
         guards.raise_unmet(guards.unmet(asked, scene), self.label, self.change.act.replace("_", " "))
         outcome = Effects(self.request, self.facts, self.people)
         draft = outcome.apply(draft, effects, SELF)
-        # What effects were to fill may still be absent, where they found nothing: it is required all the same.
+        # What effects were to fill may still be absent, where they found nothing: it is required even so.
         raise_problems(self._absent(draft.fields, draft.state), self.label)
         return self._decision(draft, outcome, role)
 
