@@ -60,9 +60,23 @@ def bent(world: World, bends: list[Bend]) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(store, "facts", facts)
+        patch.setattr(decide._Deciding, "_fields", _fields_bent(bends))
         patch.setattr(guards_of_kernel, "ask_rule", lambda _rule, _scene: None)
         patch.setattr(decide, "Effects", _no_effects)
         yield
+
+
+def _fields_bent(bends: list[Bend]) -> Callable[..., dict[str, Any]]:
+    """Return what gives the fields an act leaves, bent too: else what is given would win over the bend."""
+    found = decide._Deciding._fields
+
+    def fields(self: Any, *given: Any) -> dict[str, Any]:
+        after = dict(found(self, *given))
+        for bend in bends:
+            bend({"record": {"content": {"fields": after, "people": {}}, "type": self.type.name}})
+        return after
+
+    return fields
 
 
 def ways(catalogue: Catalogue, guards: tuple[w.Guard, ...]) -> Iterator[list[Bend]]:
@@ -188,10 +202,7 @@ def _any_type(catalogue: Catalogue) -> str:
 def _inject(value: dict[str, Any], name: str, kind: str, state: str) -> None:
     """Add a record of a type and state to what was read under a name; only where that was asked for."""
     reads = value.get("reads")
-    if not reads or name not in reads:
-        return
-    base = name.partition("<")[0]
-    if "<" not in name and reads[name]:
+    if reads is None or (reads.get(name) and "<" not in name):
         return
     made = {
         "type": kind,
@@ -207,5 +218,4 @@ def _inject(value: dict[str, Any], name: str, kind: str, state: str) -> None:
         "def": "0" * 64,
         "content": {"fields": {}, "people": {}},
     }
-    reads[name] = [*(reads[name] or []), made]
-    reads.setdefault(base, reads.get(base, []))
+    reads[name] = [*(reads.get(name) or []), made]

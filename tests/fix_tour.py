@@ -30,6 +30,8 @@ from fix_people import ALL_ROUND
 from fix_world import WHY, World, example
 
 Actor = Person | Context
+CRASHES = (KeyError, TypeError, AttributeError, IndexError, ValueError)
+"""What a rule raises that takes for granted what may be absent."""
 
 
 @dataclass
@@ -123,6 +125,8 @@ class Tour:
             if error.spec.recorded == "each":
                 self._refused.setdefault(row.uid, []).append(error.message)
             return error
+        except CRASHES as error:
+            self.wrong.append(f"{act} on {row.state} with {sorted(fields)} crashes: {error!r}")
         return None
 
     def _require_filled(self, error: CoverslipError) -> None:
@@ -157,6 +161,8 @@ class Tour:
         except CoverslipError as error:
             if error.code != code or sentence not in error.message:
                 self.wrong.append(f"create: got {error.code} {error.message}; expected {code} {sentence}")
+        except CRASHES as error:
+            self.wrong.append(f"create of {sorted(values)} crashes: {error!r}")
         else:
             self.wrong.append(f"create by {name_of(actor)}: done; expected {code} {sentence}")
 
