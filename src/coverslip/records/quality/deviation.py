@@ -48,7 +48,7 @@ def found_within_a_working_day(inp: RuleInput) -> str | None:
         return (
             f"{found} is outside {first}–{today}: a deviation is raised within one working day of discovery."
         )
-    if str(inp.fields["occurred_at"]) > str(inp.fields["found_at"]):
+    if str(inp.fields.get("occurred_at", "")) > str(inp.fields["found_at"]):
         return "What was found happened before it was found."
     return None
 
