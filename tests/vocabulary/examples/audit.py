@@ -27,6 +27,7 @@ EXAMPLE = Example(
         "planned_on": w.day(10),
         "plan": "A morning at the bench with the logbooks.",
     },
+    selves={"auditees": lambda w, state: w.new("audit", state, auditees=[w.number_of("otto")])},
     acts={
         "execute": lambda w, row: {"executed_on": w.day(), "checklist": [_ASKED]},
         "report": _answered,

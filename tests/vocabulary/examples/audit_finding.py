@@ -27,6 +27,10 @@ EXAMPLE = Example(
         "owner": w.number_of("bench1"),
         "due_on": w.day(60),
     },
+    selves={
+        name: lambda w, state: w.new("audit_finding", state, owner=w.number_of("otto"))
+        for name in ("owner", "responder", "actors")
+    },
     acts={
         "respond": lambda w, row: {
             "response": "We saw it too.",

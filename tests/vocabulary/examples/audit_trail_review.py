@@ -8,6 +8,17 @@ from coverslip.kernel.rows import Row
 from fix_world import Example, World
 
 
+def _sampled(w: World, state: str) -> str:
+    """Return a review with an act of otto in its sample."""
+    number = w.new("audit_trail_review", "in_review")
+    values = _looked_at(w, w.row(number))
+    values["items"][0]["person"] = w.number_of("otto")
+    w.do(number, "record", **values)
+    if state == "reviewed":
+        w.do(number, "review")
+    return number
+
+
 def _looked_at(w: World, row: Row) -> dict[str, Any]:
     return {
         "query": "Refusals and voids of the period.",
@@ -36,6 +47,7 @@ EXAMPLE = Example(
         "risk_basis": "Quarterly, as the risk is medium.",
         "sample_rule": "all_critical",
     },
+    selves={"sampled": _sampled},
     acts={"record": _looked_at},
     before={"review": lambda w, row: w.do(row.number, "record")},
 )

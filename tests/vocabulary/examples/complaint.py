@@ -9,6 +9,9 @@ _RULE = "21 CFR 803.50 (30 days)"
 
 
 def _reportable(w: World, row: Row) -> None:
+    """Decide that it is reportable, where need be by going back to where that is decided."""
+    if row.state == "resolved":
+        w.do(row.number, "reopen")
     w.do(
         row.number,
         "decide_reportability",
@@ -16,6 +19,8 @@ def _reportable(w: World, row: Row) -> None:
         report_rule=_RULE,
         reportable_because="A wrong count could lead to a wrong dose.",
     )
+    if row.state == "resolved":
+        w.step(row.number, "resolve")
 
 
 def _triaged_without(w: World, row: Row) -> None:
@@ -47,6 +52,9 @@ EXAMPLE = Example(
     },
     acts={
         "correct": lambda w, row: {"lot": "24A17"},
+        "record_events": lambda w, row: {
+            "retention_events": [{"event": "release", "on": "2026-01", "source": "Batch record."}]
+        },
         "triage": lambda w, row: {"investigation_needed": "yes"},
         "decide_reportability": lambda w, row: {
             "reportable": "no",

@@ -12,6 +12,15 @@ def _signed(w: World, row: Row) -> None:
     w.do(row.number, "sign")
 
 
+def _of_otto(w: World, state: str) -> str:
+    """Return the review of a system of otto, which he recorded and signed."""
+    system = w.new("scope_item", owner=w.number_of("otto"))
+    number = w.new("system_review", state, system=system)
+    w.do(number, "record", by="otto")
+    w.do(number, "sign", by="otto")
+    return number
+
+
 EXAMPLE = Example(
     create=lambda w: {
         "title": "Image analysis",
@@ -31,5 +40,6 @@ EXAMPLE = Example(
             "conclusion_text": "Nothing changed that matters.",
         }
     },
+    selves={"author": _of_otto, "recorders": _of_otto},
     before={"sign": lambda w, row: w.do(row.number, "record"), "approve": _signed},
 )

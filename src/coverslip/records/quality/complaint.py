@@ -11,6 +11,7 @@ import datetime as dt
 
 from coverslip.kernel import words as w
 from coverslip.kernel.rules import RuleInput, rule
+from coverslip.records._retention import record_events, retention_events
 from coverslip.records._shared import REGULATED, VOIDED, signing, void
 
 _DAYS_TO_TRIAGE, _DAYS_TO_DECIDE, _DAYS_TO_CLOSE = 1, 2, 30
@@ -110,6 +111,8 @@ _TOLD = (
     "nature",
     "allegation",
     "harm",
+    "happened_on",
+    "retention_class",
     "investigation",
     "ncr",
     "capa",
@@ -151,6 +154,14 @@ TYPE = w.Type(
         "product": _told(w.Text(300), "Product", required=True),
         "lot": _told(w.Text(100), "Lot or serial number"),
         "udi": _told(w.Text(200), "UDI or other identification of the product"),
+        "happened_on": _told(w.Date(), "Happened on", help="The event complained of, where there was one."),
+        "retention_class": w.Field(
+            w.Enum(("DEVICE", "DRUG", "SUPP", "BLOOD", "COSM", "FOOD")),
+            "The product is",
+            default="DEVICE",
+            help="Decides how long the complaint is kept.",
+        ),
+        "retention_events": retention_events(),
         "concerns": w.Field(w.Link((), "none"), "Records concerned", many=True),
         "nature": _told(w.Rich(20_000), "Nature and details", required=True, help="In their words first."),
         "allegation": _told(
@@ -323,9 +334,14 @@ TYPE = w.Type(
             ),
             reason=w.Reason(),
         ),
+        record_events((*_OPEN, "closed"), ("QA",)),
         void(_OPEN),
     ),
-    retention=w.Retention("DEVICE"),
+    retention=w.Retention(
+        "DEVICE",
+        events={"event": "happened_on", "listed": "retention_events"},
+        class_at="retention_class",
+    ),
     summary=("title", "product", "allegation", "due_on", "reportable"),
     predicate_rules=("21 CFR 820.35(a)", "ISO 13485 8.2.2", "21 CFR 211.198"),
     due="due_on",

@@ -47,9 +47,10 @@ def _rated(row: Mapping[str, Any], after: str = "") -> dict[str, Any]:
 
 
 @rule("rated_items", 1)
-def rated_items(inp: RuleInput) -> list[dict[str, Any]]:
+def rated_items(inp: RuleInput) -> list[dict[str, Any]] | None:
     """Return the items with risk priority number and action priority, before and after actions."""
-    return [{**row, **_rated(row), **_rated(row, "_after")} for row in inp.fields.get("items") or ()]
+    rows = inp.fields.get("items") or ()
+    return [{**row, **_rated(row), **_rated(row, "_after")} for row in rows] or None
 
 
 def _name(index: int, row: Mapping[str, Any]) -> str:
