@@ -26,6 +26,7 @@ from coverslip.api import (
     runs,
     scope,
     sessions,
+    types,
 )
 from coverslip.api.problems import answer
 from coverslip.api.services import Services
@@ -85,6 +86,7 @@ def create_app(services: Services) -> FastAPI:
         me.router,
         bulk.router,
         records.router,
+        types.router,
         retention.router,
         devices.router,
         exports.router,

@@ -26,32 +26,6 @@ router = APIRouter(tags=["records"])
 Key = Annotated[str, Header(alias="Idempotency-Key", max_length=100)]
 
 
-@router.get("/types")
-def types(services: ServicesOf, context: ContextOf) -> list[dict[str, Any]]:
-    """List the record types with their acts."""
-    return [
-        {
-            "name": d.name,
-            "title": d.type.title,
-            "purpose": d.type.purpose,
-            "prefix": d.type.number.prefix,
-            "definition": d.hash,
-            "states": [s.name for s in d.type.states],
-            "acts": ["create", "edit", *d.acts] if d.type.edit else ["create", *d.acts],
-        }
-        for d in services.catalogue
-    ]
-
-
-@router.get("/types/{name}")
-def type_definition(name: str, services: ServicesOf, context: ContextOf) -> dict[str, Any]:
-    """Return one definition as it stands on the ledger."""
-    definition = services.catalogue.get(name)
-    if definition is None:
-        raise NotFound("NOT_FOUND", what="record type", record=name[:60])
-    return {"definition": definition.hash, "canonical": definition.canonical.decode()}
-
-
 @router.get("/algorithms")
 def algorithms(services: ServicesOf, context: ContextOf) -> list[dict[str, Any]]:
     """List the bundled algorithms as the server would run them: hashes, limits, parameters."""

@@ -22,6 +22,7 @@ from coverslip.cli import (
     organisation,
     people,
     record,
+    refining,
     runs,
     scope,
     witness,
@@ -56,6 +57,7 @@ def _root(
 
 people.add(app)
 app.add_typer(record.app, name="record")
+app.add_typer(refining.app, name="type")
 app.command()(record.sign)
 files.add(app)
 app.add_typer(runs.app, name="run")

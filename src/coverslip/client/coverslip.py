@@ -14,8 +14,10 @@ import mimetypes
 import os
 import socket
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from coverslip.client.device import DeviceKey, header, manifest, statement
 from coverslip.client.errors import fault, misuse
@@ -159,6 +161,12 @@ class Coverslip:
     def definition(self, name: str) -> Json:
         """Return one type's definition as it stands on the ledger."""
         value: Json = self._transport.json("GET", f"/types/{segment(name)}")
+        return value
+
+    def check_refinement(self, name: str, patch: Mapping[str, Any]) -> Json:
+        """Try a patch on a type: whether it fits, every problem, and what it does in words."""
+        path = f"/types/{segment(name)}/refinement/check"
+        value: Json = self._transport.json("POST", path, body={"patch": dict(patch)})
         return value
 
     def scope(self, as_of: str = "") -> Json:

@@ -31,6 +31,7 @@ from coverslip.kernel.drafts import expand, title_of
 from coverslip.kernel.effects import Effects, acted
 from coverslip.kernel.facts import SELF, Facts, is_children, linked_uids
 from coverslip.kernel.occurring import occurred
+from coverslip.kernel.patches import PREFIX
 from coverslip.kernel.rows import Authority, Row
 
 _REASONLESS = ("asdf", "test", "none", "n/a", "na", "reason", "because", "update", "change", "xxx")
@@ -169,10 +170,14 @@ class _Deciding:
             found.to or row.state,
             fields,
             found.name,
-            found.touches or bool(found.fields),
+            found.touches or self._gives(found),
             found.signature,
         )
         return self._finish(content, found.requires, found.effects, found.signature, role, found.reason)
+
+    def _gives(self, found: w.Transition) -> bool:
+        """Whether the act changes content. Where a site lets a field be given, only if something is given."""
+        return bool(self.change.fields) or any(not name.startswith(PREFIX) for name in found.fields)
 
     # --- who -----------------------------------------------------------------------------------
 

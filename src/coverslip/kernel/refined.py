@@ -260,5 +260,3 @@ def _touching(catalogue: Catalogue, before: w.Type, after: w.Type) -> Iterator[s
                     f"{after.name}: {', '.join(newly)} would change content, which lets '{name}' of"
                     f" {definition.name} act; ask for the field in an earlier state"
                 )
-
-

@@ -28,6 +28,9 @@ def render(definition: Definition, row: Row, manifests: Sequence[str] = ()) -> s
     for name, declared in definition.type.fields.items():
         if name in row.fields:
             lines += _field(declared.label, row.fields[name])
+    # What an earlier definition asked for is part of the record still, and of what is signed.
+    for name in sorted(row.fields.keys() - definition.type.fields.keys()):
+        lines += _field(f"{name} (of an earlier definition)", row.fields[name])
     lines += ["", "Signatures", *(manifests or ("none",))]
     if row.blockers:
         lines += ["", *(f"ON HOLD: {b.number}, {b.reason}" for b in row.blockers)]
