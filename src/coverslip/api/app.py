@@ -26,6 +26,7 @@ from coverslip.api import (
     runs,
     scope,
     sessions,
+    training,
     types,
 )
 from coverslip.api.problems import answer
@@ -94,6 +95,7 @@ def create_app(services: Services) -> FastAPI:
         ledger.router,
         events.router,
         scope.router,
+        training.router,
     ):
         app.include_router(router, prefix="/api/v1")
 

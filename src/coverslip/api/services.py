@@ -157,6 +157,24 @@ class NoWork:
         return {"comments": [], "tags": [], "attachments": [], "holds": [], "watchers": 0, "more": False}
 
 
+class Teaching(Protocol):
+    """Who is trained on what their roles ask."""
+
+    def show(self, role: str = "") -> dict[str, Any]:
+        """Return ``as_of``, ``cells``, ``counts`` by state and ``gaps``, of one role or of all."""
+        ...
+
+
+class NoTeaching:
+    """Stands where an installation shows no training."""
+
+    def show(self, role: str = "") -> dict[str, Any]:
+        """Raise ``ENVIRONMENT``."""
+        raise EnvironmentFault(
+            "ENVIRONMENT", what="the training matrix", expected="a training service", found="none"
+        )
+
+
 class NoRuns:
     """Stands where an installation computes nothing."""
 
@@ -187,6 +205,7 @@ class Services:
     """What is bundled: field values of an algorithm record, and its parameters with their ranges."""
     reproducing: Reproducing = field(default_factory=NoRuns)
     working: Working = field(default_factory=NoWork)
+    teaching: Teaching = field(default_factory=NoTeaching)
     anchors: Callable[[], list[dict[str, Any]]] = list
     """How each place stands that keeps checkpoints: last success, age, independence, whether too old."""
     upload_limit_bytes: int = 64 * 1024**3

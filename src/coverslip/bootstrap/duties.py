@@ -17,6 +17,7 @@ from coverslip.kernel.events import Event
 from coverslip.store.heads import HeadsDuty, HeadsReading
 from coverslip.timekeeping.duty import Timekeeper
 from coverslip.timekeeping.sources import read_sources
+from coverslip.training import Assignments
 
 
 def duties(lab: Lab) -> list[Duty]:
@@ -24,6 +25,7 @@ def duties(lab: Lab) -> list[Duty]:
     return [
         timekeeper(lab),
         *watching(lab),
+        assignments(lab),
         fingerprinting(lab, write_with(lab)),
         heads(lab),
         rounds(lab.core.home),
@@ -46,6 +48,11 @@ def timekeeper(lab: Lab) -> Timekeeper:
         newest_token(lab.core.pool),
         lambda what, bucket: lab.alerts().raise_alert("clock", "critical", what, bucket=bucket),
     )
+
+
+def assignments(lab: Lab) -> Assignments:
+    """Return the duty that opens missing training, notices of the policy and reviews of documents."""
+    return Assignments(lab.core.door, lab.core.reading, lab.service, lab.core.accounts.now)
 
 
 def heads(lab: Lab) -> HeadsDuty:

@@ -30,6 +30,7 @@ from coverslip.store.gaps import pooled as pooled_gaps
 from coverslip.store.heads import HeadsReading
 from coverslip.store.signer_socket import SignerClient
 from coverslip.store.unique_sql import PostgresUnique
+from coverslip.training import Matrix
 from coverslip.worker.loop import Work
 
 GATHERERS = {
@@ -129,6 +130,7 @@ class Lab:
             gaps=lambda: pooled_gaps(c.pool),
             upload_limit_bytes=UPLOAD_LIMIT_BYTES,
             working=working(c.pool, c.store, c.door),
+            teaching=Matrix(c.reading, c.accounts.now),
         )
 
 

@@ -25,6 +25,7 @@ from coverslip.cli import (
     refining,
     runs,
     scope,
+    training,
     witness,
 )
 from coverslip.cli.failing import tell, unforeseen
@@ -63,6 +64,7 @@ files.add(app)
 app.add_typer(runs.app, name="run")
 scope.add(app)
 events.add(app)
+app.add_typer(training.app, name="training")
 app.add_typer(organisation.user, name="user")
 app.add_typer(accounts.alert, name="alert")
 app.add_typer(organisation.role, name="role")

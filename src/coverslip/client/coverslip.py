@@ -169,6 +169,11 @@ class Coverslip:
         value: Json = self._transport.json("POST", path, body={"patch": dict(patch)})
         return value
 
+    def training_matrix(self, role: str = "") -> Json:
+        """Return role by document by person as of now, green, amber or red, with why, and the gaps."""
+        value: Json = self._transport.json("GET", "/training/matrix", query={"role": role} if role else None)
+        return value
+
     def scope(self, as_of: str = "") -> Json:
         """Return the scope inventory: every record type and scope item with what applies to it, and why.
 

@@ -8,10 +8,8 @@ person knew that version, and counts for no other.
 
 from __future__ import annotations
 
-import calendar
-import datetime as dt
-
 from coverslip.kernel import words as w
+from coverslip.kernel.dates import later_by
 from coverslip.kernel.rules import RuleInput, rule
 from coverslip.records._shared import REGULATED, TITLE, VOIDED, computed_title, signing, void
 from coverslip.records.documents._document import DOCUMENT_TYPES
@@ -61,11 +59,7 @@ def training_valid_until(inp: RuleInput) -> str | None:
     months = inp.fields.get("refresh_months")
     if months is None or inp.fields.get("expires"):
         return None
-    start = dt.date.fromisoformat(inp.today)
-    years, month = divmod(start.month - 1 + int(months), 12)
-    year = start.year + years
-    day = min(start.day, calendar.monthrange(year, month + 1)[1])
-    return dt.date(year, month + 1, day).isoformat()
+    return later_by(inp.today, months=int(months))
 
 
 def _read(meaning_text: str) -> w.Signature:
