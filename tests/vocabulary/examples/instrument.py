@@ -10,6 +10,13 @@ def _calibrated(w: World, row: Row) -> None:
     w.new("calibration", "accepted", instrument=row.number)
 
 
+def _stood_down(w: World) -> str:
+    """Let somebody find in service work that it must be qualified again."""
+    order = w.new("maintenance", "in_progress")
+    w.do(order, "finish_for_requalification")
+    return str(w.row(order).fields["instrument"]["number"])
+
+
 EXAMPLE = Example(
     create=lambda w: {
         "name": "Widefield 2",
@@ -20,4 +27,5 @@ EXAMPLE = Example(
     },
     acts={"install": lambda w, row: {"firmware": "6.1", "location": "Room 14"}},
     before={"put_in_service": _calibrated},
+    consequences={"stand_down": _stood_down},
 )

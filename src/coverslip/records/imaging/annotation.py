@@ -1,7 +1,8 @@
 """Annotation: what somebody marked on an image (DOMAIN 4.16).
 
 Rules kept here: an annotation is pinned to raw pixels, directly or through the raw image a derived one
-was made from; once final it is never changed, another version is drawn beside it.
+was made from; once final it is never changed, another version is drawn beside it, and both
+are kept.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from coverslip.records._shared import REGULATED, VOIDED, sandbox, signing, void
 
 _SHAPES = ("Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon")
 _NUMBER = re.compile(r"-?\d{1,12}(\.\d{1,9})?")
-_SETTLED = ("final", "reviewed", "superseded")
+_SETTLED = ("final", "reviewed")
 _DRAWERS = ("ANL", "OPR", "REV")
 
 
@@ -110,9 +111,8 @@ TYPE = w.Type(
     },
     states=(
         w.State("draft"),
-        w.State("final", locked=True, effective=True, resting=True),
-        w.State("reviewed", locked=True, effective=True, resting=True),
-        w.State("superseded", terminal=True, locked=True),
+        w.State("final", locked=True, resting=True),
+        w.State("reviewed", locked=True, resting=True),
         VOIDED,
     ),
     create=w.Making(_DRAWERS, "draft", requires=(_PINNED, _DRAWN)),
@@ -126,7 +126,6 @@ TYPE = w.Type(
             "final",
             _DRAWERS,
             requires=(_PINNED, _DRAWN, w.NotOnHold(("image",), "The image is not on hold.")),
-            effects=(w.Supersede("supersede"),),
             signature=signing("authored", "I drew this annotation and it is final.", _DRAWERS),
         ),
         w.Transition(
@@ -142,7 +141,6 @@ TYPE = w.Type(
                 ("author", "drawer", "editors"),
             ),
         ),
-        w.Transition("supersede", "Supersede", ("final", "reviewed"), "superseded", consequence=True),
         void(("draft", "final", "reviewed")),
     ),
     revisions=True,

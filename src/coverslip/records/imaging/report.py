@@ -1,13 +1,14 @@
 """Report: a signed statement about a study or a run, resting on results that are pinned (DOMAIN 4.24).
 
 Rules kept here: every result it names is final and not held; it is not issued while an OOS or a
-deviation on its subject or its results is open; once issued it is never edited, only withdrawn or followed by the next
-version.
+deviation on its subject or its results is open; once issued it is never edited, only withdrawn or
+followed by the next version.
 """
 
 from __future__ import annotations
 
 from coverslip.kernel import words as w
+from coverslip.kernel.rules import RuleInput, rule
 from coverslip.records._shared import REGULATED, VOIDED, sandbox, signing, void
 
 _SETTLED = ("submitted", "reviewed", "approved", "issued", "superseded", "withdrawn")
@@ -32,6 +33,18 @@ _NO_OPEN = (
     ),
 )
 
+
+@rule("replaced_version_named", 1)
+def replaced_version_named(inp: RuleInput) -> str | None:
+    """Ask a later version for the earlier one of the same report that it replaces."""
+    if inp.record is None or (inp.record.revision <= 1 and not inp.reads["replaces"]):
+        return None
+    for row in inp.reads["replaces"]:
+        if row.number == inp.record.number and row.revision < inp.record.revision:
+            return None
+    return f"The earlier version of {inp.record.number} that this one replaces is named."
+
+
 TYPE = w.Type(
     name="report",
     title="Report",
@@ -48,6 +61,13 @@ TYPE = w.Type(
             required=True,
             immutable_at=_SETTLED,
             critical=True,
+        ),
+        "replaces": w.Field(
+            w.Link(("report",), "version", ("issued", "withdrawn")),
+            "Replaces version",
+            immutable_at=_SETTLED,
+            critical=True,
+            help="For version 2 and later: the version of this report that it follows.",
         ),
         "template": w.Field(w.Link((), "version"), "Template"),
         "subject": w.Field(
@@ -156,6 +176,12 @@ TYPE = w.Type(
             requires=(
                 *_READY,
                 *_NO_OPEN,
+                w.Rule(
+                    "replaced_version_named",
+                    1,
+                    {"replaces": ("replaces",)},
+                    message="The version that this one replaces is named.",
+                ),
                 w.When(
                     w.Compare(("kind",), "eq", "study_report"),
                     (
@@ -169,7 +195,7 @@ TYPE = w.Type(
             effects=(
                 w.Set("issued_on", w.Value("today")),
                 w.Snapshot(("subject",), "subject"),
-                w.Supersede("supersede"),
+                w.Do(("replaces",), "supersede", ("superseded", "withdrawn")),
             ),
             signature=signing("released", "I issue this report.", ("QA", "SDR"), ("author",)),
         ),

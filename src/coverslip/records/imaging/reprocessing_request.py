@@ -39,12 +39,6 @@ def reviewer_is_enough(inp: RuleInput) -> str | None:
     return f"Quality approves after the review, because {why}." if why else None
 
 
-@rule("quality_is_asked", 1)
-def quality_is_asked(inp: RuleInput) -> str | None:
-    """Refuse to trouble quality where a reviewer is enough."""
-    return None if needs_quality(inp) else "Results are final or out of limits; else the reviewer approves."
-
-
 def _fixed(kind: w.Kind, label: str, *, required: bool = True, help: str = "") -> w.Field:
     return w.Field(kind, label, help=help, required=required, immutable_at=_EVER, critical=True)
 
@@ -115,7 +109,6 @@ TYPE = w.Type(
             ("requested",),
             "in_quality",
             ("REV",),
-            requires=(w.Rule("quality_is_asked", 1, _RESULTS, message="Quality is asked where it must be."),),
             signature=signing(
                 "reviewed",
                 "I reviewed this request and hand it to quality.",

@@ -1,0 +1,26 @@
+"""The daily check of an instrument of its own, within its limits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fix_world import Example
+
+
+def checks(value: str) -> list[dict[str, Any]]:
+    """Return one check with a value, its limits 0.4 to 0.6."""
+    return [{"check": "field illumination", "value": value, "low": "0.4", "high": "0.6"}]
+
+
+EXAMPLE = Example(
+    create=lambda w: {
+        "instrument": w.new("instrument", "in_service"),
+        "frequency": "daily",
+        "performed_on": w.day(),
+        "checks": checks("0.5"),
+        "next_due": w.day(1),
+    },
+    breaks={
+        "accept": {"is outside 0.4": lambda w, row: w.do(row.number, "edit", checks=checks("0.7"))},
+    },
+)
