@@ -33,7 +33,9 @@ _OPERATING = tuple(role for role in ROLES if role != "ADM")
 UNTRAINED = {"fresh": _OPERATING, "freda": ("ADM",)}
 LAPSING = {"lars": _OPERATING, "lena": ("ADM",)}
 HALF_TRAINED = {"tara": _OPERATING}
-_KEPT_APART = {**UNTRAINED, **LAPSING, **HALF_TRAINED}
+DELEGATE = "delia"
+"""Holds no role; somebody may lend her theirs."""
+_KEPT_APART: dict[str, tuple[str, ...]] = {**UNTRAINED, **LAPSING, **HALF_TRAINED, DELEGATE: ()}
 ALL_ROUND = ("otto", "olive")
 TEAM: dict[str, tuple[str, ...]] = {
     **{f"{team}{n}": roles for team, roles in _TEAMS.items() for n in range(1, 5)},
@@ -66,9 +68,9 @@ def _train(lab: Lab) -> None:
     lab.approve_sop(lab.n["required"])
     assert lab.work().due() == 1
     here = [n for n, *_ in (*FOUNDERS, *STAFF)]
-    for username in (*here, *everybody(), *HALF_TRAINED):
+    for username in (*here, *everybody(), *HALF_TRAINED, DELEGATE):
         lab.train(username, f"{lab.n['required']} v1")
-    for username in (*here, *everybody()):
+    for username in (*here, *everybody(), DELEGATE):
         if username not in ("alan", "olga", "rex"):  # they are since the laboratory works
             lab.train(username, f"{lab.n['sop']} v1")
     for username in LAPSING:
@@ -117,6 +119,7 @@ def peopled(grounds: Grounds) -> Iterator[Lab]:
 
 __all__ = [
     "ALL_ROUND",
+    "DELEGATE",
     "HALF_TRAINED",
     "LAPSING",
     "ROLES",

@@ -248,6 +248,18 @@ class World:
             for username in holders(role) if role != ANYBODY else everybody():
                 yield self.named(username)
 
+    def lend(self, giver: str, taker: str, role: str, days: int = 80) -> str:
+        """Let one person lend another a role from today; return the delegation's number."""
+        people = {"giver": self.number_of(giver), "taker": self.number_of(taker)}
+        until = {"start": self.day(), "end": self.day(days)}
+        number = self.create("delegation", by=giver, role=f"ROLE-{role}", **people, **until)
+        self.do(number, "give", by=giver)
+        if role in ("QA", "QAL"):
+            self.do(number, "approve", by=next(n for n in holders("QA") if n not in (giver, taker)))
+        self.do(number, "accept", by=taker)
+        self.do(number, "begin")
+        return number
+
     # --- acting --------------------------------------------------------------------------------
 
     def do(

@@ -15,7 +15,7 @@ from coverslip.kernel.authority import ANYBODY
 from coverslip.kernel.rows import Row
 from coverslip.records import all_types
 from fix_lab import Person
-from fix_people import LAPSING, TEAM, UNTRAINED
+from fix_people import ALL_ROUND, DELEGATE, LAPSING, TEAM, UNTRAINED
 from fix_tour import Tour, given, name_of, prepare, sentence
 from fix_world import World, example
 
@@ -34,6 +34,15 @@ def tours(world: World) -> dict[str, Tour]:
 @pytest.fixture
 def tour(t: w.Type, tours: dict[str, Tour]) -> Tour:
     return tours[t.name]
+
+
+@pytest.fixture
+def lent(tours: dict[str, Tour], world: World) -> None:
+    """Let one person hold every duty of the all-round one by delegation; anew where time has ended that."""
+    if world.lab.n.get("lent until", "") <= world.day(20):
+        world.lab.n["lent until"] = world.day(80)
+        for role in TEAM[ALL_ROUND[0]]:
+            world.lend(ALL_ROUND[0], DELEGATE, role)
 
 
 def _label(row: Row) -> str:
@@ -170,6 +179,7 @@ def test_nobody_creates_without_the_role(t: w.Type, world: World) -> None:
 
 
 @each
+@pytest.mark.usefixtures("lent")
 def test_nobody_does_what_asks_for_somebody_else(t: w.Type, tour: Tour, record_property: Any) -> None:
     for found in t.transitions:
         apart = (*found.independent_of, *(found.signature.independent_of if found.signature else ()))
@@ -197,19 +207,35 @@ def _refuse_named(tour: Tour, row: Row, found: w.Transition, apart: tuple[str, .
     for uid in sorted({u for uids in named.values() for u in uids}):
         account = tour.world.lab.reading.by_uid("user", uid)
         username = str(account.fields["username"]) if account else ""
-        roles = set(TEAM.get(username, ()))
-        if not (roles & set(found.who) or ANYBODY in found.who):
+        if not (set(TEAM.get(username, ())) & set(found.who) or ANYBODY in found.who):
             continue
         first = next(name for name in apart if uid in named[name])
         tried |= {name for name in apart if uid in named[name]}
-        declared = tour.type.persons[first]
-        done = getattr(declared, "meaning", "") or getattr(declared, "act", "") or first
-        did = done if done.endswith("ed") else f"did '{done.replace('_', ' ')}'"
-        told = sentence(
-            "AUTH_SELF", action=found.label, person="you", did=f"{did} ({first})", date=row.changed_at[:10]
-        )
+        told = _not_oneself(row, tour.type, found, first, "you")
         tour.refuses(row, found.name, tour.world.named(username), "AUTH_SELF", told)
+        if username == ALL_ROUND[0] and ANYBODY not in found.who:
+            _refuse_delegate(tour, row, found, first)
     return tried
+
+
+def _not_oneself(row: Row, t: w.Type, found: w.Transition, name: str, person: str) -> str:
+    declared = t.persons[name]
+    done = getattr(declared, "meaning", "") or getattr(declared, "act", "") or name
+    did = done if done.endswith("ed") else f"did '{done.replace('_', ' ')}'"
+    date = row.changed_at[:10]
+    return sentence("AUTH_SELF", action=found.label, person=person, did=f"{did} ({name})", date=date)
+
+
+def _refuse_delegate(tour: Tour, row: Row, found: w.Transition, name: str) -> None:
+    """Try who acts for the person named: it is as if that person acted; or the duty cannot be lent at all."""
+    delegate = tour.world.named(DELEGATE)
+    if found.signature is not None and not found.signature.delegable:
+        wanted = " or ".join(found.who)
+        told = sentence("AUTH_ROLE", role=wanted, action=found.label.lower(), record=row.label, roles="none")
+        tour.refuses(row, found.name, delegate, "AUTH_ROLE", told)
+        return
+    told = _not_oneself(row, tour.type, found, name, "you and the person you act for")
+    tour.refuses(row, found.name, delegate, "AUTH_SELF", told)
 
 
 @each
