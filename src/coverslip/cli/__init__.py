@@ -16,6 +16,7 @@ from coverslip import __version__
 from coverslip.cli import (
     accounts,
     agent,
+    beside,
     events,
     files,
     operator,
@@ -27,6 +28,7 @@ from coverslip.cli import (
     scope,
     training,
     witness,
+    work,
 )
 from coverslip.cli.failing import tell, unforeseen
 from coverslip.client import ApiError
@@ -59,7 +61,9 @@ def _root(
 people.add(app)
 app.add_typer(record.app, name="record")
 app.add_typer(refining.app, name="type")
+beside.add(record.app)
 app.command()(record.sign)
+work.add(app)
 files.add(app)
 app.add_typer(runs.app, name="run")
 scope.add(app)

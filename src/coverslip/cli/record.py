@@ -17,6 +17,12 @@ from coverslip.client.errors import misuse
 app = typer.Typer(no_args_is_help=True, help="Records: list, read, write, act.")
 Number = Annotated[str, typer.Argument(help="The record's number, such as STU-0001 or SOP-0012v3.")]
 Reason = Annotated[str, typer.Option(help="Why, in your own words.")]
+OccurredAt = Annotated[
+    str,
+    typer.Option(
+        help="When it happened, if not now, with offset: 2026-11-20T14:32+01:00. Over 15 minutes: late entry."
+    ),
+]
 Username = Annotated[str, typer.Option(help="Your user name, for a signature given without a terminal.")]
 
 
@@ -28,9 +34,17 @@ def list_(
     state: Annotated[str, typer.Option(help="Only records in this state.")] = "",
     text: Annotated[str, typer.Option(help="Only records whose number or title holds this.")] = "",
     limit: Annotated[int, typer.Option(min=0, help="At most so many; 0 for all.")] = 50,
+    tag: Annotated[str, typer.Option(help="Only records with this tag.")] = "",
+    overdue: Annotated[
+        bool, typer.Option("--overdue", help="Only records whose due date has passed.")
+    ] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Voided records too.")] = False,
 ) -> None:
-    """List records, the newest change first."""
-    found = list(caller.client().records.list(type, state=state, text=text, limit=limit))
+    """List records, the newest change first. Voided ones come with --all, --state or --text only."""
+    records = caller.client().records
+    found = list(
+        records.list(type, state=state, text=text, limit=limit, tag=tag, overdue=overdue, voided=everything)
+    )
     if caller.json:
         show.as_json({"records": found})
         return
@@ -52,11 +66,32 @@ def show_(caller: Caller, number: Number) -> None:
     for hold in record["on_hold"]:
         show.say(f"ON HOLD: {hold['number']}, {hold['reason']}")
     show.say("")
+    if record.get("occurred_at"):
+        how = "LATE ENTRY, happened" if record["late"] else "happened"
+        show.say(f"{how} at {record['occurred_at']}")
     show.pairs(record["fields"].items())
     show.say("")
+    _around(record.get("around") or {})
     for signature in record["signatures"]:
         show.say(f"signed  {signature['text']}")
     _acts(record)
+
+
+def _around(around: dict[str, Any]) -> None:
+    """Print what stands beside a record."""
+    if around.get("tags"):
+        show.say(f"tags    {', '.join(tag['word'] for tag in around['tags'])}")
+    for one in around.get("comments", ()):
+        place = "".join(f", {name} {show.plain(one[name])}" for name in ("field", "region") if name in one)
+        show.say(f"comment {one['number']} {one['state']}, {one['by']}{place}: {one['text']}")
+        if "answer" in one:
+            show.say(f"        answer: {one['answer']}")
+    for one in around.get("attachments", ()):
+        show.say(f"file    {one['number']} {one['state']}: {one['what']}, {show.plain(one['file'])}")
+    if around.get("watchers"):
+        show.say(f"watched by {around['watchers']}")
+    if around.get("more"):
+        show.say("more stands beside it: 'coverslip record links' lists all")
 
 
 def _acts(record: dict[str, Any]) -> None:
@@ -83,6 +118,9 @@ def history(caller: Caller, number: Number) -> None:
             f"{entry['at_text']}  {entry['actor_name'] or entry['actor']}  {entry['act']}"
             f"  ({version}, {place})"
         )
+        if entry.get("occurred_at"):
+            how = "LATE ENTRY, happened" if entry["late"] else "happened"
+            show.say(f"    {how}: {entry['occurred_at']}")
         if entry["meaning"]:
             show.say(f"    signed: {entry['meaning']}")
         if entry["reason"]:
@@ -163,10 +201,12 @@ def new(
     number: Annotated[str, typer.Option(help="The document whose next version this is.")] = "",
     username: Username = "",
     password_stdin: asking.PasswordStdin = False,
+    occurred_at: OccurredAt = "",
 ) -> None:
     """Make a record. Links are given by number; a creation that needs a signature shows it first."""
     given = attach(caller.client(), file, collect(field, fields, scalars=json_fields))
-    caller.told(signing.create(caller, type, given, reason, Components(username, password_stdin), number))
+    components = Components(username, password_stdin)
+    caller.told(signing.create(caller, type, given, reason, components, number, occurred_at))
 
 
 @app.command()
@@ -181,12 +221,14 @@ def edit(
     reason: Reason = "",
     username: Username = "",
     password_stdin: asking.PasswordStdin = False,
+    occurred_at: OccurredAt = "",
 ) -> None:
     """Change fields of a record, with a reason, on the version as it is now."""
     given = attach(caller.client(), file, collect(field, fields, scalars=json_fields))
     if not given:
         raise misuse("the edit", "at least one field (-f NAME=VALUE)", "none")
-    caller.told(signing.perform(caller, number, "edit", given, reason, Components(username, password_stdin)))
+    components = Components(username, password_stdin)
+    caller.told(signing.perform(caller, number, "edit", given, reason, components, occurred_at))
 
 
 @app.command()
@@ -204,6 +246,7 @@ def do(
     reason: Reason = "",
     username: Username = "",
     password_stdin: asking.PasswordStdin = False,
+    occurred_at: OccurredAt = "",
 ) -> None:
     """Do a transition. Where it needs a signature, the record is shown and both components are asked."""
     if not transition:
@@ -211,9 +254,8 @@ def do(
         show.as_json(record["acts"]) if caller.json else _acts(record)
         return
     given = attach(caller.client(), file, collect(field, fields, scalars=json_fields))
-    caller.told(
-        signing.perform(caller, number, transition, given, reason, Components(username, password_stdin))
-    )
+    components = Components(username, password_stdin)
+    caller.told(signing.perform(caller, number, transition, given, reason, components, occurred_at))
 
 
 @calls

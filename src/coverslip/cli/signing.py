@@ -18,7 +18,13 @@ from coverslip.client import Coverslip, Receipt, Signature, View
 
 
 def perform(
-    caller: Caller, number: str, act: str, fields: Mapping[str, Any], reason: str, components: Components
+    caller: Caller,
+    number: str,
+    act: str,
+    fields: Mapping[str, Any],
+    reason: str,
+    components: Components,
+    occurred_at: str = "",
 ) -> Receipt:
     """Do an act on a record; where it needs a signature and is open to this person, hold the ceremony.
 
@@ -27,19 +33,19 @@ def perform(
     records = caller.client().records
     record = records.show(number)
     offered = next((a for a in record["acts"] if a["act"] == act), None)
+    given: dict[str, Any] = {"reason": reason, "occurred_at": occurred_at}
     if offered is None or not offered["meaning"] or not offered["allowed"]:
-        if act == "edit":
-            return records.edit(number, fields, reason=reason, expected_version=record["version"])
-        return records.act(number, act, fields=fields, reason=reason, expected_version=record["version"])
-    view = records.view(number)
-    present(caller, view, offered["meaning"], offered["meaning_text"], fields)
-    username, password = components.ask()
-    signature = Signature(username, password, view.shown)
+        given["expected_version"] = record["version"]
+    else:
+        view = records.view(number)
+        present(caller, view, offered["meaning"], offered["meaning_text"], fields)
+        username, password = components.ask()
+        given |= {
+            "expected_version": view.version, "signature": Signature(username, password, view.shown),
+        }  # fmt: skip
     if act == "edit":
-        return records.edit(number, fields, reason=reason, expected_version=view.version, signature=signature)
-    return records.act(
-        number, act, fields=fields, reason=reason, expected_version=view.version, signature=signature
-    )
+        return records.edit(number, fields, **given)
+    return records.act(number, act, fields=fields, **given)
 
 
 def create(
@@ -49,17 +55,20 @@ def create(
     reason: str,
     components: Components,
     number: str = "",
+    occurred_at: str = "",
 ) -> Receipt:
     """Make a record; where its creation is declared as signed, hold the ceremony over a preview."""
     client = caller.client()
     declared = _creation_signature(client, kind)
     if not declared:
-        return client.records.create(kind, fields, reason=reason, number=number)
+        return client.records.create(kind, fields, reason=reason, number=number, occurred_at=occurred_at)
     view = client.records.preview(kind, fields, number=number)
     present(caller, view, declared["meaning"], declared["text"], {})
     username, password = components.ask()
     signature = Signature(username, password, view.shown)
-    return client.records.create(kind, fields, reason=reason, number=number, signature=signature)
+    return client.records.create(
+        kind, fields, reason=reason, number=number, signature=signature, occurred_at=occurred_at
+    )
 
 
 def _creation_signature(client: Coverslip, kind: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import mimetypes
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -140,6 +140,31 @@ class Coverslip:
         """Return what the installation has to tell this person about their own account, newest first."""
         found: list[Json] = self._transport.json("GET", "/me/notices")
         return found
+
+    def work(self, *, limit: int = 0) -> Iterator[Json]:
+        """Yield what waits for this person: by due date, then the newest change first; 0: all."""
+        cursor, count = "", 0
+        while True:
+            size = min(100, limit - count) if limit else 100
+            query = {"limit": size} | ({"cursor": cursor} if cursor else {})
+            page = self._transport.json("GET", "/me/work", query=query)
+            yield from page["items"]
+            count, cursor = count + len(page["items"]), str(page["next"])
+            if not cursor or (limit and count >= limit):
+                return
+
+    def happened(self, *, after: int | None = None, limit: int = 100) -> Json:
+        """Return a page of what others did to records this person watches, made or owns.
+
+        ``after`` a tree index; left out, after what was seen. ``next`` is where to go on while ``more``.
+        """
+        query = {"limit": limit} | ({} if after is None else {"after": after})
+        value: Json = self._transport.json("GET", "/me/events", query=query)
+        return value
+
+    def seen(self, index: int) -> int:
+        """Keep how far this person has looked; return it. It never goes back."""
+        return int(self._transport.json("POST", "/me/events/seen", body={"index": index})["seen"])
 
     def enrol(self, code: str, username: str, password: str) -> Receipt:
         """Use a one-time code: make one's own signing key under one's own password, and sign for it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -23,19 +23,49 @@ class Records:
         self._transport = transport
 
     def page(
-        self, type: str = "", *, state: str = "", text: str = "", cursor: str = "", limit: int = 50
+        self,
+        type: str = "",
+        *,
+        state: str = "",
+        text: str = "",
+        cursor: str = "",
+        limit: int = 50,
+        tag: str = "",
+        overdue: bool = False,
+        voided: bool = False,
     ) -> tuple[tuple[Json, ...], str]:
-        """Return one page of records, newest change first, and the cursor of the next (empty: none)."""
-        query = {"type": type, "state": state, "q": text, "cursor": cursor, "limit": limit}
-        value = self._transport.json("GET", "/records", query={k: v for k, v in query.items() if v})
+        """Return one page of records, newest change first, and the cursor of the next (empty: none).
+
+        Voided records are left out unless ``voided``, a state or a text asks for them.
+        """
+        query = {"type": type, "state": state, "q": text, "cursor": cursor, "limit": limit, "tag": tag}
+        asked = query | {name: "true" for name, on in (("overdue", overdue), ("voided", voided)) if on}
+        value = self._transport.json("GET", "/records", query={k: v for k, v in asked.items() if v})
         return tuple(value["records"]), str(value.get("next") or "")
 
-    def list(self, type: str = "", *, state: str = "", text: str = "", limit: int = 0) -> Iterator[Json]:
+    def list(
+        self,
+        type: str = "",
+        *,
+        state: str = "",
+        text: str = "",
+        limit: int = 0,
+        tag: str = "",
+        overdue: bool = False,
+        voided: bool = False,
+    ) -> Iterator[Json]:
         """Yield records, newest change first, page by page; at most ``limit`` (0: all)."""
         cursor, count = "", 0
         while True:
             found, cursor = self.page(
-                type, state=state, text=text, cursor=cursor, limit=min(200, limit - count) if limit else 200
+                type,
+                state=state,
+                text=text,
+                cursor=cursor,
+                limit=min(200, limit - count) if limit else 200,
+                tag=tag,
+                overdue=overdue,
+                voided=voided,
             )
             yield from found
             count += len(found)
@@ -78,13 +108,16 @@ class Records:
         number: str = "",
         signature: Signature | None = None,
         key: str = "",
+        occurred_at: str = "",
     ) -> Receipt:
         """Make a record; ``number`` names the document whose next version is wanted.
 
         Links are given by number (``"STU-0001"``, ``"SOP-0012 v3"``), decimals as text. ``key`` is the
-        idempotency key; without one, each call is an act of its own.
+        idempotency key; without one, each call is an act of its own. ``occurred_at`` says when it happened,
+        with offset, where that is not now; more than 15 minutes ago it is a late entry and needs a reason.
         """
         body: Json = {"type": type, "fields": dict(fields), "reason": reason, "number": number}
+        body |= {"occurred_at": occurred_at} if occurred_at else {}
         return self._write("/records", body, signature, key)
 
     def edit(
@@ -96,9 +129,11 @@ class Records:
         expected_version: int | None = None,
         signature: Signature | None = None,
         key: str = "",
+        occurred_at: str = "",
     ) -> Receipt:
         """Change fields, with a reason, on the version that was read (else ``SIG_STALE``)."""
         body: Json = {"fields": dict(fields), "reason": reason, "expected_version": expected_version}
+        body |= {"occurred_at": occurred_at} if occurred_at else {}
         return self._write(f"/records/{segment(number)}/edit", body, signature, key)
 
     def act(
@@ -111,9 +146,11 @@ class Records:
         expected_version: int | None = None,
         signature: Signature | None = None,
         key: str = "",
+        occurred_at: str = "",
     ) -> Receipt:
         """Do a transition. Raises ``RefusedError`` with every condition that is not met."""
         body: Json = {"fields": dict(fields or {}), "reason": reason, "expected_version": expected_version}
+        body |= {"occurred_at": occurred_at} if occurred_at else {}
         return self._write(f"/records/{segment(number)}/acts/{segment(act)}", body, signature, key)
 
     def sign(
@@ -138,6 +175,14 @@ class Records:
             signature=signature,
             key=key,
         )
+
+    def bulk(self, changes: Sequence[Mapping[str, Any]], *, key: str = "") -> Receipt:
+        """Do up to 500 unsigned changes together or none; a refusal names its ``line`` (from 1).
+
+        Each is ``{"act": "create", "type", "fields"}``, or an act with ``number``, ``expected_version``,
+        ``fields`` and ``reason``; ``occurred_at`` where it happened before.
+        """
+        return self._write("/bulk", {"changes": [dict(change) for change in changes]}, None, key)
 
     def invitation(self, number: str) -> str:
         """Return a one-time enrolment code for an invited person, valid for one day."""

@@ -291,7 +291,9 @@ class Lab:
     def find(self, number: str, revision: int = 0) -> Row | None:
         return next((r for r in reversed(self.rows) if r.number == number), None)
 
-    def page(self, kind: str, state: str, text: str, cursor: str, limit: int) -> tuple[list[Row], str]:
+    def page(
+        self, kind: str, state: str, text: str, cursor: str, limit: int, narrowed: Any = None
+    ) -> tuple[list[Row], str]:
         latest = {r.number: r for r in self.rows}
         found = [
             r
