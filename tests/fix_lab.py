@@ -50,6 +50,7 @@ from coverslip.records.founding import SCHEDULER, charter
 from coverslip.records.quality import change
 from coverslip.review.access import access_gatherer
 from coverslip.review.exceptions import gatherer
+from coverslip.review.recurrence import recurrence_gatherer
 from coverslip.settings import Home
 from coverslip.store.accounts_sql import PostgresAccounts
 from coverslip.store.ledger_sql import PostgresStore, writer_pool
@@ -695,6 +696,7 @@ class Grounds:
                 {
                     ("review_exceptions", 1): gatherer(reading),
                     ("access_snapshot", 1): access_gatherer(reading),
+                    ("cause_recurrences", 1): recurrence_gatherer(reading),
                     **{name: made(reading) for name, made in retaining.GATHERERS.items()},
                 },
                 wiring.kept_in(LocalVault(self.home.vault)),

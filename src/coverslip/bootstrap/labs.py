@@ -24,6 +24,7 @@ from coverslip.ledger import note
 from coverslip.records.founding import SCHEDULER
 from coverslip.review.access import access_gatherer
 from coverslip.review.exceptions import gatherer
+from coverslip.review.recurrence import recurrence_gatherer
 from coverslip.settings import Home
 from coverslip.store.anchor_rows import AnchorReading
 from coverslip.store.gaps import pooled as pooled_gaps
@@ -36,6 +37,7 @@ from coverslip.worker.loop import Work
 GATHERERS = {
     ("review_exceptions", 1): gatherer,
     ("access_snapshot", 1): access_gatherer,
+    ("cause_recurrences", 1): recurrence_gatherer,
     **retaining.GATHERERS,
 }
 UPLOAD_LIMIT_BYTES = 1 << 40

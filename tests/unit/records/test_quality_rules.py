@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pytest
 
 from coverslip.kernel.rows import Row
+from coverslip.records import all_types
 from coverslip.records.quality import _sampling
 from coverslip.records.quality._severity import CLASSES, MATRIX, class_of
 from coverslip.records.quality.change import AREAS
+from coverslip.review.recurrence import recurrence_gatherer
 from fix_rules import ANN, BOB, NOW, ask, link, row
 
 TODAY = NOW[:10]
+all_types()  # which registers their rules
 
 # --- the severity matrix ---------------------------------------------------------------------------
 
@@ -303,12 +307,16 @@ ALIVE = {"code": "a", "name": "Identity", "kind": "attribute", "class_": "critic
 
 
 def _plan(n: int, *characteristics: dict[str, Any], **more: Any) -> dict[str, Any]:
-    units = _sampling.draw("seed", 100, n)
     return {
-        "subject": link("s", "SMP-1"), "stage": "incoming", "lot_size": 100, "sample_size": n, "unit": "pieces",
-        "characteristics": list(characteristics), "samples": [{"no": i, "unit": u} for i, u in enumerate(units, 1)],
+        "subject": link("s", "SMP-1"),
+        "stage": "incoming",
+        "lot_size": 100,
+        "sample_size": n,
+        "unit": "pieces",
+        "characteristics": list(characteristics),
+        "samples": [{"no": i, "unit": u} for i, u in enumerate(_sampling.draw("seed", 100, n), 1)],
         **more,
-    }  # fmt: skip
+    }
 
 
 def _read(fields: dict[str, Any], bad: int = 0, code: str = "c", **reading: Any) -> dict[str, Any]:
@@ -320,8 +328,19 @@ def _read(fields: dict[str, Any], bad: int = 0, code: str = "c", **reading: Any)
     return fields | {"readings": [*fields.get("readings", ()), *rows]}
 
 
+def _shuffled(seed: str, lot: int, n: int) -> list[int]:
+    """Draw as the method says, on the whole lot laid out: position k is exchanged with one behind it."""
+    units = list(range(1, lot + 1))
+    for k in range(n):
+        digest = hashlib.sha256(f"coverslip-sample-v1\n{seed}\n{k}".encode()).hexdigest()
+        j = k + int(digest, 16) % (lot - k)
+        units[k], units[j] = units[j], units[k]
+    return sorted(units[:n])
+
+
 def test_the_same_seed_draws_the_same_sample_and_another_seed_another() -> None:
-    assert _sampling.draw("a", 1000, 5) == [140, 170, 242, 395, 864]
+    assert _sampling.draw("a", 1000, 5) == _shuffled("a", 1000, 5) == [1, 60, 108, 198, 305]
+    assert _sampling.draw("b", 60, 59) == _shuffled("b", 60, 59)
     assert _sampling.draw("a", 1000, 5) != _sampling.draw("b", 1000, 5)
 
 
@@ -352,7 +371,7 @@ def test_a_seed_belongs_to_its_record_and_moment_and_the_list_to_its_seed() -> N
     assert len(seed) == 64
     assert ask("sample_seed", record=row("INSP-1", uid="u2")) != seed
     found = ask("sample_list", {"seed": "a", "lot_size": 1000, "sample_size": 5})
-    assert found[0] == {"no": 1, "unit": 140}
+    assert found[0] == {"no": 1, "unit": 1}
     assert [s["no"] for s in found] == [1, 2, 3, 4, 5]
 
 
@@ -449,6 +468,49 @@ def test_what_was_decided_is_inspected_again_only_by_a_disposition(state: str) -
 # --- CAPA ------------------------------------------------------------------------------------------
 
 RETRAIN = {"chosen_actions": [{"action": "Train again", "kind": "retraining"}], "cause_code": "focus"}
+
+
+def _earlier(*days: str) -> dict[str, Any]:
+    return {"recurrences": {"items": [{"number": f"CAPA-{i}", "opened": d} for i, d in enumerate(days)]}}
+
+
+def test_retraining_alone_does_not_answer_a_cause_that_came_back() -> None:
+    assert ask("retraining_is_not_enough", RETRAIN) is None
+    assert ask("retraining_is_not_enough", RETRAIN | _earlier("2026-05-01", "2025-11-21")) == (
+        "This cause recurred 2× after retraining."
+    )
+    assert "recurred 1×" in ask("retraining_is_not_enough", RETRAIN | {"times_ineffective": 1})
+    assert ask("retraining_is_not_enough", RETRAIN | _earlier("2025-11-20")) is None
+    both = {"chosen_actions": [*RETRAIN["chosen_actions"], {"action": "Poka-yoke", "kind": "design"}]}
+    assert ask("retraining_is_not_enough", both | _earlier("2026-05-01")) is None
+
+
+class _Capas:
+    """CAPAs as a reading gives them, two a page."""
+
+    def __init__(self, *rows: Row) -> None:
+        self.rows = rows
+
+    def page(self, kind: str, state: str, text: str, cursor: str, limit: int) -> tuple[list[Row], str]:
+        at = int(cursor or 0)
+        return list(self.rows[at : at + 2]), str(at + 2) if at + 2 < len(self.rows) else ""
+
+
+def test_a_cause_is_looked_for_among_all_capas_that_stood() -> None:
+    design = {**RETRAIN, "chosen_actions": [{"action": "Guide", "kind": "design"}]}
+    own = row("CAPA-9", RETRAIN)
+    reading = _Capas(
+        row("CAPA-1", RETRAIN, state="closed"),
+        row("CAPA-2", RETRAIN, state="voided"),
+        row("CAPA-3", RETRAIN, state="rejected"),
+        row("CAPA-4", RETRAIN | {"cause_code": "other"}),
+        row("CAPA-5", design),
+        row("CAPA-6", RETRAIN, state="d6_implementation"),
+        own,
+    )
+    found = recurrence_gatherer(reading)(own)
+    assert [item["number"] for item in found["items"]] == ["CAPA-1", "CAPA-6"]
+    assert recurrence_gatherer(reading)(row("CAPA-10")) == {"items": []}
 
 
 def test_occurrence_escape_and_system_are_all_explained() -> None:

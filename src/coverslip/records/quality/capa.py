@@ -35,6 +35,7 @@ _FROM_D4 = (
     "sign_prevention",
     "sign_lessons",
 )
+RETRAINING = "retraining"
 _MONTHS_12 = dt.timedelta(days=365)
 
 
@@ -42,23 +43,15 @@ _MONTHS_12 = dt.timedelta(days=365)
 def retraining_is_not_enough(inp: RuleInput) -> str | None:
     """Refuse retraining as the only action where the cause came back within 12 months after retraining.
 
-    It came back when this CAPA was ineffective before, or a CAPA named as an earlier one has its cause
-    code and answered it by retraining.
+    It came back when this CAPA was ineffective before, or others answered the same cause code by retraining;
+    those were found when quality approved the cause.
     """
     actions = [str(row["kind"]) for row in inp.fields.get("chosen_actions", ())]
-    if not actions or set(actions) != {"retraining"}:
+    if not actions or set(actions) != {RETRAINING}:
         return None
     oldest = (dt.date.fromisoformat(inp.today) - _MONTHS_12).isoformat()
-    code = inp.fields.get("cause_code")
-    before = {
-        row.uid
-        for row in (*inp.reads["earlier"], *(r for rows in inp.children.values() for r in rows))
-        if row.fields.get("cause_code") == code
-        and row.created_at[:10] >= oldest
-        and any(a["kind"] == "retraining" for a in row.fields.get("chosen_actions", ()))
-        and (inp.record is None or row.uid != inp.record.uid)
-    }
-    n = len(before) + int(inp.fields.get("times_ineffective", 0))
+    items = (inp.fields.get("recurrences") or {}).get("items", ())
+    n = sum(str(item["opened"]) >= oldest for item in items) + int(inp.fields.get("times_ineffective", 0))
     return f"This cause recurred {n}× after retraining." if n else None
 
 
@@ -105,10 +98,7 @@ _RESULT = w.Table(
     min_rows=1,
 )
 _RETRAINING = w.Rule(
-    "retraining_is_not_enough",
-    1,
-    {"earlier": ("earlier",)},
-    message="Retraining alone does not answer a cause that came back.",
+    "retraining_is_not_enough", 1, message="Retraining alone does not answer a cause that came back."
 )
 
 
@@ -158,7 +148,14 @@ def _step(
 
 
 def _approval(
-    name: str, from_: str, to: str, signed: str, said: str, days: int, requires: tuple[w.Guard, ...] = ()
+    name: str,
+    from_: str,
+    to: str,
+    signed: str,
+    said: str,
+    days: int,
+    requires: tuple[w.Guard, ...] = (),
+    effects: tuple[w.Effect, ...] = (),
 ) -> w.Transition:
     """Return quality's approval of what the owner signed; the next is due ``days`` after the start."""
     what = signed.removeprefix("sign_").replace("_", " ")
@@ -172,7 +169,7 @@ def _approval(
             w.Signed("authored", act=signed, message=f"The owner signed {what} of {{number}}."),
             *requires,
         ),
-        effects=(w.Set("due", w.Value("path", path=("opened_on",), days=days)),),
+        effects=(w.Set("due", w.Value("path", path=("opened_on",), days=days)), *effects),
         signature=signing("approved", said, ("QA",), ("owner",)),
     )
 
@@ -223,11 +220,15 @@ _FIELDS: dict[str, w.Field] = {
         "Cause code",
         critical=True,
         required_at=("d5_actions",),
-        immutable_at=_AFTER_D5,
+        immutable_at=("d5_actions", *_AFTER_D5),
         help="The same code for the same cause, so that its return is seen.",
     ),
-    "earlier": w.Field(
-        w.Link(("capa",), "none"), "Earlier CAPAs with this cause", many=True, immutable_at=_AFTER_D5
+    "recurrences": w.Field(
+        w.Json(),
+        "The same cause before",
+        source="computed",
+        critical=True,
+        help="CAPAs with this cause code that were answered by retraining, as found when it was approved.",
     ),
     "chosen_actions": w.Field(
         w.Table(
@@ -373,6 +374,7 @@ TYPE = w.Type(
             "sign_root_cause",
             "I approve the root cause.",
             30,
+            effects=(w.Gather("recurrences", "cause_recurrences", 1),),
         ),
         _step(
             "sign_actions",
