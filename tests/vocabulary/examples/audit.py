@@ -28,6 +28,7 @@ EXAMPLE = Example(
         "plan": "A morning at the bench with the logbooks.",
     },
     selves={"auditees": lambda w, state: w.new("audit", state, auditees=[w.number_of("otto")])},
+    breaks={"edit": {"their own area": lambda w, row: {"auditors": [w.number_of("bench1")]}}},
     acts={
         "execute": lambda w, row: {"executed_on": w.day(), "checklist": [_ASKED]},
         "report": _answered,

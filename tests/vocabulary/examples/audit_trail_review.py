@@ -36,10 +36,32 @@ def _looked_at(w: World, row: Row) -> dict[str, Any]:
     }
 
 
+def _unanswered(w: World, row: Row) -> None:
+    values = _looked_at(w, row)
+    del values["items"][0]["answer"]
+    w.do(row.number, "record", **values)
+
+
+def _own(w: World, row: Row) -> dict[str, Any]:
+    values = _looked_at(w, row)
+    values["items"][0]["person"] = w.number_of("quality1")
+    return values
+
+
+def _earlier(w: World, row: Row) -> None:
+    """Let the last review of the system end ten days before this one begins."""
+    w.new(
+        "audit_trail_review",
+        system=row.fields["system"]["number"],
+        period_from=w.day(-200),
+        period_to=w.day(-100),
+    )
+
+
 EXAMPLE = Example(
     create=lambda w: {
         "title": "Image analysis",
-        "system": w.any("scope_item"),
+        "system": w.new("scope_item"),
         "period_from": w.day(-90),
         "period_to": w.day(-1),
         "due_on": w.day(14),
@@ -49,5 +71,10 @@ EXAMPLE = Example(
     },
     selves={"sampled": _sampled},
     acts={"record": _looked_at},
+    breaks={
+        "start": {"No day is left out": _earlier},
+        "record": {"Nobody reviews what they did": _own},
+        "review": {"Every critical entry": _unanswered},
+    },
     before={"review": lambda w, row: w.do(row.number, "record")},
 )

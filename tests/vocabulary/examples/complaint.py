@@ -65,6 +65,17 @@ EXAMPLE = Example(
         "resolve_without": lambda w, row: {"investigation": "As in the earlier investigation."},
         "close": lambda w, row: {"correction": "The lamp was replaced.", "reply": "We replaced the lamp."},
     },
+    breaks={
+        "create": {"received by now": lambda w, row: {"received_at": f"{w.day(2)}T00:00:00Z"}},
+        "decide_reportability": {
+            "in time": lambda w, row: w.do(row.number, "correct", received_at=f"{w.day(-9)}T00:00:00Z")
+        },
+        "record_events": {
+            "in the calendar": lambda w, row: {
+                "retention_events": [{"event": "release", "on": "2026-02-30", "source": "Batch record."}]
+            }
+        },
+    },
     before={
         "record_report": _reportable,
         "resolve_without": _triaged_without,

@@ -32,6 +32,11 @@ def _rated(w: World, row: Row) -> None:
     )
 
 
+def _rate(w: World, row: Row, **rating: str) -> None:
+    rows = [{k: r[k] for k in ("clause", "requirement")} | rating for r in row.fields["clauses"]]
+    w.do(row.number, "edit", clauses=rows)
+
+
 def _progress(w: World, *clauses: str) -> dict[str, Any]:
     return {"progress": [{"clause": c, "done_on": w.day(), "result": "Done and seen."} for c in clauses]}
 
@@ -44,6 +49,13 @@ EXAMPLE = Example(
         "due_on": w.day(90),
     },
     acts={"record_progress": lambda w, row: _progress(w, _HIGH)},
+    breaks={
+        "assess": {
+            "Evidence is required": lambda w, row: _rate(w, row, rating="met"),
+            "Every gap has": lambda w, row: _rate(w, row, rating="gap", risk="H"),
+        },
+        "record_progress": {"high risks come first": lambda w, row: _progress(w, _LOW)},
+    },
     before={
         "assess": _rated,
         "close": lambda w, row: w.do(row.number, "record_progress", **_progress(w, _HIGH, _LOW)),

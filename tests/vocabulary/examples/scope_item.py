@@ -20,5 +20,8 @@ EXAMPLE = Example(
         "owner": w.number_of("bench1"),
         "system_class": "closed",
     },
+    breaks={
+        "assess": {"say the same": lambda w, row: w.do(row.number, "edit", required_by_rule=False)},
+    },
     acts={"exclude": lambda w, row: {"out_of_scope_because": "Replaced by the records of another system."}},
 )

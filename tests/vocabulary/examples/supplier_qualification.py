@@ -10,8 +10,13 @@ from fix_world import Example, World
 _DAYS = 20
 
 
-def _certificates(w: World) -> list[dict[str, Any]]:
-    return [{"kind": "iso_9001", "certificate_number": "Q-1", "valid_to": w.day(_DAYS)}]
+def _certificates(w: World, days: int = _DAYS) -> list[dict[str, Any]]:
+    return [{"kind": "iso_9001", "certificate_number": "Q-1", "valid_to": w.day(days)}]
+
+
+def _clouded(w: World, row: Row) -> None:
+    """Let the supplier be one of computing, of which no hosting facts are known."""
+    w.do(row.fields["supplier"]["number"], "edit", kind="cloud_it")
 
 
 def _superseded(w: World) -> str:
@@ -39,6 +44,16 @@ EXAMPLE = Example(
     acts={
         "approve_conditionally": _to_conditional,
         "renew": lambda w, row: {"certificates": _certificates(w)},
+    },
+    breaks={
+        "approve": {
+            "certificate is in date": lambda w, row: w.pass_days(_DAYS + 1),
+            "file of this supplier": _clouded,
+        },
+        "renew": {
+            "certificate is in date": lambda w, row: {"certificates": _certificates(w, -1)},
+            "file of this supplier": _clouded,
+        },
     },
     before={
         "certificate_expired": lambda w, row: w.pass_days(_DAYS + 1),

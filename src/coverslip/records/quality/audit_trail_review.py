@@ -237,7 +237,6 @@ TYPE = w.Type(
             "reviewed",
             ("QA",),
             requires=(
-                w.Compare(("items",), "present", message="The entries looked at are recorded."),
                 w.Rule("critical_answered", 1, message="Every critical entry is answered."),
                 w.Reached(("period_to",), "The period under review is over (it ends {date})."),
             ),
