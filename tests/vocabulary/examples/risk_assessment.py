@@ -7,7 +7,6 @@ from typing import Any
 from coverslip.kernel.rows import Row
 from fix_world import Example, World
 
-
 _ITEM: dict[str, Any] = {
     "function": "Segmentation",
     "failure_mode": "Cells that touch are counted as one",
