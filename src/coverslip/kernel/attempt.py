@@ -174,9 +174,7 @@ class Attempt:
         raise Conflict("SIG_STALE", record=number, time="this moment", v="anew")
 
     def _read_once(self, definition: Definition, number: str, record: dict[str, Any] | None) -> Facts:
-        plan = plan_act(self._catalogue, definition, self.change.act)
-        if definition.type.revisions and number:
-            plan.numbers("effective", [number])
+        plan = plan_act(self._catalogue, definition, self.change.act, number)
         request: dict[str, Any] = {
             "reads": list(plan.reads.values()),
             "proposed": self._proposed(definition),

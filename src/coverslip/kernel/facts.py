@@ -18,6 +18,8 @@ from coverslip.kernel.definition import Catalogue, Definition, flatten
 from coverslip.kernel.rows import Authority, Row, row_from
 
 SELF = "self"
+EFFECTIVE = "effective"
+"""Plan name of the revision in force of the record acted on."""
 MAX_DEPTH = 6
 
 
@@ -154,9 +156,14 @@ def facts_from(value: dict[str, Any], clock: dict[str, Any]) -> Facts:
     )
 
 
-def plan_act(catalogue: Catalogue, definition: Definition, act: str) -> Plan:
-    """Plan everything ``act`` of a type looks at, consequences on other records included."""
+def plan_act(catalogue: Catalogue, definition: Definition, act: str, number: str = "") -> Plan:
+    """Plan everything ``act`` of a type looks at, consequences on other records included.
+
+    ``number`` is the record's: where the type has revisions, the one in force is looked at too.
+    """
     plan = Plan()
+    if definition.type.revisions and number:
+        plan.numbers(EFFECTIVE, [number])
     _plan(plan, catalogue, definition, act, SELF, 0)
     if definition.type.sandbox is not None:
         plan.path(SELF, definition.type.sandbox.path)
@@ -242,6 +249,9 @@ def _plan_effect(
     elif isinstance(effect, w.DoEach):
         name = plan.children(base, effect.path, effect.type, effect.field)
         _plan(plan, catalogue, catalogue[effect.type], effect.act, name, depth + 1)
+    elif isinstance(effect, w.Supersede):
+        if base == SELF and EFFECTIVE in plan.reads:
+            _plan(plan, catalogue, definition, effect.act, EFFECTIVE, depth + 1)
     elif isinstance(effect, w.Do):
         target = plan.path(base, effect.path)
         for found in _targets(catalogue, definition, effect.path):
