@@ -1,7 +1,8 @@
 """Write the pages of ``docs/reference`` that are generated from the source.
 
 ``errors.md`` comes from the error catalogue, ``cli.md`` from the help texts of the commands, ``api.md`` from
-the OpenAPI document of the application. ``tests/docs/test_reference.py`` holds each equal to its source.
+the OpenAPI document of the application, ``records.md`` from the declarations of types.
+``tests/docs/test_reference.py`` holds each equal to its source.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "src"))
+sys.path[:0] = [str(ROOT / "src"), str(ROOT / "scripts")]
 
+from reference_records import records_page  # noqa: E402
 from typer.main import get_command  # noqa: E402
 from typer.testing import CliRunner  # noqa: E402
 
@@ -161,7 +163,7 @@ def api_page() -> str:
     return "\n".join(parts)
 
 
-PAGES = {"errors.md": errors_page, "cli.md": cli_page, "api.md": api_page}
+PAGES = {"errors.md": errors_page, "cli.md": cli_page, "api.md": api_page, "records.md": records_page}
 
 
 def main() -> int:

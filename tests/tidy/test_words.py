@@ -1,82 +1,78 @@
-"""Words for regulators are exact, and nothing of the place where the project was made is in it."""
+"""The table of words in ARCHITECTURE is complete and true, and no word is there that no type uses."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
-BANNED = re.compile(
-    r"tamper-?\s?proof|compliant\s+software|part[- ]?11[- ](?:compliant|certified)"
-    r"|guaranteed?\s+complian\w+|FDA[- ]approved"
-    r"|\b(?:is|are|fully|FDA|GxP|GMP|GLP|ISO)[- ]certified\b"
-    r"|\bcertified\s+(?:software|system|product|platform|by)\b",
-    re.IGNORECASE,
-)
-IN_PROSE = re.compile(r"\bcertified\b(?!\s+(?:true\s+)?cop(?:y|ies))", re.IGNORECASE)
-"""In a document the word alone is suspect; in code it may name the 11.100(c) statement of a site."""
+from coverslip.kernel import kinds, words
+from coverslip.records import all_types
 
-NEGATED = re.compile(r"\b(?:not|never|no|nor|nobody)\b[^.]{0,60}$", re.IGNORECASE)
-PLACES = re.compile(
-    r"(?<![\w.~-])/(?:work|root|opt)/[a-z.]"  # a path of one machine
-    r"|\b(?:[a-z]+\.)*(?:pypi|pythonhosted|npmjs|yarnpkg)\.(?:org|com)\b"  # the address of a registry
-    r"|--(?:extra-)?index-url\b|--find-links"
-)
-UNFINISHED = re.compile(r"\b(?:TODO|FIXME|XXX|HACK)\b(?!\s*\(#\d+\))")
-SELF = "tests/tidy/test_words.py"
+_ATTRIBUTES = {"Making": "create", "Editing": "edit", "Column": "columns"}
+"""Words that are reached by the attribute that holds them."""
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = ROOT / "src" / "coverslip"
 
 
-def banned_words(text: str, prose: bool = True) -> list[str]:
-    flat = re.sub(r"[*_`\"']", "", re.sub(r"\s+", " ", text))
-    found = [*BANNED.finditer(flat), *(IN_PROSE.finditer(flat) if prose else ())]
-    return [m.group() for m in found if not NEGATED.search(flat[: m.start()])]
+def _words() -> set[str]:
+    found = {**vars(kinds), **vars(words)}
+    return {
+        name
+        for name, one in found.items()
+        if isinstance(one, type) and issubclass(one, kinds.Word) and one is not kinds.Word
+    }
 
 
-def product(texts: dict[str, str]) -> dict[str, str]:
-    """What we wrote: without the licences and data of others."""
-    theirs = re.compile(r"(^|/)(LICENSE|licences/|vendor/|SOURCES?\.|vectors/.*\.json$)|\.lock$")
-    return {path: text for path, text in texts.items() if path != SELF and not theirs.search(path)}
+def _table() -> dict[str, list[str]]:
+    text = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
+    part = text.split("## Where each word lives")[1].split("\n## ")[0]
+    found: dict[str, list[str]] = {}
+    for line in part.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split(" | ")]
+        if len(cells) == 3 and cells[0].startswith(("`", "| `")):
+            for word in re.findall(r"`(\w+)`", cells[0]):
+                found[word] = re.findall(r"`([\w/]+\.py)`", cells[2])
+    return found
 
 
-def test_no_claim_is_made_that_cannot_be_proven(texts: dict[str, str]) -> None:
-    ours = {path: text for path, text in product(texts).items() if not path.startswith("tests/")}
-    assert {
-        path: hits for path, text in ours.items() if (hits := banned_words(text, path.endswith(".md")))
-    } == {}
+def _used(value: Any) -> Iterator[str]:
+    if isinstance(value, kinds.Word):
+        yield type(value).__name__
+        for name in value.__struct_fields__:
+            yield from _used(getattr(value, name))
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _used(item)
+    elif isinstance(value, tuple | list):
+        for item in value:
+            yield from _used(item)
 
 
-def test_no_path_or_registry_of_one_machine_is_named(texts: dict[str, str]) -> None:
-    read = {path: text for path, text in texts.items() if path not in {SELF, "tests/tidy/test_locks.py"}}
-    hits = {path: sorted(set(found)) for path, text in read.items() if (found := PLACES.findall(text))}
-    assert hits == {}
+def test_every_word_stands_in_the_table_and_nothing_else() -> None:
+    assert set(_table()) == _words()
 
 
-def test_nothing_is_left_to_do_without_an_issue(texts: dict[str, str]) -> None:
-    hits = {path: found for path, text in product(texts).items() if (found := UNFINISHED.findall(text))}
-    assert hits == {}
+@pytest.mark.parametrize("word", sorted(_words()))
+def test_one_of_the_places_named_gives_the_word_its_meaning(word: str) -> None:
+    places = [(SOURCE / place).read_text("utf-8") for place in _table()[word]]
+    name = _ATTRIBUTES.get(word, word.lower())
+    written = rf'\bw\.{word}\b|"{word}"|\b_{name}\(|\b(type|declared|kind)\.{name}\b'
+    assert any(re.search(written, text) for text in places), f"{word}: {_table()[word]}"
 
 
-@pytest.mark.parametrize(
-    "text", ["This is certified.", "a tamper-proof log", "Part 11 compliant", "compliant software"]
-)
-def test_a_banned_word_would_be_seen(text: str) -> None:
-    assert banned_words(text)
+def test_every_word_is_used_by_some_shipped_type() -> None:
+    used = {name for declared in all_types() for name in _used(declared)}
+    assert _words() - used == set()
 
 
-@pytest.mark.parametrize(
-    "text", ["a certified copy", "FDA has never certified software", "it is not *tamper-proof*"]
-)
-def test_the_same_word_denied_is_let_through(text: str) -> None:
-    assert banned_words(text) == []
-
-
-@pytest.mark.parametrize(
-    "text", ["see /work/main", "/root/.cache", "https://pypi.org/simple", "--index-url x"]
-)
-def test_a_place_would_be_seen(text: str) -> None:
-    assert PLACES.search(text)
-
-
-@pytest.mark.parametrize("text", ["docs/work/plan.md", "the frame/root/of", "~/work/x", "/workspace"])
-def test_other_paths_are_let_through(text: str) -> None:
-    assert not PLACES.search(text)
+def test_a_word_is_data_and_nothing_that_acts() -> None:
+    for name in _words():
+        one = {**vars(kinds), **vars(words)}[name]
+        assert issubclass(one, msgspec.Struct) and one.__struct_config__.frozen
+        own = {n for n, v in vars(one).items() if callable(v) and not n.startswith("_")}
+        assert own == set(), f"{name} has methods: {own}"
