@@ -116,6 +116,7 @@ TYPE = w.Type(
     edit=w.Editing(("AUT", "QA", "ENG"), ("draft",)),
     persons=PERSONS,
     transitions=transitions("list", ("AUT", "QA", "ENG"), _CHECKS),
+    provides=(w.Lists(("effective",), "entries", "value", "retired"),),
     revisions=True,
     retention=w.Retention("SYS"),
     summary=("code", "title"),

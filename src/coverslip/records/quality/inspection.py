@@ -271,7 +271,7 @@ TYPE = w.Type(
                     "passed": w.Column(w.Bool(), required=False),
                     "instrument": w.Column(w.Link(("instrument",), "none"), required=False),
                     "image": w.Column(w.Link(("image",), "none"), required=False),
-                    "defect_code": w.Column(w.Text(60), required=False),
+                    "defect_code": w.Column(w.Vocab("DEFECT"), required=False),
                 },
                 max_rows=100_000,
             ),

@@ -126,7 +126,7 @@ TYPE = w.Type(
             required=True,
             critical=True,
         ),
-        "defect_codes": w.Field(w.Text(60), "Defect codes", many=True),
+        "defect_codes": w.Field(w.Vocab("DEFECT"), "Defect codes", many=True),
         **rated_fields(),
         "safety_characteristic": w.Field(
             w.Bool(), "A safety characteristic is concerned", default=False, critical=True
