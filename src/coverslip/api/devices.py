@@ -39,6 +39,7 @@ async def attach(
     name: Annotated[str, Path(max_length=200)], request: Request, services: ServicesOf, context: ContextOf
 ) -> dict[str, Any]:
     """Keep a file in the vault; answers the value by which a record names it."""
+    await run_in_threadpool(services.door.require_writer, context, "attach")
     media = request.headers.get("content-type", "application/octet-stream")[:100]
     async with spooled(request.stream(), services.upload_limit_bytes) as body:
         length = body.seek(0, 2)

@@ -182,11 +182,22 @@ class Door:
             return None if error.spec.family == "invalid" else error
         return None
 
+    def require_writer(self, context: Context, action: str) -> None:
+        """Refuse who may not write at all, where no record says who may; the refusal is an entry."""
+        facts = facts_from(self._store.facts({"session": context.session}), self._clock().value())
+        try:
+            authority.require_account(facts, context.person)
+            authority.require_writer(facts, context.person, "", action)
+        except Refused as error:
+            self._events.refuse(error, context, action, None)
+            raise
+
     def explain_create(self, definition: Definition, context: Context) -> CoverslipError | None:
         """Return why this person may not create records of a type, or ``None``."""
         facts = facts_from(self._store.facts({"session": context.session}), self._clock().value())
         try:
             authority.require_account(facts, context.person)
+            authority.require_writer(facts, context.person, definition.type.title, "create")
             authority.require_role(
                 facts, context.person, definition.type.create.who, "create", definition.type.title
             )

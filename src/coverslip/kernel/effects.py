@@ -21,6 +21,10 @@ from coverslip.kernel.facts import Facts, children_name, narrowed, one_of
 from coverslip.kernel.making import Maker
 from coverslip.kernel.rows import Row
 
+MOST_MADE = 5_000
+MOST_READ = 10_000
+"""What the store returns of the records that link somewhere; where there may be more, nothing is done."""
+
 
 class Effects:
     """Applies effects; collects the drafts of consequences in the order they will be written."""
@@ -64,6 +68,7 @@ class Effects:
         if isinstance(effect, w.Append):
             found = {column: self._value(v, draft, base) for column, v in effect.row.items()}
             row = {column: value for column, value in found.items() if value is not None}
+            _require_room(draft, effect.field)
             return _with_field(draft, effect.field, [*draft.fields.get(effect.field, ()), row])
         if isinstance(effect, w.Compute):
             value = guards.ask_rule(effect.rule, self._scene(draft, base))
@@ -111,6 +116,8 @@ class Effects:
         definition = self._request.catalogue[effect.type]
         possible = expand(definition, definition.acts[effect.act].from_)
         sandbox = bool(draft.content.get("sandbox"))
+        if len(self._facts.rows(name)) >= MOST_READ:
+            raise _too_many(draft, f"fewer than {MOST_READ} records of {effect.type}", f"{MOST_READ} or more")
         for row in self._facts.rows(name):
             if row.state in possible and row.uid != draft.uid:
                 self._facts = narrowed(self._facts, name, row)
@@ -161,10 +168,30 @@ class Effects:
         shared = {n: self._value(v, draft, base) for n, v in effect.values.items() if v.of != "self"}
         backward = [n for n, v in effect.values.items() if v.of == "self"]
         items = guards.ask_rule(effect.each, scene) if effect.each is not None else [{}]
+        if len(items or ()) > MOST_MADE:
+            raise _too_many(
+                draft, f"{MOST_MADE} records of {effect.type} to make at once, at most", str(len(items))
+            )
         for item in items or ():
             fields = {n: v for n, v in {**shared, **item}.items() if v is not None}
             links = tuple([effect.link, *backward] if effect.link else backward)
             self.creates.append(self._maker.make(effect.type, draft, fields, links))
+
+
+def _require_room(draft: Draft, field: str) -> None:
+    """Refuse a row more than the table may have."""
+    kind = draft.definition.type.fields[field].kind
+    if isinstance(kind, w.Table) and len(draft.fields.get(field, ())) >= kind.max_rows:
+        raise _too_many(draft, f"{kind.max_rows} rows of '{field}' at most", "one more")
+
+
+def _too_many(draft: Draft, expected: str, found: str) -> Refused:
+    return Refused(
+        "SEQ_PRE",
+        record=draft.number,
+        action=draft.act.replace("_", " "),
+        conditions=f"there are {expected} (found {found})",
+    )
 
 
 def acted(

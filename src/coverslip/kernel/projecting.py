@@ -242,9 +242,7 @@ def _series(
         yield {"person": NIL, "kind": "series", "code": content["number"], "data": {}}
 
 
-def _refines(
-    word: w.Refines, d: Definition, uid: str, content: dict[str, Any]
-) -> Iterator[dict[str, Any]]:
+def _refines(word: w.Refines, d: Definition, uid: str, content: dict[str, Any]) -> Iterator[dict[str, Any]]:
     fields = content["fields"]
     data = {"type": fields[word.type]}
     if word.patch:

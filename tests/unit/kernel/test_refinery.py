@@ -223,12 +223,11 @@ def test_what_was_signed_under_another_definition_is_not_written(
     assert lab.row(made).definition == lab.door.catalogue["image_set"].hash
 
 
-def test_what_is_held_of_a_record_does_not_outlive_the_catalogue(
-    lab: Lab, withdrawing: list[str]
-) -> None:
+def test_what_is_held_of_a_record_does_not_outlive_the_catalogue(lab: Lab, withdrawing: list[str]) -> None:
     number, made = proposed(lab, LONGER), new_set(lab)
     lab.aurel.do(number, "submit", sign=True)
     with another_process(lab) as door:
+
         def edit(title: str, version: int) -> Change:
             return Change("edit", "image_set", made, 0, {"title": title}, "A better name.", version)
 
