@@ -33,12 +33,17 @@ from coverslip.kernel.events import Event, Events
 from coverslip.kernel.rows import Row
 from coverslip.ledger import canonical, leaf
 from coverslip.ledger.heads import HeadProof, Heads
+from coverslip.records.collaboration.attachment import TYPE as ATTACHMENT
+from coverslip.records.collaboration.comment import TYPE as COMMENT
+from coverslip.records.collaboration.tag import TYPE as TAG
+from coverslip.records.quality.hold import TYPE as HOLD
 from coverslip.verifier.build import build
 from coverslip.verifier.sections import FileItem, label
 
 MAX_DEPTH = 6
 MAX_RECORDS = 20_000
 WAIT_S = 10.0
+BESIDE = (ATTACHMENT.name, COMMENT.name, HOLD.name, TAG.name)
 _ALWAYS = ("genesis", "definition", "erasure", "recovery", "keys")
 """Types of entries whose bodies go with every copy: what it says rests on them."""
 
@@ -52,6 +57,10 @@ class Reading(Protocol):
 
     def linked(self, uid: str) -> list[Row]:
         """Return the records that link to one."""
+        ...
+
+    def about(self, uids: Collection[str], types: Collection[str]) -> list[Row]:
+        """Return the records of types whose ``subject`` is one of these."""
         ...
 
     def status(self) -> dict[str, Any]:
@@ -133,7 +142,7 @@ class Exports:
             self._signing.log,
             self._signing.use,
             scope,
-            row.label,
+            label(row.content),
             self._now(),
             exporter,
             checkpoint["note"].encode(),
@@ -198,7 +207,10 @@ class Exports:
         ), kept
 
     def _closure(self, subject: Row) -> list[Row]:
-        """Return the subject and what it stands on: everything linked, and what decided on it."""
+        """Return the subject and what it stands on: everything linked, and what decided on it.
+
+        With it goes what people said about any of these, the files they attached, and the holds.
+        """
         found: dict[str, Row] = {subject.uid: subject}
         edge = [subject]
         for _ in range(MAX_DEPTH):
@@ -213,6 +225,8 @@ class Exports:
                     remedy="Export a part, with a filter.",
                 )
         for row in self._reading.linked(subject.uid):
+            found.setdefault(row.uid, row)
+        for row in self._reading.about(list(found), BESIDE):
             found.setdefault(row.uid, row)
         return sorted(found.values(), key=lambda r: (r.number, r.revision))
 

@@ -6,7 +6,7 @@ are returned as they were stored, parsed, and an erased one is absent.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -109,6 +109,16 @@ class PostgresReading:
             "select distinct from_type, from_uid from projection.link where to_uid = %(u)s"
             " order by 1, 2 limit 5000) found",
             {"u": uid},
+        )
+        return [row_from(r["row"]) for r in rows]
+
+    def about(self, uids: Collection[str], types: Collection[str]) -> list[Row]:
+        """Return the records of types whose ``subject`` is one of these."""
+        rows = self._all(
+            "select ops.row_of(from_type, from_uid) as row from (select distinct from_type, from_uid"
+            " from projection.link where to_uid = any(%(u)s::uuid[]) and field = 'subject'"
+            " and from_type = any(%(t)s) order by 1, 2) found",
+            {"u": list(uids), "t": list(types)},
         )
         return [row_from(r["row"]) for r in rows]
 
