@@ -23,7 +23,7 @@ PART_11 = (
     ("11.70", "Signatures are linked to their records and cannot be moved."),
     ("11.100(a)", "Each signature is unique to one person and never reassigned."),
     ("11.100(b)", "Identity is verified before a signature is sanctioned."),
-    ("11.100(c)", "Signatures are certified to the agency as legally binding."),
+    ("11.100(c)", "The agency is told in writing that signatures bind as handwriting does."),
     ("11.200(a)(1)", "Two components; both at first, one at least in a continuous period."),
     ("11.200(a)(2)", "Signatures are used by their genuine owners only."),
     ("11.200(a)(3)", "Use by anyone else needs two people to collaborate."),
