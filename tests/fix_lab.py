@@ -60,6 +60,7 @@ from coverslip.store.replay import replay
 from coverslip.store.server import Cluster
 from coverslip.store.signer import Signer
 from coverslip.store.unique_sql import PostgresUnique
+from coverslip.training import Matrix
 from coverslip.vault.local import LocalVault
 from coverslip.worker.loop import Work
 from fix_store import open_to_roles
@@ -376,6 +377,7 @@ class Lab:
             retaining=retaining.retentions(self.door.catalogue, self.reading),
             upload_limit_bytes=1 << 22,
             working=working(self.accounts._pool, self.store, self.door),
+            teaching=Matrix(self.reading, self.accounts.now),
         )
 
     def attach(self, name: str = "scan.pdf", data: bytes = b"%PDF-1.4 scan") -> dict[str, Any]:
