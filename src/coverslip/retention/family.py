@@ -59,6 +59,7 @@ class Family:
         self._preservers = _preservers(catalogue)
         self._blocks = {(d.name, d.type.blocks) for d in catalogue if d.type.blocks}
         self._held: dict[str, set[tuple[str, str]]] = defaultdict(set)
+        self.disposals: dict[str, set[str]] = defaultdict(set)
         self._climbed: set[str] = set()
         self._read()
 
@@ -86,11 +87,9 @@ class Family:
             for to_uid, kind, uid, field in self._reading.inbound(frontier):
                 if field in self._preservers.get(kind, ()):
                     self._held[to_uid].add((uid, field))
-                elif (
-                    kind not in self._preservers
-                    and kind != DISPOSAL.name
-                    and ((kind, field) not in self._blocks)
-                ):
+                elif kind == DISPOSAL.name:
+                    self.disposals[to_uid].add(uid)
+                elif kind not in self._preservers and (kind, field) not in self._blocks:
                     self.types[uid] = kind
                     self.children[to_uid].add(uid)
                     fresh.add(uid)

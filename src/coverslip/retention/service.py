@@ -20,6 +20,7 @@ from coverslip.kernel import words as w
 from coverslip.kernel.definition import Catalogue
 from coverslip.kernel.rows import Row
 from coverslip.records.organisation.site import TYPE as SITE
+from coverslip.records.quality.disposal import EXECUTED
 from coverslip.retention.calendar import day_of
 from coverslip.retention.computing import Answer, Clock, Held, Value, answer, clocks
 from coverslip.retention.family import Family, Reading
@@ -37,6 +38,7 @@ class Kept:
     row: Row
     answer: Answer
     preserved_by: tuple[str, ...]
+    disposed_under: str = ""
 
     def over(self, today: dt.date) -> bool:
         """Return whether retention is over and nobody preserves the record; holds are asked apart."""
@@ -44,7 +46,7 @@ class Kept:
 
     def due(self, today: dt.date) -> bool:
         """Return whether nothing asks any more that the record is kept."""
-        return self.over(today) and not self.row.blockers
+        return self.over(today) and not self.row.blockers and not self.disposed_under
 
     def until(self) -> str:
         """Return until when, in words: a date, or what is waited for."""
@@ -77,6 +79,7 @@ class Kept:
             "preserved_by": list(self.preserved_by),
             "on_hold": [blocker.number for blocker in self.row.blockers],
             "due": self.due(today),
+            **({"disposed_under": self.disposed_under} if self.disposed_under else {}),
         }
 
 
@@ -107,6 +110,7 @@ class Retentions:
         missing = {uid for one in wanted for uid in one.holding} - known.keys()
         known |= {row.uid: row for row in self._reading.rows(sorted(missing))} if missing else {}
         holders = self._holders({uid for one in wanted for uid, _ in one.preservers})
+        disposals = self._disposals({uid for row in rows for uid in family.disposals.get(row.uid, ())})
         sites = _sites(self._reading.of_type(SITE.name))
         found: dict[str, list[Clock]] = {}
 
@@ -122,7 +126,10 @@ class Retentions:
             if not own:
                 said.append(_unknown(one.row, self._catalogue))
             preserved = {holders[uid] for uid, field in one.preservers if (uid, field) in holders.active}
-            kept[one.row.uid] = Kept(one.row, answer(said, one.row.label), tuple(sorted(preserved)))
+            gone = sorted(disposals[uid] for uid in family.disposals.get(one.row.uid, ()) if uid in disposals)
+            kept[one.row.uid] = Kept(
+                one.row, answer(said, one.row.label), tuple(sorted(preserved)), "".join(gone[:1])
+            )
         return kept
 
     def one(self, row: Row) -> dict[str, Any]:
@@ -155,6 +162,11 @@ class Retentions:
                 declared.title.lower(), row.label, class_, events, sites.zone(row), sites.longer(row, class_)
             )
             yield from clocks(held)
+
+    def _disposals(self, uids: set[str]) -> dict[str, str]:
+        """Return the numbers of disposals that were executed."""
+        found = self._reading.rows(sorted(uids)) if uids else []
+        return {row.uid: row.label for row in found if row.state in EXECUTED}
 
     def _holders(self, uids: set[str]) -> _Holders:
         found = _Holders()

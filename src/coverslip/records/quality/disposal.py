@@ -20,7 +20,8 @@ from coverslip.records._shared import REGULATED, VOIDED, signing, void
 
 _FIXED = ("proposed", "owner_approved", "approved", "executed", "closed", "rejected", "voided")
 _SAME = ("keep_until", "because")
-_DONE = ("executed", "closed")
+EXECUTED = ("executed", "closed")
+"""States in which the records of the list are disposed of."""
 
 
 def _listed(fields: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -84,7 +85,7 @@ def disposal_once(inp: RuleInput) -> str | None:
 def _elsewhere(inp: RuleInput, own: str) -> Iterator[tuple[str, str]]:
     names = {row.uid: row.label for row in inp.reads["records"]}
     for other in inp.children["disposals"]:
-        if other.uid != own and other.state in _DONE:
+        if other.uid != own and other.state in EXECUTED:
             for link in other.fields.get("records", ()):
                 if link["uid"] in names:
                     yield names[link["uid"]], other.number
