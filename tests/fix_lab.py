@@ -49,12 +49,14 @@ from coverslip.ledger import canonical, note
 from coverslip.records.founding import SCHEDULER, charter
 from coverslip.records.quality import change
 from coverslip.review.access import access_gatherer
+from coverslip.review.as_of import AsOf
 from coverslip.review.exceptions import gatherer
 from coverslip.review.recurrence import recurrence_gatherer
 from coverslip.settings import Home
 from coverslip.store.accounts_sql import PostgresAccounts
 from coverslip.store.ledger_sql import PostgresStore, writer_pool
 from coverslip.store.migrate import migrate, open_installation
+from coverslip.store.past import PostgresPast
 from coverslip.store.reading import PostgresReading
 from coverslip.store.replay import replay
 from coverslip.store.server import Cluster
@@ -375,6 +377,7 @@ class Lab:
             receipts=lambda entry, hashed, at: self.signer.receipt(entry, bytes.fromhex(hashed), at).decode(),
             installation=self.reading.installation,
             retaining=retaining.retentions(self.door.catalogue, self.reading),
+            past=AsOf(self.door.catalogue, PostgresPast(self.reading.pool), self.reading),
             upload_limit_bytes=1 << 22,
             working=working(self.accounts._pool, self.store, self.door),
             teaching=Matrix(self.reading, self.accounts.now),
@@ -699,7 +702,7 @@ class Grounds:
                     ("review_exceptions", 1): gatherer(reading),
                     ("access_snapshot", 1): access_gatherer(reading),
                     ("cause_recurrences", 1): recurrence_gatherer(reading),
-                    **{name: made(reading) for name, made in retaining.GATHERERS.items()},
+                    **{n: made(reading) for n, made in retaining.gatherers(wiring.catalogue()).items()},
                 },
                 wiring.kept_in(LocalVault(self.home.vault)),
             )

@@ -175,6 +175,18 @@ class NoTeaching:
         )
 
 
+class PastViews(Protocol):
+    """What stood at a moment."""
+
+    def record(self, number: str, revision: int, at: str) -> dict[str, Any]:
+        """Return a record as it was. Raises ``NOT_FOUND`` when there was none of that number yet."""
+        ...
+
+    def matrix(self, at: str, person: str = "") -> dict[str, Any]:
+        """Return who could do what; of one ``person`` (number) also every act that was open to them."""
+        ...
+
+
 class NoRuns:
     """Stands where an installation computes nothing."""
 
@@ -201,6 +213,7 @@ class Services:
     """Signed pending receipt of (entry uuid, leaf hash hex, time), as note text."""
     installation: Callable[[], dict[str, Any]]
     retaining: Retaining
+    past: PastViews
     algorithms: Callable[[], list[dict[str, Any]]] = list
     """What is bundled: field values of an algorithm record, and its parameters with their ranges."""
     reproducing: Reproducing = field(default_factory=NoRuns)

@@ -23,12 +23,14 @@ from coverslip.kernel.identity import context_of
 from coverslip.ledger import note
 from coverslip.records.founding import SCHEDULER
 from coverslip.review.access import access_gatherer
+from coverslip.review.as_of import AsOf
 from coverslip.review.exceptions import gatherer
 from coverslip.review.recurrence import recurrence_gatherer
 from coverslip.settings import Home
 from coverslip.store.anchor_rows import AnchorReading
 from coverslip.store.gaps import pooled as pooled_gaps
 from coverslip.store.heads import HeadsReading
+from coverslip.store.past import PostgresPast
 from coverslip.store.signer_socket import SignerClient
 from coverslip.store.unique_sql import PostgresUnique
 from coverslip.training import Matrix
@@ -38,7 +40,6 @@ GATHERERS = {
     ("review_exceptions", 1): gatherer,
     ("access_snapshot", 1): access_gatherer,
     ("cause_recurrences", 1): recurrence_gatherer,
-    **retaining.GATHERERS,
 }
 UPLOAD_LIMIT_BYTES = 1 << 40
 
@@ -126,6 +127,7 @@ class Lab:
             ).decode(),
             installation=c.reading.installation,
             retaining=retaining.retentions(c.catalogue, c.reading),
+            past=AsOf(c.catalogue, PostgresPast(c.pool), c.reading),
             algorithms=bundled,
             reproducing=Reruns(c.reading, c.vault),
             anchors=self.anchors,
@@ -139,5 +141,5 @@ class Lab:
 @contextmanager
 def lab(home: Home) -> Iterator[Lab]:
     """Open a lab over a running database."""
-    with wiring.core(home, dict(GATHERERS)) as core:
+    with wiring.core(home, {**GATHERERS, **retaining.gatherers(wiring.catalogue(home.types))}) as core:
         yield Lab(core)

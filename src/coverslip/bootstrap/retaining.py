@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from coverslip.bootstrap import wiring
 from coverslip.kernel.definition import Catalogue
 from coverslip.kernel.rows import Row
 from coverslip.retention.disposing import candidates_gatherer, tombstone_gatherer
@@ -21,17 +20,14 @@ def retentions(catalogue: Catalogue, reading: PostgresReading) -> Retentions:
     return Retentions(catalogue, PostgresRetaining(pool), PostgresAccounts(pool).now)
 
 
-def candidates(reading: PostgresReading) -> Callable[[Row], Any]:
-    """Return the gatherer of what a disposal lists."""
-    return candidates_gatherer(retentions(wiring.catalogue(), reading))
+Made = Callable[[PostgresReading], Callable[[Row], Any]]
 
 
-def tombstone(reading: PostgresReading) -> Callable[[Row], Any]:
-    """Return the gatherer of what stays known."""
-    return tombstone_gatherer(retentions(wiring.catalogue(), reading), reading)
-
-
-GATHERERS: dict[tuple[str, int], Callable[[PostgresReading], Callable[[Row], Any]]] = {
-    ("disposal_candidates", 1): candidates,
-    ("disposal_tombstone", 1): tombstone,
-}
+def gatherers(catalogue: Catalogue) -> dict[tuple[str, int], Made]:
+    """Return what makes the gatherers of disposal, by name and version."""
+    return {
+        ("disposal_candidates", 1): lambda reading: candidates_gatherer(retentions(catalogue, reading)),
+        ("disposal_tombstone", 1): lambda reading: tombstone_gatherer(
+            retentions(catalogue, reading), reading
+        ),
+    }

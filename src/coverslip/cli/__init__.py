@@ -21,9 +21,11 @@ from coverslip.cli import (
     files,
     operator,
     organisation,
+    past,
     people,
     record,
     refining,
+    retention,
     runs,
     scope,
     training,
@@ -64,6 +66,8 @@ app.add_typer(refining.app, name="type")
 beside.add(record.app)
 app.command()(record.sign)
 work.add(app)
+app.add_typer(retention.app, name="retention")
+app.command()(past.authority)
 files.add(app)
 app.add_typer(runs.app, name="run")
 scope.add(app)

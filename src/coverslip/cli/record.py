@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from coverslip.cli import asking, show, signing
+from coverslip.cli import asking, past, retention, show, signing
 from coverslip.cli.asking import Components
 from coverslip.cli.caller import Caller, calls
 from coverslip.cli.fields import FieldFiles, Fields, FieldsFile, JsonFields, attach, collect
@@ -54,11 +54,21 @@ def list_(
 
 @app.command("show")
 @calls
-def show_(caller: Caller, number: Number) -> None:
-    """Show one record: fields, signatures, and what you may do or why not."""
+def show_(
+    caller: Caller,
+    number: Number,
+    as_of: Annotated[
+        str, typer.Option("--as-of", help="As it was on this day, or at this instant with its zone.")
+    ] = "",
+) -> None:
+    """Show one record: fields, signatures, until when it is kept, and what you may do or why not."""
+    if as_of:
+        past.record(caller, number, as_of)
+        return
     record = caller.client().records.show(number)
+    kept = caller.client().records.retention(number)
     if caller.json:
-        show.as_json(record)
+        show.as_json(record | {"retention": kept})
         return
     show.say(f"{record['label']}  {record['title']}")
     regime = "SANDBOX, not regulated" if record["sandbox"] else f"gxp {record['gxp']}"
@@ -74,6 +84,7 @@ def show_(caller: Caller, number: Number) -> None:
     _around(record.get("around") or {})
     for signature in record["signatures"]:
         show.say(f"signed  {signature['text']}")
+    retention.say(kept)
     _acts(record)
 
 
@@ -101,6 +112,9 @@ def _acts(record: dict[str, Any]) -> None:
             show.say(f"can     {act['act']} ({act['label']}{signed})")
         else:
             show.say(f"cannot  {act['act']} ({act['code']}: {act['why_not']})")
+
+
+app.command("retention")(retention.of_record)
 
 
 @app.command()

@@ -84,6 +84,30 @@ class Records:
         """Return the fields that differ between two entry versions."""
         return self._get(number, "/diff", {"from": first, "to": second})
 
+    def retention(self, number: str) -> Json:
+        """Return until when a record is kept, by which rule, and who preserves it."""
+        return self._get(number, "/retention")
+
+    def due(self) -> Iterator[Json]:
+        """Yield the records nothing asks to be kept any more, in the order of their making."""
+        cursor = ""
+        while True:
+            found = self._transport.json("GET", "/retention/due", query={"cursor": cursor} if cursor else None)
+            yield from found["records"]
+            cursor = str(found.get("next") or "")
+            if not cursor:
+                return
+
+    def as_of(self, number: str, at: str) -> Json:
+        """Return a record as it was on a day or at an instant with zone, and its people as they were then."""
+        return self._get(number, "/as-of", {"at": at})
+
+    def authority(self, at: str, person: str = "") -> Json:
+        """Return who could do what on a day; of one ``person`` also every act that was open to them."""
+        query = {"at": at, **({"person": person} if person else {})}
+        value: Json = self._transport.json("GET", "/authority", query=query)
+        return value
+
     def links(self, number: str) -> tuple[Json, ...]:
         """Return the records that link to this one."""
         return tuple(self._transport.json("GET", f"/records/{segment(number)}/links"))

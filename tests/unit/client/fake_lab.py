@@ -414,6 +414,7 @@ class Lab:
             receipts=lambda entry, leaf, at: f"coverslip receipt v1\n{ORIGIN}\n{entry}\n",
             installation=lambda: {"origin": ORIGIN, "use": "evaluation"},
             retaining=me,
+            past=me,
             upload_limit_bytes=50 * 1024**2,
         )
 
