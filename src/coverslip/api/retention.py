@@ -21,8 +21,8 @@ def retention(number: str, request: Request, services: ServicesOf, context: Cont
 def due(
     services: ServicesOf,
     context: ContextOf,
-    cursor: Annotated[str, Query(pattern="^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$")] = "",
+    after: Annotated[str, Query(pattern="^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$")] = "",
 ) -> dict[str, Any]:
     """List records nothing asks to be kept any more: candidates for a disposal, in the order of making."""
-    found, following = services.retaining.due(cursor)
+    found, following = services.retaining.due(after)
     return {"records": found, "next": following}

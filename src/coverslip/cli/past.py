@@ -24,7 +24,13 @@ def record(caller: Caller, number: str, at: str) -> None:
     show.say(found["text"].rstrip("\n"))
     show.say("\nWho had acted, with what they held and were trained on at that moment")
     rows = [
-        (act["at"], act["act"], act["name"] or act.get("number", act.get("person", "")), _roles(act), _known(act))
+        (
+            act["at"],
+            act["act"],
+            act["name"] or act.get("number", act.get("person", "")),
+            _roles(act),
+            _known(act),
+        )
         for act in found["acts"]
     ]
     show.table(("at", "act", "person", "roles", "trained on"), rows)

@@ -92,7 +92,7 @@ class Records:
         """Yield the records nothing asks to be kept any more, in the order of their making."""
         cursor = ""
         while True:
-            found = self._transport.json("GET", "/retention/due", query={"cursor": cursor} if cursor else None)
+            found = self._transport.json("GET", "/retention/due", query={"after": cursor} if cursor else None)
             yield from found["records"]
             cursor = str(found.get("next") or "")
             if not cursor:

@@ -304,6 +304,9 @@ class Lab:
         following = f"{AT[:20]}{start + limit:06d}Z/{UUID(int=0)}" if len(found) > start + limit else ""
         return found[start : start + limit], following
 
+    def now(self) -> str:
+        return AT
+
     def history(self, uid: str) -> list[dict[str, Any]]:
         return [e for e in self.trail if e["uid"] == uid and not e["about"]]
 
@@ -413,10 +416,53 @@ class Lab:
             exporting=me,
             receipts=lambda entry, leaf, at: f"coverslip receipt v1\n{ORIGIN}\n{entry}\n",
             installation=lambda: {"origin": ORIGIN, "use": "evaluation"},
-            retaining=me,
-            past=me,
+            retaining=Keeping(),
+            past=Remembering(),
             upload_limit_bytes=50 * 1024**2,
         )
+
+
+class Keeping:
+    """What is told of retention."""
+
+    def one(self, row: Row) -> dict[str, Any]:
+        clock = {"rule": "RET-11", "citation": "11.10(e)", "record": row.label, "because": "waiting for: x"}
+        return {
+            "number": row.label,
+            "sentence": "Open — waiting for: system retirement",
+            "open": True,
+            "rule_version": "1",
+            "clocks": [clock],
+            "preserved_by": ["LHD-0001"],
+            "on_hold": [],
+            "due": False,
+        }
+
+    def due(self, cursor: str) -> tuple[list[dict[str, Any]], str]:
+        page = {"number": "STU-0002" if cursor else "STU-0001", "keep_until": "2022-01-31", "because": "over"}
+        return [page], "" if cursor else str(UUID(int=1))
+
+
+class Remembering:
+    """What is told of the past."""
+
+    def record(self, number: str, revision: int, at: str) -> dict[str, Any]:
+        role = {"role": "AUT", "grant": "GRA-1", "usable": False, "lacking": ["SOP-0001 v1"]}
+        known = [{"document": "SOP-0002 v1", "record": "TRN-1"}]
+        act = {"act": "create", "version": 1, "at": at, "name": "Ada", "roles": [role], "trained": known}
+        return {
+            "as_of": at, "version": 1, "since": AT, "type_title": "User", "text": f"{number}  as it was\n",
+            "definition": {"hash": "ab" * 32, "version": 2, "note": ""}, "acts": [act],
+        }  # fmt: skip
+
+    def matrix(self, at: str, person: str = "") -> dict[str, Any]:
+        role = {"role": "ADM", "grant": "GRA-1", "usable": True, "lacking": [], "on_behalf_of": "USR-0009"}
+        told = {
+            "number": "USR-0001", "name": "Ada", "verified": True, "reads_only": False, "administrator": True,
+            "roles": [role], "trained": [],
+        }  # fmt: skip
+        may = {"may": {"user": ["create", "edit"]}} if person else {}
+        return {"as_of": at, "people": [told | may], "roles": {}, "definitions": {}}
 
 
 @contextmanager
