@@ -3,7 +3,7 @@
 Rules kept here:
 
 * Nobody is waited for in a terminal, resting or effective state, nor by an act that ends a record by the way
-  (void, cancel, abort, reject): it is possible, and no work.
+  (void, cancel, reject, suspend and the like): it is possible, and no work.
 * A role is waited for by an act that moves the record on. A person named by the record is waited for by any
   act that names them. An act open to everybody is nobody's work, nor is one only machines do.
 """
@@ -17,7 +17,7 @@ from coverslip.kernel.definition import Catalogue, Definition
 from coverslip.kernel.drafts import expand
 from coverslip.kernel.waiting import Want
 
-_ASIDE = ("reject", "abort", "fail", "cancel", "withdraw")
+_ASIDE = ("reject", "abort", "fail", "cancel", "withdraw", "terminate", "suspend", "retire", "quarantine")
 _MACHINES = {"SVC", "DEV"}
 
 

@@ -77,6 +77,7 @@ def run(
     lab: Lab, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Command]:
     """Run a command as somebody; the first word is their user name."""
+
     def call(arguments: list[str], stdin: str) -> Ran:
         monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
         capsys.readouterr()

@@ -100,7 +100,7 @@ def _read(
 TYPE = w.Type(
     name="image",
     title="Image",
-    version=1,
+    version=2,
     purpose="What an instrument saw, byte for byte, with what is known about it.",
     number=w.Number("IMG", 6, yearly=True),
     gxp=REGULATED,
@@ -145,7 +145,7 @@ TYPE = w.Type(
     },
     states=(
         w.State("registering"),
-        w.State("available", locked=True),
+        w.State("available", locked=True, resting=True),
         w.State("quarantined", terminal=True, locked=True),
         w.State("excluded", terminal=True, locked=True),
     ),
@@ -246,6 +246,7 @@ TYPE = w.Type(
             reason=w.Reason(20),
         ),
     ),
+    migration_note="Nobody is waited for while an image is available.",
     retention=w.Retention(longest_of=("study",)),
     summary=("name", "session", "format", "acquired_at"),
     predicate_rules=("21 CFR 58.3(k)", "21 CFR 211.194(a)(4)", "21 CFR 211.180(d)"),
