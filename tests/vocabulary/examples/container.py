@@ -16,6 +16,17 @@ def _layout(w: World, position: str = "C05") -> list[dict[str, Any]]:
     ]
 
 
+def _unnamed(w: World) -> list[dict[str, Any]]:
+    return [{k: v for k, v in row.items() if k != "specimen"} for row in _layout(w)]
+
+
+def _quarantined(w: World, row: Row) -> None:
+    """Quarantine the specimen that lies on the container."""
+    for place in row.fields["layout"]:
+        if "specimen" in place:
+            w.do(str(place["specimen"]["number"]), "quarantine")
+
+
 def _loaded(w: World) -> str:
     plate = w.new("container", "qc_checked")
     w.new("acquisition_session", "running", containers=[plate])
@@ -43,11 +54,25 @@ EXAMPLE = Example(
     acts={"amend_layout": _amended},
     consequences={"load_for_imaging": _loaded, "image": _imaged},
     breaks={
+        "create": {
+            "is given once": lambda w, row: {"layout": _layout(w, "A01")},
+            "Positions are wells": lambda w, row: {"layout": _layout(w, "I01")},
+        },
+        "edit": {
+            "is given once": lambda w, row: {"layout": _layout(w, "A01")},
+            "Positions are wells": lambda w, row: {"layout": _layout(w, "I01")},
+        },
+        "load": {"is at hand": _quarantined},
         "qc_check": {
+            "names its specimen": lambda w, row: w.do(row.number, "edit", layout=_unnamed(w)),
+            "is at hand": _quarantined,
             "1 pos control": lambda w, row: w.do(row.number, "edit", layout=_layout(w)[1:]),
         },
         "amend_layout": {
             "is given once": lambda w, row: _amended(w, row) | {"layout": _layout(w, "A01")},
+            "Positions are wells": lambda w, row: _amended(w, row) | {"layout": _layout(w, "I01")},
+            "names its specimen": lambda w, row: _amended(w, row) | {"layout": _unnamed(w)},
+            "1 pos control": lambda w, row: _amended(w, row) | {"layout": _layout(w)[1:]},
         },
     },
 )

@@ -21,6 +21,14 @@ EXAMPLE = Example(
         "next_due": w.day(1),
     },
     breaks={
+        "create": {
+            "has a limit": lambda w, row: {"checks": [{"check": "flatness", "value": "1"}]},
+            "next check is due after": lambda w, row: {"next_due": w.day()},
+        },
+        "edit": {
+            "has a limit": lambda w, row: {"checks": [{"check": "flatness", "value": "1"}]},
+            "next check is due after": lambda w, row: {"next_due": w.day(-1)},
+        },
         "accept": {"is outside 0.4": lambda w, row: w.do(row.number, "edit", checks=checks("0.7"))},
     },
 )

@@ -20,6 +20,8 @@ CHECKS = (
 )
 VALUE = {"position": "A01", "quantity_name": "count", "value": "12"}
 
+AVERAGE = [VALUE | {"kind": "average", "unit": "1"}]
+
 
 def _results(w: World) -> str:
     run = w.new("analysis_run", "in_review")
@@ -89,6 +91,18 @@ EXAMPLE = Example(
         "conclude": _conclusion,
         "confirm": lambda w, row: {"impact": "None beyond this plate."},
         "invalidate_after_retests": lambda w, row: {"impact": "None beyond this plate."},
+    },
+    breaks={
+        "conclude": {
+            "Averaging hides": lambda w, row: _conclusion(w, row) | {"individual_results": AVERAGE},
+            "only with an assignable cause": lambda w, row: (
+                _conclusion(w, row, "lab_error_invalidated") | {"assignable_cause": "no"}
+            ),
+        },
+        "edit": {
+            "Averaging hides": lambda w, row: {"individual_results": AVERAGE},
+            "only with an assignable cause": lambda w, row: {"conclusion": "lab_error_invalidated"},
+        },
     },
     before={"conclude": _retested, "invalidate_after_retests": _for_error},
 )

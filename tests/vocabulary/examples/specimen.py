@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from coverslip.kernel.rows import Row
+from fix_lab import Person
 from fix_world import Example, World
 
 
@@ -29,6 +30,17 @@ def _received(w: World, row: Row) -> None:
         w.do(row.number, "receive")
 
 
+def _receiver(w: World, row: Row) -> Person:
+    """Return the receiver named, or anybody while there is none."""
+    named = row.fields.get("receiver")
+    return w.someone(named["uid"]) if named is not None else w.person("OPR")
+
+
+def _unstated(w: World, row: Row) -> dict[str, Any]:
+    _offer(w, row)
+    return {"condition_at_handover": "not_stated"}
+
+
 EXAMPLE = Example(
     create=lambda w: {
         "title": "Section 7 of block 12",
@@ -47,6 +59,7 @@ EXAMPLE = Example(
         "dispose": lambda w, row: {"disposal_manner": "Incinerated", "keep_until": w.day()},
     },
     before={"accept_custody": _offer, "withdraw_handover": _offer},
+    actors={"accept_custody": _receiver},
     routes={"quarantined": ("receive", "quarantine"), "rejected": ("receive", "reject")},
     breaks={
         "receive": {
@@ -60,7 +73,7 @@ EXAMPLE = Example(
             },
         },
         "accept_custody": {
-            "receiver states the condition": lambda w, row: {"condition_at_handover": "not_stated"}
+            "receiver states the condition": _unstated,
         },
         "take_aliquot": {
             "no quantity falls below zero": lambda w, row: {"taken": "5.1", "aliquot_title": "Too much"}

@@ -125,7 +125,7 @@ TYPE = w.Type(
             ("draft",),
             "final",
             _DRAWERS,
-            requires=(_PINNED, _DRAWN, w.NotOnHold(("image",), "The image is not on hold.")),
+            requires=(w.NotOnHold(("image",), "The image is not on hold."),),
             signature=signing("authored", "I drew this annotation and it is final.", _DRAWERS),
         ),
         w.Transition(

@@ -116,7 +116,7 @@ TYPE = w.Type(
             ("prepared",),
             "qc_checked",
             _CHECKERS,
-            requires=(*_COMPLETE, _USABLE, w.NotOnHold((), "The container is not on hold.")),
+            requires=(*_COMPLETE, _USABLE),
             signature=signing(
                 "verified",
                 "I checked layout, controls and labels of this container.",

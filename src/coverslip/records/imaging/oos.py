@@ -332,7 +332,6 @@ TYPE = w.Type(
                 "lab_error_invalidated",
                 message="The conclusion is a laboratory error.",
             ),
-            _CAUSE,
         ),
         void(("open",)),
     ),

@@ -232,7 +232,6 @@ TYPE = w.Type(
             requires=(
                 w.Rule("executed_cases_kept", 1, message="What was recorded stays."),
                 _EVIDENCE,
-                w.NotOnHold((), "The qualification is not on hold."),
             ),
             effects=(
                 w.Set("recorder", w.Value("actor")),
@@ -246,7 +245,7 @@ TYPE = w.Type(
             "executed",
             _EXECUTORS,
             fields=("conclusion",),
-            requires=(_ALL_EXECUTED, _EVIDENCE),
+            requires=(_ALL_EXECUTED,),
             signature=signing("executed", "I executed these cases and recorded what I saw.", _EXECUTORS),
         ),
         w.Transition(

@@ -168,7 +168,6 @@ _CUSTODY_ACTS = (
             _NOT_OFFERED,
             w.Compare(("place",), "present", message="The place is named."),
             w.Rule("receiver_is_another", 1, message="The receiver is somebody else."),
-            w.NotOnHold((), "The specimen is not on hold."),
         ),
         effects=(w.Set("handover", w.Value("literal", "offered")),),
     ),
@@ -234,7 +233,7 @@ _USE = (
         ("received", "in_storage"),
         "in_use",
         _HANDLERS,
-        requires=(_NOT_OFFERED, UNEXPIRED, w.NotOnHold((), "The specimen is not on hold.")),
+        requires=(_NOT_OFFERED, UNEXPIRED),
     ),
     w.Transition(
         "take_aliquot",
@@ -248,7 +247,6 @@ _USE = (
             UNEXPIRED,
             w.Compare(("aliquot_title",), "present", message="The aliquot has a name."),
             w.Rule("quantity_suffices", 1, message="There is enough."),
-            w.NotOnHold((), "The specimen is not on hold."),
         ),
         effects=(
             w.Compute("quantity", w.Rule("quantity_left", 1, message="What is left.")),
@@ -317,7 +315,6 @@ _QUALITY = (
         requires=(
             _NOT_OFFERED,
             w.Reached(("keep_until",), "The specimen must be kept until {date}."),
-            w.NotOnHold((), "The specimen is not on hold."),
         ),
         signature=signing("executed", "I disposed of this specimen as stated.", ("WHS", "OPR")),
         reason=w.Reason(),
