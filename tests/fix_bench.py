@@ -98,6 +98,7 @@ def instrument(lab: Lab, serial: str, *, service: bool = True, **more: Any) -> s
         model="M",
         serial=serial,
         interval_months=60,
+        owner=lab.number_of("mia"),
         **more,
     )
     lab.mia.do(number, "install", firmware="1.0", location="Room 9")

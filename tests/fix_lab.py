@@ -758,6 +758,7 @@ def _instrument(lab: Lab) -> None:
         serial="IX-20417",
         interval_months=60,
         device_key=public,
+        owner=lab.number_of("mia"),
     )
     lab.mia.do(number, "install", firmware="6.1", location="Room 12")
     point = {"point": "10 um", "nominal": "10.00", "reading": "10.01", "limit": "0.05", "unit": "um"}

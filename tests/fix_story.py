@@ -325,7 +325,7 @@ def _acquisition(cast: Cast, n: dict[str, str]) -> None:
     device = Ed25519PrivateKey.generate()
     n["instrument"] = ins = mia.new(
         "instrument", name="Widefield 1", make="Molecular Devices", model="ImageXpress", serial="IX-20417",
-        interval_months=12, device_key=device.public_key().public_bytes_raw().hex(),
+        interval_months=12, device_key=device.public_key().public_bytes_raw().hex(), owner=n["mia"],
     )  # fmt: skip
     mia.must(ins, "install", firmware="6.1", location="Room 12")
     point = {"point": "10 um", "nominal": "10.00", "reading": "10.01", "limit": "0.05", "unit": "um"}

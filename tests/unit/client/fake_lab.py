@@ -403,6 +403,33 @@ class Lab:
         out.write(f"bundle of {row.number} {text_filter}".encode() * 10)
         return {}
 
+    def show(self, role: str = "") -> dict[str, Any]:
+        """Return a training matrix of two people."""
+        cells = [
+            {
+                "role": "ANL",
+                "document": "SOP-0001 v1",
+                "title": "Counting",
+                "person": "USR-0001",
+                "name": "Ada",
+                "state": "green",
+                "why": "trained on SOP-0001 v1",
+            },
+            {
+                "role": "ANL",
+                "document": "SOP-0001 v1",
+                "title": "Counting",
+                "person": "USR-0002",
+                "name": "Bob",
+                "state": "red",
+                "why": "not trained, not assigned",
+            },
+        ]
+        found = [cell for cell in cells if role in ("", cell["role"])]
+        gaps = [cell for cell in found if cell["state"] != "green"]
+        counts = {state: sum(c["state"] == state for c in found) for state in ("green", "amber", "red")}
+        return {"as_of": "2026-11-21T04:00:00Z", "cells": found, "gaps": gaps, "counts": counts}
+
     def services(self) -> Services:
         me: Any = self
         return Services(
@@ -418,6 +445,7 @@ class Lab:
             installation=lambda: {"origin": ORIGIN, "use": "evaluation"},
             retaining=Keeping(),
             past=Remembering(),
+            teaching=me,
             upload_limit_bytes=50 * 1024**2,
         )
 

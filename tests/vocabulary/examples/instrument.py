@@ -24,6 +24,7 @@ EXAMPLE = Example(
         "model": "IX",
         "serial": w.unique("IX-"),
         "interval_months": 12,
+        "owner": w.any("user"),
     },
     acts={"install": lambda w, row: {"firmware": "6.1", "location": "Room 14"}},
     before={"put_in_service": _calibrated},

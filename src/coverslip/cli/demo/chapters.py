@@ -228,6 +228,7 @@ def instrument(story: Story) -> Microscope:
         serial=SERIAL,
         interval_months=12,
         device_key=key.public,
+        owner=mia.number,
     )
     mia.act(number, "install", firmware="6.7.2", location="Room 12")
     calibration = mia.create_signed(

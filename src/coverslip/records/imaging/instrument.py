@@ -103,7 +103,12 @@ TYPE = w.Type(
             critical=True,
             help="A critical instrument goes into service only with IQ, OQ and PQ approved.",
         ),
-        "owner": w.Field(w.Link(("user",), "none"), "Responsible", critical=True),
+        "owner": w.Field(
+            w.Link(("user",), "none"),
+            "Responsible",
+            critical=True,
+            help="A device acts by itself; this person answers for it. Needed before it goes into service.",
+        ),
         "gamp_category": w.Field(w.Enum(("1", "3", "4", "5")), "GAMP category"),
         "procedure": w.Field(w.Link(("document_sop",), "version"), "Operating procedure"),
     },
@@ -133,6 +138,7 @@ TYPE = w.Type(
             "in_service",
             ("QA", "MET"),
             requires=(
+                w.Compare(("owner",), "present", message="A person answers for this instrument."),
                 calibrated_guard(()),
                 w.Rule(
                     "instrument_qualified",
@@ -193,5 +199,5 @@ TYPE = w.Type(
     predicate_rules=("21 CFR 211.68", "21 CFR 211.160(b)(4)", "21 CFR 58.61", "ISO 13485 7.6"),
     migration_note="Version 2: criticality, microscope QC, intervals and owner may be stated; a critical"
     " instrument needs IQ, OQ and PQ before service, and a failed check stands it down. Instruments that"
-    " state none of these go into service as before.",
+    " state none of these go into service as before, once a person answers for them.",
 )
