@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from fix_bench import (
-    WHY,
-    commands,
-    specimen,
-)
-from fix_lab import Lab, refused
+from coverslip.errors import CoverslipError
+from fix_bench import WHY, commands, linked, specimen
+from fix_lab import Lab, Person, refused, together
 
 # --- runs beyond the plan --------------------------------------------------------------------------
 
@@ -55,6 +52,21 @@ def test_a_request_permits_exactly_one_more_run(lab: Lab) -> None:
     lab.machine(second, "start")
     assert lab.row(second).state == "running"
     assert lab.row(run).state == "failed"
+
+
+def test_of_two_runs_asked_for_at_once_a_request_permits_one(lab: Lab) -> None:
+    run = failed_run(lab)
+    images = str(lab.row(run).fields["image_set"]["number"])
+    asked = request(lab, run)
+    lab.rita.do(asked, "approve", sign=True)
+
+    def make(who: Person) -> str:
+        return lab.new_run(who, image_set=images, reason="reprocess", request=asked)
+
+    outcomes = together(lambda: make(lab.alan), lambda: make(lab.olga))
+    lost = [o for o in outcomes if isinstance(o, CoverslipError)]
+    assert [error.code for error in lost] in (["SEQ_PRE"], ["SIG_STALE"])
+    assert len([n for n in linked(lab, asked, "analysis_run") if n != run]) == 1
 
 
 def test_a_request_serves_the_images_it_was_approved_for_and_no_others(lab: Lab) -> None:

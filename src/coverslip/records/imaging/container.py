@@ -186,7 +186,7 @@ TYPE = w.Type(
         ),
         void(("prepared",)),
     ),
-    retention=w.Retention("GLP"),
+    retention=w.Retention(longest_of=("study",)),
     summary=("title", "kind", "format", "study"),
     predicate_rules=("21 CFR 58.130(c)", "21 CFR 211.194"),
     sandbox=sandbox("study"),

@@ -212,7 +212,7 @@ TYPE = w.Type(
         void(("draft", "submitted", "reviewed", "approved")),
     ),
     revisions=True,
-    retention=w.Retention("GLP"),
+    retention=w.Retention(longest_of=("subject",)),
     summary=("title", "kind", "subject", "issued_on"),
     predicate_rules=("21 CFR 58.185", "21 CFR 211.194", "21 CFR 211.165"),
     sandbox=sandbox("subject"),

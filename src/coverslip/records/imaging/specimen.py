@@ -375,7 +375,7 @@ TYPE = w.Type(
         "editors": w.Touched(),
     },
     transitions=(_RECEIVE, *_CUSTODY_ACTS, *_USE, *_QUALITY, void(("registered",))),
-    retention=w.Retention("GLP"),
+    retention=w.Retention(longest_of=("study",)),
     summary=("title", "kind", "study", "quantity", "custodian"),
     predicate_rules=("21 CFR 58.105", "21 CFR 58.107", "21 CFR 58.113", "21 CFR 211.170", "21 CFR 211.194"),
     sandbox=sandbox("study"),
