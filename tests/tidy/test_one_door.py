@@ -10,6 +10,7 @@ import pytest
 
 CALLERS = {
     "kernel/attempt.py": "every change to a record, on its way through the door",
+    "kernel/bulk.py": "many of them in one command, each decided as if alone",
     "kernel/genesis.py": "the first command of an installation",
     "kernel/upgrade.py": "the step to a new release, which changes no record",
     "kernel/events.py": "sign-ins, refusals, views and exports, which change no record",

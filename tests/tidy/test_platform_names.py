@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import Any
 
 import pytest
@@ -12,6 +13,10 @@ HOMONYMS = {
     "role": ("kernel/", "store/", "api/"),  # the role a person acts in, on every signature and session
     "site": ("kernel/", "store/", "api/"),  # a column of the envelope every record has
     "hold": ("kernel/",),  # a value of the sentence that says a record is on hold
+    "attachment": ("api/devices.py",),  # how HTTP says that a file is to be saved
+    "change": ("kernel/decide.py",),  # a word that says nothing, given as a reason
+    "delegation": ("kernel/history.py", "kernel/signature.py"),  # what a signature for another names
+    "anomaly": ("ledger/",),  # a type of entry, not of record
     "user": (
         "store/server/",  # an account of the operating system
         "store/check_entries.py",  # the second check reads personal keys where the entry format puts them
@@ -29,13 +34,17 @@ def declared_types(modules: list[Any]) -> set[str]:
     for module in modules:
         if module.within("records/"):
             for node in ast.walk(module.tree):
-                if (
-                    isinstance(node, ast.Call)
-                    and getattr(node.func, "attr", getattr(node.func, "id", "")) == "Type"
-                ):
+                called = getattr(node, "func", None)
+                if isinstance(node, ast.Call) and _declares(called):
                     given = [k.value for k in node.keywords if k.arg == "name"] or node.args[:1]
                     found |= {v.value for v in given if isinstance(v, ast.Constant)}
     return found
+
+
+def _declares(called: ast.expr | None) -> bool:
+    """Whether a call is ``Type(…)``, or a helper that shortens one, such as ``document_type(…)``."""
+    name = str(getattr(called, "attr", getattr(called, "id", "")))
+    return name == "Type" or name.endswith("_type")
 
 
 def _asks_for_a_type(node: ast.expr) -> bool:
@@ -47,7 +56,8 @@ def types_named(module: Any, names: set[str]) -> list[str]:
     names = names - INFRASTRUCTURE
     found = [
         f"{module.path}:{line} {text!r}"
-        for line, text in module.strings()
+        for line, said in module.strings()
+        for text in (said, *re.findall(r"'([a-z_]+)'", said if module.within("store/") else ""))
         if text in names and not module.within(*HOMONYMS.get(text, ()))
     ]
     for node in ast.walk(module.tree):  # a homonym is never what a type is compared with

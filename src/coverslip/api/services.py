@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Protocol
 
@@ -38,7 +38,7 @@ class Reading(Protocol):
         """Return the records that link to this one."""
         ...
 
-    def concerning(self, person: str) -> list[Row]:
+    def concerning(self, person: str, grants: Sequence[tuple[str, str]]) -> list[Row]:
         """Return the unfinished records that concern a person and tell them something, newest first."""
         ...
 

@@ -97,7 +97,7 @@ def me(services: ServicesOf, context: ContextOf) -> dict[str, Any]:
 @router.get("/me/notices")
 def notices(services: ServicesOf, context: ContextOf) -> list[dict[str, Any]]:
     """Say what the installation has to tell this person about their own account, newest first."""
-    found = services.reading.concerning(context.person)
+    found = services.reading.concerning(context.person, services.catalogue.grants)
     return [
         {
             "number": row.number,

@@ -16,12 +16,21 @@ import os
 import stat
 import sys
 import types
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from typing import Any
 
 from coverslip.errors import EnvironmentFault
 from coverslip.kernel.words import Type
 
 _MODULE = "coverslip_site_types"
+
+
+class _Reading(SourceFileLoader):
+    """Reads a file as Python and leaves nothing beside it."""
+
+    def set_data(self, path: str, data: Any, *, _mode: int = 0o666) -> None:
+        """Keep no compiled copy."""
 
 
 def site_types(folder: Path) -> tuple[Type, ...]:
@@ -45,13 +54,13 @@ def _declared(path: Path) -> Type:
     _require_private(path)
     name = f"{_MODULE}.{path.parent.resolve()}.{path.stem}"
     known = sys.modules.get(name)
+    loader = _Reading(name, str(path))
     module = known or types.ModuleType(name)
     if known is None:
         module.__file__ = str(path)
         sys.modules[name] = module
         try:
-            # Compiled here and not by the import system, which would leave its own file in the folder.
-            exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)  # noqa: S102
+            loader.exec_module(module)
         except (ImportError, SyntaxError, NameError, TypeError, ValueError, AttributeError) as error:
             del sys.modules[name]
             raise _fault(path, "a declaration that can be read", str(error)[:200]) from error

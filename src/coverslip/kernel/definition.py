@@ -265,6 +265,13 @@ class Catalogue:
         return next((word for word in words if isinstance(word, w.Lists)), None)
 
     @functools.cached_property
+    def grants(self) -> tuple[tuple[str, str], ...]:
+        """(type, field of the person) of every type whose records grant roles."""
+        return tuple(
+            (d.name, word.person) for d in self for word in d.type.provides if isinstance(word, w.GrantsRole)
+        )
+
+    @functools.cached_property
     def list_prefix(self) -> str:
         """Number prefix of the type whose records are controlled lists; empty where none is declared."""
         return next((d.type.number.prefix for d in self if self.list_word(d.name)), "")

@@ -122,18 +122,18 @@ class PostgresReading:
         )
         return [row_from(r["row"]) for r in rows]
 
-    def concerning(self, person: str) -> list[Row]:
+    def concerning(self, person: str, grants: Sequence[tuple[str, str]]) -> list[Row]:
         """Return what tells a person something, newest first.
 
         That is the records whose ``concerns`` names the person and that nobody has closed, and the grants of
-        roles to the person, in force or ended.
+        roles to the person, in force or ended; ``grants``: (type, field of the person) of what grants roles.
         """
         rows = self._all(
             "select ops.row_of(r.type, r.uid) as row from projection.link l join projection.record r"
             " on r.type = l.from_type and r.uid = l.from_uid where l.to_uid = %(u)s and (l.field = 'concerns'"
-            " and r.state <> 'closed' or l.from_type = 'role_grant' and l.field = 'person'"
+            " and r.state <> 'closed' or l.from_type || '.' || l.field = any(%(g)s)"
             " and r.state not in ('requested', 'rejected')) order by r.changed_at desc, r.uid limit 200",
-            {"u": person},
+            {"u": person, "g": [f"{kind}.{field}" for kind, field in grants]},
         )
         return [row_from(r["row"]) for r in rows]
 

@@ -61,7 +61,7 @@ _HAPPENED = """
 with mine as materialized (
   select distinct w.content -> 'fields' -> 'subject' ->> 'number' as number
   from projection.link l join projection.record w on w.type = l.from_type and w.uid = l.from_uid
-  where l.to_uid = %(p)s::text::uuid and l.field = 'person' and l.from_type = %(watch)s
+  where l.to_uid = %(p)s::text::uuid and l.field = 'person' and l.from_type = %(watcher)s
         and w.state = %(watching)s),
 span as materialized (
   select l.idx, e.record_id, e.actor, e.leaf, e.version from ledger.leaf l
@@ -151,7 +151,7 @@ class PostgresWork:
             "after": after,
             "until": until,
             "l": limit,
-            "watch": watch,
+            "watcher": watch,
             "watching": watching,
         }
         rows = self._all(_HAPPENED, values)
