@@ -23,6 +23,7 @@ from coverslip.kernel.clock import monotonic_s
 from coverslip.kernel.definition import Catalogue, Definition
 from coverslip.kernel.drafts import Draft
 from coverslip.kernel.facts import Facts
+from coverslip.kernel.patches import read, refused
 from coverslip.kernel.ports import Store
 from coverslip.kernel.projecting import project
 from coverslip.kernel.refined import Refinement, in_order, refined, refinement, refinements
@@ -159,6 +160,9 @@ class Refinery(Catalogue):
 
     def tried(self, name: str, patch: Mapping[str, Any]) -> Definition:
         """Return what a type would be with one more refinement; raises ``REFINEMENT`` with every problem."""
+        problems = read(patch)[1]
+        if problems:
+            raise refused("", name, problems)
         one = refinement(TRIED, {"type": name, "patch": patch})
         return refined(self._shipped, {*self._known(), one})[name]
 

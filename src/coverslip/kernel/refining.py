@@ -18,8 +18,10 @@ from msgspec.structs import replace
 
 from coverslip.kernel import patches as p
 from coverslip.kernel import words as w
+from coverslip.kernel.definition import flatten
 from coverslip.kernel.narrowing import kind_problems, narrowed
 from coverslip.kernel.refinable import MACHINES, alike, fewer, meanings, sources, targets
+from coverslip.kernel.rules import known
 
 MAX_REASON = 1000
 Act = w.Making | w.Editing | w.Transition
@@ -141,7 +143,11 @@ class _Refining:
 
     def _add_guard(self, step: p.AddGuard) -> None:
         act = self._act(step.act)
-        if act is not None:
+        rules = [g for g in flatten((step.guard,)) if isinstance(g, w.Rule)]
+        unknown = [rule for rule in rules if not known(rule.name, rule.version)]
+        for rule in unknown:
+            self._no(f"there is no rule {rule.name[:60]}@{rule.version}")
+        if act is not None and not unknown:
             self._put(step.act, replace(act, requires=(*act.requires, step.guard)))
 
     def _raise_reason(self, step: p.RaiseReason) -> None:

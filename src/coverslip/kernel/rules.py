@@ -82,6 +82,11 @@ def find(name: str, version: int) -> RuleFunction:
         ) from None
 
 
+def known(name: str, version: int) -> bool:
+    """Return whether ``name@version`` is a registered rule."""
+    return (name, version) in _RULES
+
+
 def source_hash(name: str, version: int) -> str:
     """Return the SHA-256 (hex) of the rule's source text, as the definition carries it."""
     return hashlib.sha256(inspect.getsource(find(name, version)).encode()).hexdigest()
