@@ -36,6 +36,7 @@ def home(founded_stopped: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
     monkeypatch.setattr(fix_story, "ORIGIN", fix_lab.ORIGIN)
     with fix_story.running(founded_stopped.root) as client:
         aurel, quinn = fix_story.Person(client, "aurel"), fix_story.Person(client, "quinn")
+        certify(quinn)
         before = aurel.new(KIND, **sop())
         number = aurel.new(
             "refinement", title="Shelves", record_type=KIND, patch={"steps": STEPS}, rationale="To find it.",
@@ -51,6 +52,19 @@ def home(founded_stopped: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
             assert made.status_code == 200, made.text
             (founded_stopped.root / f"{name}.zip").write_bytes(made.content)
     return founded_stopped
+
+
+def certify(quinn: fix_story.Person) -> None:
+    """Record the letter without which nobody signs here."""
+    pdf = {"content": b"%PDF-1.4 scan", "headers": {"content-type": "application/pdf"}}
+    scan = quinn.ask("PUT", "/attachments/letter.pdf/files", **pdf).json()
+    today = fix_lab.TODAY.isoformat()
+    letter = quinn.new(
+        "certification_letter", organisation="Lab", sites=["SITE-01"], statement="Our signatures bind.",
+        signed_by="Q", addressee="FDA", channel="electronic", covers_from=today,
+    )  # fmt: skip
+    quinn.must(letter, "sign_on_paper", handwritten_scan=scan)
+    quinn.must(letter, "send", sent_on=today)
 
 
 def sop(**more: Any) -> dict[str, Any]:
@@ -173,7 +187,7 @@ def test_a_refinement_that_stands_in_no_entry_is_neither_served_nor_passed_by_re
     with wiring.database(home), wiring.connection(home, "cs_superuser") as conn:
         conn.execute(
             "update projection.authority set data = jsonb_set(data, '{patch}',"
-            """ '{"steps": [{"word": "mark_critical", "field": "body"}]}') where kind = 'refines'"""
+            """ '{"steps": [{"word": "raise_reason", "act": "edit", "minimum": 44}]}') where kind = 'refines'"""
         )
         with pytest.raises(EnvironmentFault, match=f"definition of {KIND}"):
             migrating.require_current(home)
