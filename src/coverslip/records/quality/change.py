@@ -360,7 +360,7 @@ TYPE = w.Type(
             "Begin",
             ("approved",),
             "implementing",
-            ("ENG", "AUT", "QA", "ADM", "SEC"),
+            ("ENG", "AUT", "QA", "ADM"),
             effects=(w.Set("implemented_on", w.Value("today")),),
         ),
         w.Transition(
