@@ -478,6 +478,18 @@ def test_a_review_is_not_decided_over_an_open_deviation(world: World) -> None:
     world.do(case, "qa_decide")
 
 
+def test_a_report_is_not_issued_over_an_open_nonconformity(world: World) -> None:
+    run = world.row(world.new("analysis_run", "accepted"))
+    results = [run.fields["results"]["number"]]
+    report = world.new("report", "approved", subject=run.number, results=results)
+    ncr = world.new("ncr", subject=results[0])
+    with refused("SEQ_PRE") as caught:
+        world.do(report, "issue")
+    _says(caught, f"{ncr} (minor) is open")
+    world.do(ncr, "void")
+    world.do(report, "issue")
+
+
 # --- anomaly ---------------------------------------------------------------------------------------
 
 

@@ -89,6 +89,11 @@ def _judged(w: World, row: Row) -> None:
     _signed("sign_lessons")(w, w.row(row.number))
 
 
+def _not_met(w: World, row: Row) -> dict[str, Any]:
+    _judged(w, row)
+    return {"result": [{"metric": "Wrong filters", "result": "1 of 214", "met": False}]}
+
+
 EXAMPLE = Example(
     create=lambda w: {
         "title": "Wrong emission filter",
@@ -119,4 +124,5 @@ EXAMPLE = Example(
         "close": _judged,
         "judge_ineffective": _window_over,
     },
+    breaks={"close": {"not: Wrong filters": _not_met}},
 )

@@ -68,6 +68,20 @@ def _by_emergency(w: World, row: Row) -> None:
     w.do(row.number, "assess_emergency")
 
 
+def _forgotten(w: World, row: Row) -> None:
+    w.do(row.number, "edit", impact=_impact(w)[1:])
+
+
+def _system(w: World, row: Row) -> None:
+    w.do(row.number, "edit", kind="configuration")
+
+
+def _not_run(w: World, row: Row) -> None:
+    _carried_out(w, row)
+    case = {"requirement": "UR-4", "test_case": "OQ-12", "affected": True, "rerun": True}
+    w.do(row.number, "edit", validation=[case])
+
+
 def _owner(w: World, row: Row) -> Person:
     return w.named("bench2")
 
@@ -81,6 +95,11 @@ EXAMPLE = Example(
         "send_back_emergency": _by_emergency,
         "approve": _reviewed,
         "verify": _carried_out,
+    },
+    breaks={
+        "submit": {"Not assessed: product quality": _forgotten, "outcome for validation": _system},
+        "assess_emergency": {"Not assessed: product quality": _forgotten, "outcome for validation": _system},
+        "verify": {"open: OQ-12": _not_run},
     },
     actors={"review_area": _owner},
 )

@@ -7,7 +7,7 @@ from typing import Any
 from coverslip.kernel.rows import Row
 from fix_world import Example, World
 
-CAUSE = {
+CAUSE: dict[str, Any] = {
     "root_cause": [
         {"method": "five_why", "category": "human_error", "cause": "The wrong filter was chosen."},
         {"method": "five_why", "category": "procedure", "cause": "The step names no filter."},
@@ -47,6 +47,21 @@ def _done(w: World, row: Row) -> None:
         w.do(row.number, "edit", actions=[{**ACTION, "done_on": w.day()}])
 
 
+def _only_a_person(w: World, row: Row) -> None:
+    _investigated(w, row)
+    w.do(row.number, "edit", root_cause=CAUSE["root_cause"][:1])
+
+
+def _not_assessed(w: World, row: Row) -> None:
+    w.do(row.number, "edit", **CAUSE)
+
+
+def _major_without_capa(w: World, row: Row) -> None:
+    w.do(row.number, "send_back")
+    w.do(row.number, "classify")
+    w.do(row.number, "submit")
+
+
 EXAMPLE = Example(
     create=_found,
     acts={
@@ -56,4 +71,8 @@ EXAMPLE = Example(
         "extend": lambda w, row: {"extended_to": w.day(90)},
     },
     before={"submit": _investigated, "verify": _done},
+    breaks={
+        "submit": {"contributing cause": _only_a_person, "impact on every record": _not_assessed},
+        "approve": {"reason why none": _major_without_capa},
+    },
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from coverslip.kernel.rows import Row
 from fix_world import Example, World
 
@@ -16,6 +18,13 @@ def _witnessed(w: World, row: Row) -> None:
         w.do(row.number, "witness")
 
 
+def _line(action: str, quantity: int = 50) -> Any:
+    def change(w: World, row: Row) -> None:
+        w.do(row.number, "edit", lines=[{"item": "Box 7", "quantity": quantity, "action": action}])
+
+    return change
+
+
 EXAMPLE = Example(
     create=lambda w: {
         "ncr": w.new("ncr", "under_review"),
@@ -23,5 +32,8 @@ EXAMPLE = Example(
         "justification": "Scratches cannot be removed.",
     },
     acts={"justify": lambda w, row: {"engineering_justification": "No effect on the measurement."}},
+    breaks={
+        "open_vote": {"49 of 50 pieces": _line("scrap", 49), "approved instruction": _line("rework")},
+    },
     before={"decide": _voted, "execute": _witnessed},
 )

@@ -42,5 +42,12 @@ EXAMPLE = Example(
             ]
         }
     },
+    breaks={
+        "record": {
+            "was not drawn": lambda w, row: {
+                "readings": [{"sample": 999, "characteristic": "scratch", "passed": True}]
+            }
+        }
+    },
     before={"complete": _read, "reject": _bad},
 )

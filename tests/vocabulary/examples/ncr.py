@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from coverslip.kernel.rows import Row
 from fix_world import Example, World
 
 
@@ -31,6 +32,10 @@ def _taken_back(w: World) -> str:
     return w.along(w.row(number), ("ncr",))[0].number
 
 
+def _more_found(w: World, row: Row) -> None:
+    w.do(row.number, "edit", quantities=[{"item": "Box 7", "quantity": 62, "unit": "pieces"}])
+
+
 EXAMPLE = Example(
     create=_new,
     acts={
@@ -38,6 +43,7 @@ EXAMPLE = Example(
         "classify": lambda w, row: {"consequence": 3, "extent": 2},
         "extend": lambda w, row: {"extended_to": w.day(120)},
     },
+    breaks={"close": {"12 of 62 pieces have no disposition": _more_found}},
     consequences={
         "propose_disposition": lambda w: _disposition(w, "proposed"),
         "accept_disposition": lambda w: _disposition(w, "decided"),

@@ -16,4 +16,11 @@ def _fields(w: World) -> dict[str, Any]:
     }
 
 
-EXAMPLE = Example(create=_fields)
+EXAMPLE = Example(
+    create=_fields,
+    breaks={
+        "release": {
+            "flags about it are settled": lambda w, row: w.new("ncr", subject=row.fields["subject"]["number"])
+        }
+    },
+)

@@ -25,5 +25,12 @@ def _answers(w: World, row: Row) -> dict[str, Any]:
 EXAMPLE = Example(
     made_by=_case,
     acts={"answer": _answers},
+    breaks={
+        "qa_decide": {
+            "flags about it are settled": lambda w, row: w.new(
+                "anomaly", subjects=[row.fields["subject"]["number"]]
+            )
+        }
+    },
     before={"technical": lambda w, row: w.do(row.number, "answer")},
 )

@@ -10,6 +10,7 @@ from __future__ import annotations
 from coverslip.kernel import words as w
 from coverslip.kernel.rules import RuleInput, rule
 from coverslip.records._shared import REGULATED, VOIDED, sandbox, signing, void
+from coverslip.records.quality._open import settled
 
 _SETTLED = ("submitted", "reviewed", "approved", "issued", "superseded", "withdrawn")
 _AUTHORS = ("ANL", "AUT", "SDR")
@@ -31,6 +32,7 @@ _NO_OPEN = (
     w.NoOpen(
         ("subject",), "deviation", "affected", ("closed",), "Deviation {number} is closed (it is {state})."
     ),
+    settled(("results",), ("subject",), kinds=("ncr", "anomaly")),
 )
 
 

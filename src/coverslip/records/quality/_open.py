@@ -34,10 +34,13 @@ def nothing_open(inp: RuleInput) -> str | None:
     return f"Deviations, nonconformities and flags are settled: {named}."
 
 
-def settled(*paths: w.Path) -> w.Rule:
-    """Return the guard "nothing that blocks names the records at ``paths``"."""
+def settled(*paths: w.Path, kinds: tuple[str, ...] = tuple(_BLOCKING)) -> w.Rule:
+    """Return the guard "nothing of ``kinds`` that blocks names the records at ``paths``"."""
     children = {
-        f"{child}_{link}_{i}": (path, child, link) for i, path in enumerate(paths) for child, link in _LINKS
+        f"{child}_{link}_{i}": (path, child, link)
+        for i, path in enumerate(paths)
+        for child, link in _LINKS
+        if child in kinds
     }
     return w.Rule(
         "nothing_open", 1, {}, children, "Deviations, nonconformities and flags about it are settled."
