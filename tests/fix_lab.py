@@ -52,6 +52,7 @@ from coverslip.review.access import access_gatherer
 from coverslip.review.as_of import AsOf
 from coverslip.review.exceptions import gatherer
 from coverslip.review.recurrence import recurrence_gatherer
+from coverslip.review.trail import drawn_gatherer, sample_gatherer
 from coverslip.settings import Home
 from coverslip.store.accounts_sql import PostgresAccounts
 from coverslip.store.ledger_sql import PostgresStore, writer_pool
@@ -703,6 +704,8 @@ class Grounds:
                     ("access_snapshot", 1): access_gatherer(reading),
                     ("cause_recurrences", 1): recurrence_gatherer(reading),
                     **{n: made(reading) for n, made in retaining.gatherers(wiring.catalogue()).items()},
+                    ("trail_sample", 1): sample_gatherer(reading),
+                    ("trail_drawn", 1): drawn_gatherer(reading),
                 },
                 wiring.kept_in(LocalVault(self.home.vault)),
             )

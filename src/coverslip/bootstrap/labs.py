@@ -26,6 +26,7 @@ from coverslip.review.access import access_gatherer
 from coverslip.review.as_of import AsOf
 from coverslip.review.exceptions import gatherer
 from coverslip.review.recurrence import recurrence_gatherer
+from coverslip.review.trail import drawn_gatherer, sample_gatherer
 from coverslip.settings import Home
 from coverslip.store.anchor_rows import AnchorReading
 from coverslip.store.gaps import pooled as pooled_gaps
@@ -40,6 +41,8 @@ GATHERERS = {
     ("review_exceptions", 1): gatherer,
     ("access_snapshot", 1): access_gatherer,
     ("cause_recurrences", 1): recurrence_gatherer,
+    ("trail_sample", 1): sample_gatherer,
+    ("trail_drawn", 1): drawn_gatherer,
 }
 UPLOAD_LIMIT_BYTES = 1 << 40
 

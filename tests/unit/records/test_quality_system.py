@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 
 import pytest
 
+from coverslip.bootstrap.founding import sequencer_of
 from coverslip.records.quality._gap_template import CLAUSES
 from fix_lab import refused
 from fix_world import World
@@ -20,6 +22,14 @@ def _months_after(day: str, months: int) -> str:
 
 def _after(day: str, days: int) -> str:
     return (dt.date.fromisoformat(day) + dt.timedelta(days=days)).isoformat()
+
+
+def _integrate(world: World) -> None:
+    """Let every entry take its place in the tree."""
+    sequencer = sequencer_of(world.lab.home, world.lab.signer)
+    while not (done := sequencer.step()).leader or done.integrated:
+        time.sleep(0.01)
+    sequencer.close()
 
 
 # --- complaint -------------------------------------------------------------------------------------
@@ -258,6 +268,41 @@ def test_an_audit_trail_review_leaves_no_day_out_and_starts_the_next(world: Worl
     assert "2026-10-01…02 is not covered by any review" in str(caught[0])
     world.do(following.number, "edit", period_from="2026-10-01")
     world.do(following.number, "start")
+
+
+def test_a_sample_is_drawn_from_the_ledger_once_and_stays(world: World) -> None:
+    voided = world.new("complaint", "voided")
+    with refused("AUTH_ROLE"):
+        world.do(voided, "close", by="nora")
+    _integrate(world)
+    world.pass_days(1)
+    number = world.new(
+        "audit_trail_review",
+        "in_review",
+        period_from=world.day(-3),
+        period_to=world.day(-1),
+        event_classes=["voids", "refusals", "signatures"],
+        sample_rule="critical_and_random",
+        sample_size=2,
+        sample_seed="dice",
+    )
+    world.do(number, "draw")
+    fields = world.row(number).fields
+    events = [item["event"] for item in fields["items"]]
+    assert any(f"{voided} void" in event for event in events)
+    assert any("AUTH_ROLE" in event for event in events)
+    assert sum(not item["critical"] for item in fields["items"]) == 2
+    assert fields["result_hash"] == fields["drawn"]["sha256"]
+    assert f"{fields['drawn']['matched']} found" in fields["query"]
+    assert {p["uid"] for p in fields["people_sampled"]} == {
+        item["person"]["uid"] for item in fields["items"] if "person" in item
+    }
+    with refused("SEQ_PRE") as caught:
+        world.do(number, "draw")
+    assert "drawn once" in str(caught[0])
+    with refused("SEQ_PRE") as caught:
+        world.do(number, "record", items=fields["items"][1:])
+    assert "What was drawn stays in the sample" in str(caught[0])
 
 
 def test_nobody_reviews_a_trail_in_which_they_are(world: World) -> None:

@@ -425,6 +425,28 @@ def test_every_entry_of_the_sample_is_answered_critical_ones_named_first() -> No
     assert "open: E3" in ask("critical_answered", {"items": [_entry("E3", critical=False)]})
 
 
+def test_what_was_drawn_is_said_in_words_with_its_hash_and_stays_in_the_sample() -> None:
+    fields = {
+        "period_from": "2027-01-01",
+        "period_to": "2027-03-31",
+        "event_classes": ["voids", "late_entries"],
+        "drawn": {"size": 900, "matched": 7, "critical": 7, "sha256": "a" * 64},
+    }
+    assert ask("drawn_query", fields) == (
+        "Entries of 2027-01-01 to 2027-03-31 among the first 900 of the ledger: voids, late entries."
+        " 7 found, 7 of them critical."
+    )
+    assert ask("drawn_hash", fields) == "a" * 64
+    assert ask("drawn_once", fields, record=row("ATR-2027-001", {"items": []})) is None
+    for known in ({"drawn": fields["drawn"]}, {"items": [_entry("E1")]}):
+        assert "drawn once" in ask("drawn_once", fields, record=row("ATR-2027-001", known))
+    drawn = row("ATR-2027-001", {"items": [_entry("E1", entry="x"), _entry("E2")]})
+    answered = {"items": [_entry("E1", entry="x", answer="So.")]}
+    assert ask("drawn_entries_kept", answered, record=drawn) is None, "what was typed may go"
+    gone = ask("drawn_entries_kept", {"items": [_entry("E2")]}, record=drawn)
+    assert gone == "What was drawn stays in the sample (E1)."
+
+
 def test_people_in_the_sample_are_listed_once_and_none_of_them_records_it() -> None:
     items = [_entry("E1"), _entry("E2"), {"event": "E3", "critical": False, "question": "Why?"}]
     assert ask("people_in_sample", {"items": items}) == [link(BOB)]

@@ -73,6 +73,7 @@ EXAMPLE = Example(
     acts={"record": _looked_at},
     breaks={
         "start": {"No day is left out": _earlier},
+        "draw": {"drawn once": lambda w, row: w.do(row.number, "record")},
         "record": {"Nobody reviews what they did": _own},
         "review": {"Every critical entry": _unanswered},
     },

@@ -1,8 +1,9 @@
 """Audit trail review, periodic and of a whole system (DOMAIN 8.16).
 
-Rules kept here: reviews of a system follow each other without a day between; every critical entry in the
-sample is answered; whoever reviews is of quality, keeps no accounts, and is nobody whose acts are in the
-sample; the next review starts itself. The look at the trail of one record is a review case.
+Rules kept here: reviews of a system follow each other without a day between; a sample is drawn from the
+ledger itself, once, and stays; every critical entry in it is answered; whoever reviews is of quality,
+keeps no accounts, and is nobody whose acts are in the sample; the next review starts itself. The look at the
+trail of one record is a review case.
 """
 
 from __future__ import annotations
@@ -73,6 +74,40 @@ def people_in_sample(inp: RuleInput) -> list[dict[str, Any]]:
     return [people[uid] for uid in sorted(people)]
 
 
+@rule("drawn_once", 1)
+def drawn_once(inp: RuleInput) -> str | None:
+    """Ask that nothing was drawn or recorded before: a sample is not drawn until it suits."""
+    before = inp.record.fields if inp.record is not None else {}
+    known = before.get("drawn") or before.get("items")
+    return "The sample is drawn once, before anything is recorded." if known else None
+
+
+@rule("drawn_query", 1)
+def drawn_query(inp: RuleInput) -> str:
+    """Return in words what was drawn from."""
+    drawn = inp.fields["drawn"]
+    classes = ", ".join(str(c).replace("_", " ") for c in inp.fields["event_classes"])
+    return (
+        f"Entries of {inp.fields['period_from']} to {inp.fields['period_to']} among the first {drawn['size']}"
+        f" of the ledger: {classes}. {drawn['matched']} found, {drawn['critical']} of them critical."
+    )
+
+
+@rule("drawn_hash", 1)
+def drawn_hash(inp: RuleInput) -> str:
+    """Return the SHA-256 over what was found."""
+    return str(inp.fields["drawn"]["sha256"])
+
+
+@rule("drawn_entries_kept", 1)
+def drawn_entries_kept(inp: RuleInput) -> str | None:
+    """Ask that every entry drawn stays in the sample."""
+    before = inp.record.fields.get("items") or () if inp.record is not None else ()
+    kept = {row.get("entry") for row in inp.fields.get("items") or ()}
+    gone = [str(r["event"]) for r in before if r.get("entry") and r["entry"] not in kept]
+    return f"What was drawn stays in the sample ({', '.join(gone[:8])})." if gone else None
+
+
 @rule("reviewer_outside_sample", 1)
 def reviewer_outside_sample(inp: RuleInput) -> str | None:
     """Ask that whoever records the sample is not in it."""
@@ -91,6 +126,7 @@ _ITEMS = w.Table(
         "person": w.Column(w.Link(("user",), "none"), required=False),
         "critical": w.Column(w.Bool()),
         "question": w.Column(w.Text(1000)),
+        "entry": w.Column(w.Text(36, 36), required=False),
         "answer": w.Column(w.Text(2000), required=False),
     },
     max_rows=5000,
@@ -141,15 +177,14 @@ TYPE = w.Type(
             w.Enum(
                 (
                     "refusals",
-                    "signatures",
-                    "changes_of_critical_fields",
+                    "changes",
                     "late_entries",
                     "voids",
                     "reprocessing",
+                    "erasures",
+                    "signatures",
                     "role_grants",
                     "exports",
-                    "clock",
-                    "erasures",
                 )
             ),
             "What is looked at",
@@ -171,6 +206,12 @@ TYPE = w.Type(
         "sample_size": w.Field(w.Int(1, 5000), "How many at random", immutable_at=_LATER),
         "sample_seed": w.Field(
             w.Text(100), "Seed", immutable_at=_LATER, help="With it anybody draws the same."
+        ),
+        "drawn": w.Field(
+            w.Json(10_000),
+            "Drawn",
+            source="computed",
+            help="size: entries of the ledger looked at; matched, critical: how many; sha256 over them.",
         ),
         "query": w.Field(
             w.Rich(10_000), "Query", required_at=("reviewed",), immutable_at=("reviewed", "closed")
@@ -221,13 +262,34 @@ TYPE = w.Type(
             "start", "Start", ("due",), "in_review", ("QA",), requires=(_JOIN, _RANDOM), effects=(_SAMPLED,)
         ),
         w.Transition(
+            "draw",
+            "Draw the sample",
+            ("in_review",),
+            "",
+            ("QA",),
+            requires=(
+                w.Rule("drawn_once", 1, message="The sample is drawn once, before anything is recorded."),
+                w.Reached(("period_to",), "The period under review is over (it ends {date})."),
+            ),
+            effects=(
+                w.Gather("items", "trail_sample", 1),
+                w.Gather("drawn", "trail_drawn", 1),
+                w.Compute("query", w.Rule("drawn_query", 1)),
+                w.Compute("result_hash", w.Rule("drawn_hash", 1)),
+                _SAMPLED,
+            ),
+        ),
+        w.Transition(
             "record",
             "Record what was looked at",
             ("in_review",),
             "",
             ("QA",),
             fields=("items", "query", "result_hash", "anomalies", "conclusion"),
-            requires=(w.Rule("reviewer_outside_sample", 1, message="Nobody reviews what they did."),),
+            requires=(
+                w.Rule("reviewer_outside_sample", 1, message="Nobody reviews what they did."),
+                w.Rule("drawn_entries_kept", 1, message="What was drawn stays in the sample."),
+            ),
             effects=(_SAMPLED,),
         ),
         w.Transition(
