@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -78,12 +79,23 @@ def test_records_that_a_legal_hold_names_do_not_go() -> None:
 
 @pytest.mark.parametrize(
     "later",
-    [candidate(keep_until="2021-01-01"), candidate(because="other"), candidate(record={"hash": "bb"})],
+    [
+        candidate(keep_until="2021-01-01"),
+        candidate(because="other"),
+        candidate(record=link("STU-1") | {"hash": "bb"}),
+    ],
 )
 def test_a_list_that_changed_is_proposed_anew(later: dict[str, Any]) -> None:
     before = row("DSP-1", {"candidates": [candidate()]})
-    assert ask("disposal_unchanged", {"candidates": [candidate(tree_size=9)]}, before) is None
-    assert "STU-1 changed since" in ask("disposal_unchanged", {"candidates": [later]}, before)
+    reads = {"records": (replace(row("STU-1"), leaf_hash="aa"),)}
+    assert ask("disposal_unchanged", {"candidates": [candidate(tree_size=9)]}, before, reads) is None
+    assert "STU-1 changed since" in ask("disposal_unchanged", {"candidates": [later]}, before, reads)
+
+
+def test_a_record_that_changed_between_the_look_and_the_act_is_seen() -> None:
+    before = row("DSP-1", {"candidates": [candidate()]})
+    reads = {"records": (replace(row("STU-1"), leaf_hash="cc"),)}
+    assert "STU-1 changed" in ask("disposal_unchanged", {"candidates": [candidate()]}, before, reads)
 
 
 def test_nothing_goes_twice() -> None:

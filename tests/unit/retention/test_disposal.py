@@ -198,6 +198,16 @@ def test_owner_and_quality_are_two_people_and_neither_proposed(lab: Lab) -> None
         lab.aurel.do(number, "witness", sign=True)
 
 
+def test_the_owner_who_proposed_does_not_approve(lab: Lab) -> None:
+    number = listed(lab, over(lab))
+    lab.sam.do(number, "propose")
+    with refused("AUTH_SELF"):
+        lab.sam.do(number, "approve_as_owner", sign=True)
+    lab.sam.do(number, "return", why="Somebody else proposes it.")
+    lab.vera.do(number, "propose")
+    lab.sam.do(number, "approve_as_owner", sign=True)
+
+
 def test_a_record_that_changed_since_it_was_listed_is_listed_anew(lab: Lab) -> None:
     study = over(lab)
     number = proposed(lab, study)

@@ -58,11 +58,20 @@ def disposal_not_preserved(inp: RuleInput) -> Refusal | None:
 
 @rule("disposal_unchanged", 1)
 def disposal_unchanged(inp: RuleInput) -> str | None:
-    """Ask that every record, its keep-until and the reason are what was listed before."""
+    """Ask that every record, its keep-until and the reason are what was listed before.
+
+    The record itself is read again under lock, so that none changes between the look and the act.
+    """
     before = inp.record.fields if inp.record is not None else {}
-    if not _listed(inp.fields) or _told(before) == _told(inp.fields):
+    now = {row.uid: row.leaf_hash for row in inp.reads["records"]}
+    moved = {
+        str(row["number"])
+        for row in _listed(inp.fields)
+        if now.get(row["record"]["uid"]) != row["record"]["hash"]
+    }
+    if not _listed(inp.fields) or (_told(before) == _told(inp.fields) and not moved):
         return None
-    changed = sorted({number for number, *_ in _told(before) ^ _told(inp.fields)})
+    changed = sorted(moved | {number for number, *_ in _told(before) ^ _told(inp.fields)})
     return f"{', '.join(changed[:5])} changed since the list was proposed; propose it anew."
 
 
@@ -113,7 +122,10 @@ _MAY_GO: tuple[w.Guard, ...] = (
         "None was disposed of before.",
     ),
 )
-_AS_LISTED = (*_MAY_GO, w.Rule("disposal_unchanged", 1, message="Nothing changed since it was listed."))
+_AS_LISTED = (
+    *_MAY_GO,
+    w.Rule("disposal_unchanged", 1, {"records": _RECORDS}, message="Nothing changed since it was listed."),
+)
 _LOOK = w.Gather("candidates", "disposal_candidates", 1)
 
 _CANDIDATES = w.Table(
@@ -212,7 +224,7 @@ TYPE = w.Type(
             "draft",
             ("QA", "QAL", "SDR"),
             reason=w.Reason(),
-            clears=("approved", "approve_as_owner", "approve"),
+            clears=("approved", "approve_as_owner", "approve", "propose"),
         ),
         w.Transition(
             "approve_as_owner",
