@@ -112,6 +112,7 @@ class World:
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
         self._shared: dict[tuple[str, str], str] = {}
+        self._made_on: dict[tuple[str, str], str] = {}
         self._making: list[str] = []
         self.first = ""
         """User name of who does whatever they may; empty: whoever comes first."""
@@ -325,8 +326,9 @@ class World:
             seeded = self.lab.n[_SEEDED[type_]]
             if not state or self.row(seeded).state == state:
                 self._shared[key] = seeded
-        if key not in self._shared or (state and self.row(self._shared[key]).state != state):
-            self._shared[key] = self.new(type_, state)
+        old = key in self._made_on and self._made_on[key] < self.day(-60)
+        if key not in self._shared or old or (state and self.row(self._shared[key]).state != state):
+            self._shared[key], self._made_on[key] = self.new(type_, state), self.day()
         return self._shared[key]
 
     def new(self, type_: str, state: str = "", **fields: Any) -> str:

@@ -29,9 +29,7 @@ def of_study(lab: Lab, number: str) -> int:
 
 
 def test_a_change_of_other_fields_takes_none(lab: Lab, taken: list[set[int]]) -> None:
-    plate = lab.alan.create(
-        "container", title="Plate 1", kind="plate", format="96", study=lab.n["study"]
-    )
+    plate = lab.alan.create("container", title="Plate 1", kind="plate", format="96", study=lab.n["study"])
     del taken[:]
     lab.alan.do(plate, "edit", why="As asked for by the reviewer.", consumable_lot="L-77")
     assert taken == [set()]
