@@ -14,9 +14,7 @@ from typing import Any
 import pytest
 
 from coverslip.errors import CoverslipError
-from coverslip.kernel import decide
-from coverslip.kernel import guards as guards_of_kernel
-from coverslip.kernel import words as w
+from coverslip.kernel import decide, guards as guards_of_kernel, words as w
 from coverslip.kernel.attempt import Attempt
 from coverslip.kernel.change import Change, Context
 from coverslip.kernel.definition import Catalogue

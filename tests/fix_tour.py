@@ -18,8 +18,7 @@ from typing import Any
 import pytest
 
 from coverslip.errors import CATALOGUE, CoverslipError
-from coverslip.kernel import guards
-from coverslip.kernel import words as w
+from coverslip.kernel import guards, words as w
 from coverslip.kernel.authority import DEVICE_ROLE, SERVICE_ROLE
 from coverslip.kernel.change import Change, Context
 from coverslip.kernel.definition import guards_of

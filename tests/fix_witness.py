@@ -17,8 +17,7 @@ import pytest
 from coverslip.anchoring.cosigner import Cosigner
 from coverslip.anchoring.witness import Witness, know, request_of
 from coverslip.anchoring.witness_http import create_app
-from coverslip.ledger import leaf as leaf_format
-from coverslip.ledger import note, rotation
+from coverslip.ledger import leaf as leaf_format, note, rotation
 from coverslip.ledger.checkpoint import Checkpoint
 from coverslip.ledger.identity import uuid7
 from coverslip.ledger.tree import consistency_proof, leaf_hash, root_of

@@ -16,8 +16,7 @@ from coverslip.bootstrap import checking, migrating, serving, wiring
 from coverslip.errors import EnvironmentFault
 from coverslip.ledger import canonical, checkpoint, leaf, note
 from coverslip.store.definitions import told
-from coverslip.store.migrate import migrate as apply_migrations
-from coverslip.store.migrate import published
+from coverslip.store.migrate import migrate as apply_migrations, published
 from coverslip.store.sections import sections_of
 from coverslip.store.signer import read_journal
 from coverslip.store.tiles import TreeReader

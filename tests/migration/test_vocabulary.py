@@ -13,8 +13,7 @@ import pytest
 import fix_story
 from coverslip.bootstrap import checking, migrating, wiring
 from coverslip.errors import CoverslipError, EnvironmentFault, EvidenceBroken
-from coverslip.kernel import kinds
-from coverslip.kernel import words as w
+from coverslip.kernel import kinds, words as w
 from coverslip.kernel.definition import Catalogue, revive
 from coverslip.kernel.upgrade import changed, require_states
 from coverslip.ledger import canonical

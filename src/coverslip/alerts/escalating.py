@@ -11,8 +11,7 @@ from coverslip.errors import CoverslipError, EnvironmentFault
 from coverslip.kernel.change import Change, Context
 from coverslip.kernel.commit import Door
 from coverslip.kernel.rows import Row
-from coverslip.records.organisation.alert import RESPONSIBLE
-from coverslip.records.organisation.alert import TYPE as ALERT
+from coverslip.records.organisation.alert import RESPONSIBLE, TYPE as ALERT
 
 MANAGEMENT = ("QAL", "ADM")
 """Who is told beside those responsible (21 CFR 11.300(d): "as appropriate, to organizational management")."""

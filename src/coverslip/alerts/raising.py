@@ -19,8 +19,7 @@ from typing import Any, Protocol
 from coverslip.errors import Invalid
 from coverslip.kernel.change import Change, Context
 from coverslip.kernel.commit import Door
-from coverslip.records.organisation.alert import RESPONSIBLE
-from coverslip.records.organisation.alert import TYPE as ALERT
+from coverslip.records.organisation.alert import RESPONSIBLE, TYPE as ALERT
 
 ESCALATE_AFTER_HOURS: Mapping[str, int] = {"critical": 1, "warning": 24, "notice": 24 * 7}
 """How long an alert may stay unacknowledged, by severity."""

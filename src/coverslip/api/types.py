@@ -11,8 +11,7 @@ from coverslip.api.access import ContextOf, ServicesOf
 from coverslip.api.services import Services
 from coverslip.api.shapes import Body
 from coverslip.errors import Invalid, NotFound
-from coverslip.kernel import patches
-from coverslip.kernel import words as w
+from coverslip.kernel import patches, words as w
 from coverslip.kernel.definition import Definition
 from coverslip.kernel.saying import said
 from coverslip.ledger import canonical

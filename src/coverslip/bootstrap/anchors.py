@@ -19,8 +19,7 @@ from coverslip.anchoring.refusal import AnchorRefused
 from coverslip.anchoring.rounds import Anchor, Rounds
 from coverslip.anchoring.standing import read_errors, standing, tell_error
 from coverslip.anchoring.targets import Target, check, load, save
-from coverslip.anchoring.timestamp import TimestampAuthority, roots
-from coverslip.anchoring.timestamp import check as check_timestamp
+from coverslip.anchoring.timestamp import TimestampAuthority, check as check_timestamp, roots
 from coverslip.anchoring.witness_client import WitnessAnchor, cosigned
 from coverslip.bootstrap import wiring
 from coverslip.errors import EnvironmentFault, EvidenceBroken

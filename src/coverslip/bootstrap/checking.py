@@ -12,8 +12,7 @@ from typing import Any
 
 import psycopg
 
-from coverslip.bootstrap import anchors as anchoring
-from coverslip.bootstrap import damage, wiring
+from coverslip.bootstrap import anchors as anchoring, damage, wiring
 from coverslip.bootstrap.doctor import doctor as doctor
 from coverslip.bootstrap.founding import sequencer_of
 from coverslip.bootstrap.kept import kept_notes

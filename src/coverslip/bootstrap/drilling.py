@@ -33,8 +33,7 @@ from coverslip.kernel.change import Change
 from coverslip.kernel.clock import monotonic_s
 from coverslip.records.quality.restore_test import TYPE as RESTORE_TEST
 from coverslip.settings import Home
-from coverslip.store import backup as database
-from coverslip.store import comparing
+from coverslip.store import backup as database, comparing
 from coverslip.store.findings import Report
 from coverslip.store.migrate import migrate
 from coverslip.vault.local import LocalVault

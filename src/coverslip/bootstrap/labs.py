@@ -12,8 +12,7 @@ from coverslip.analysis.registry import bundled
 from coverslip.analysis.rerun import Reruns
 from coverslip.analysis.service import Runs
 from coverslip.api.services import Services
-from coverslip.bootstrap import anchors as anchoring
-from coverslip.bootstrap import retaining, wiring
+from coverslip.bootstrap import anchors as anchoring, retaining, wiring
 from coverslip.bootstrap.working import working
 from coverslip.errors import EnvironmentFault
 from coverslip.exports.service import Exports, Signing

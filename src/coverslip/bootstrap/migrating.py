@@ -36,8 +36,7 @@ from coverslip.records.founding import SCHEDULER
 from coverslip.settings import Home
 from coverslip.store import startup
 from coverslip.store.definitions import Told, states_in_use, told, unnamed
-from coverslip.store.migrate import migrate as apply_migrations
-from coverslip.store.migrate import pending
+from coverslip.store.migrate import migrate as apply_migrations, pending
 from coverslip.store.server import files
 from coverslip.store.server.process import HomeLock
 from coverslip.store.signer import read_journal

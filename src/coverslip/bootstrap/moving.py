@@ -27,8 +27,7 @@ from coverslip.settings import Home
 from coverslip.store import copying, startup
 from coverslip.store.definitions import told
 from coverslip.store.migrate import migrate as apply_migrations
-from coverslip.store.server import Cluster, SiteServer, find_binaries
-from coverslip.store.server import files as private
+from coverslip.store.server import Cluster, SiteServer, files as private, find_binaries
 from coverslip.store.signer import read_journal
 
 Progress = Callable[[str], None]

@@ -34,8 +34,7 @@ from coverslip.settings import Home
 from coverslip.store import recovered
 from coverslip.store.recovery import refusal
 from coverslip.store.signer import Signed, current, read_journal
-from coverslip.verifier.recovery import ROLES, Declarer, Recovery, Tree
-from coverslip.verifier.recovery import parse as parse_recovery
+from coverslip.verifier.recovery import ROLES, Declarer, Recovery, Tree, parse as parse_recovery
 
 
 @dataclass(frozen=True, slots=True)

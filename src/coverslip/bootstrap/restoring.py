@@ -21,8 +21,7 @@ from typing import Any
 
 import psycopg
 
-from coverslip.bootstrap import anchors as anchoring
-from coverslip.bootstrap import backupset, checking, wiring
+from coverslip.bootstrap import anchors as anchoring, backupset, checking, wiring
 from coverslip.bootstrap.backupset import Backup, Progress
 from coverslip.bootstrap.certifying import certify, settle, unwritable
 from coverslip.bootstrap.kept import claims, insist_there
@@ -32,8 +31,7 @@ from coverslip.errors import CoverslipError, EnvironmentFault, EvidenceBroken
 from coverslip.ledger import note
 from coverslip.ledger.failure import LedgerError
 from coverslip.settings import Home
-from coverslip.store import backup as database
-from coverslip.store import migrate
+from coverslip.store import backup as database, migrate
 from coverslip.store.anchors import read_file_anchor
 from coverslip.store.notes import NoteKey, NoteVerifier, read_seed
 from coverslip.store.server import Cluster

@@ -26,13 +26,11 @@ from zoneinfo import ZoneInfo
 
 from coverslip.errors import EvidenceBroken
 from coverslip.exports.zipfile_canonical import CanonicalZip, Head
-from coverslip.ledger import leaf as leaf_format
-from coverslip.ledger import note
+from coverslip.ledger import leaf as leaf_format, note
 from coverslip.ledger.checkpoint import Checkpoint
 from coverslip.ledger.files import ChunkTree
 from coverslip.ledger.tree import Frontier, leaf_hash
-from coverslip.verifier import leaves as leaf_lines
-from coverslip.verifier import page, rendering, rows, sections, zipformat
+from coverslip.verifier import leaves as leaf_lines, page, rendering, rows, sections, zipformat
 from coverslip.verifier.history import Entry, History, Stream, member_files
 from coverslip.verifier.manifest import Exporter, Manifest, MemberHash, Scope, ScopeRecord, Withheld
 from coverslip.verifier.rows import Row

@@ -17,8 +17,7 @@ from typing import Any
 from uuid import UUID
 
 from coverslip.errors import Conflict, CoverslipError, EvidenceBroken, NotFound
-from coverslip.kernel import authority, entries, receipts
-from coverslip.kernel import words as w
+from coverslip.kernel import authority, entries, receipts, words as w
 from coverslip.kernel.change import Change, Context, Receipt
 from coverslip.kernel.clock import ClockState, monotonic_s
 from coverslip.kernel.content import number_references, parse_reference

@@ -17,8 +17,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from coverslip.errors import Conflict, CoverslipError, Invalid, Refused
-from coverslip.kernel import authority, bulk, entries, receipts, signature
-from coverslip.kernel import words as w
+from coverslip.kernel import authority, bulk, entries, receipts, signature, words as w
 from coverslip.kernel.attempt import Attempt, Gatherer, Parts
 from coverslip.kernel.change import Change, Context, Credential, Receipt
 from coverslip.kernel.clock import ClockState

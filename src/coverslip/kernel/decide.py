@@ -19,15 +19,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from coverslip.errors import Conflict, EnvironmentFault, Invalid, Refused
-from coverslip.kernel import authority, guards
-from coverslip.kernel import words as w
+from coverslip.kernel import authority, guards, words as w
 from coverslip.kernel.content import Normaliser, Problem, clean_reason, raise_problems
 from coverslip.kernel.definition import Catalogue
-from coverslip.kernel.drafts import Created as Created
-from coverslip.kernel.drafts import Draft as Draft
-from coverslip.kernel.drafts import Ids as Ids
-from coverslip.kernel.drafts import Request as Request
-from coverslip.kernel.drafts import expand, title_of
+from coverslip.kernel.drafts import (
+    Created as Created,
+    Draft as Draft,
+    Ids as Ids,
+    Request as Request,
+    expand,
+    title_of,
+)
 from coverslip.kernel.effects import Effects, acted
 from coverslip.kernel.facts import SELF, Facts, is_children, linked_uids
 from coverslip.kernel.occurring import occurred

@@ -21,8 +21,7 @@ from typing import Any
 import msgspec
 
 from coverslip.errors import EnvironmentFault, EvidenceBroken
-from coverslip.kernel import checks, rules
-from coverslip.kernel import words as w
+from coverslip.kernel import checks, rules, words as w
 from coverslip.ledger import canonical
 
 GXP_FREE = "none"

@@ -14,8 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from coverslip.errors import EnvironmentFault, Refused
-from coverslip.kernel import guards
-from coverslip.kernel import words as w
+from coverslip.kernel import guards, words as w
 from coverslip.kernel.drafts import Created, Draft, Request, expand, title_of
 from coverslip.kernel.facts import Facts, children_name, narrowed, one_of
 from coverslip.kernel.making import Maker

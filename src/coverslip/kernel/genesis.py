@@ -17,8 +17,7 @@ from typing import Any
 from uuid import UUID
 
 from coverslip.errors import Invalid, Refused
-from coverslip.kernel import entries, keys, signature
-from coverslip.kernel import words as w
+from coverslip.kernel import entries, keys, signature, words as w
 from coverslip.kernel.accounts import Accounts
 from coverslip.kernel.change import Change, Context
 from coverslip.kernel.content import Normaliser, raise_problems

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from coverslip.errors import Refused
-from coverslip.kernel import rules
-from coverslip.kernel import words as w
+from coverslip.kernel import rules, words as w
 from coverslip.kernel.dates import later_by
 from coverslip.kernel.definition import Catalogue
 from coverslip.kernel.facts import Facts, children_name

@@ -15,8 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from coverslip.errors import Refused
-from coverslip.kernel import guards
-from coverslip.kernel import words as w
+from coverslip.kernel import guards, words as w
 from coverslip.kernel.definition import Catalogue, Definition
 from coverslip.kernel.drafts import Created, Draft, Request, title_of
 from coverslip.kernel.facts import Facts

@@ -21,8 +21,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from coverslip.kernel import patches, rules
-from coverslip.kernel import words as w
+from coverslip.kernel import patches, rules, words as w
 from coverslip.kernel.definition import Catalogue, Definition, define, guards_of, named_rules
 from coverslip.kernel.refining import tried
 from coverslip.kernel.rows import Authority

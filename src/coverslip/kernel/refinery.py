@@ -17,8 +17,7 @@ from dataclasses import replace
 from typing import Any
 
 from coverslip.errors import EnvironmentFault, Invalid
-from coverslip.kernel import entries
-from coverslip.kernel import words as w
+from coverslip.kernel import entries, words as w
 from coverslip.kernel.clock import monotonic_s
 from coverslip.kernel.definition import Catalogue, Definition
 from coverslip.kernel.drafts import Draft

@@ -10,8 +10,7 @@ from typing import Any
 
 import msgspec
 
-from coverslip.kernel import patches as p
-from coverslip.kernel import words as w
+from coverslip.kernel import patches as p, words as w
 
 
 def said(step: p.AnyStep) -> str:

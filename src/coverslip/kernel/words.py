@@ -13,212 +13,61 @@ from __future__ import annotations
 
 from typing import Literal
 
+from coverslip.kernel.conditions import (
+    Compare as Compare,
+    Count as Count,
+    Current as Current,
+    Filled as Filled,
+    Guard as Guard,
+    InDate as InDate,
+    InState as InState,
+    NoOpen as NoOpen,
+    NotOnHold as NotOnHold,
+    Reached as Reached,
+    Rule as Rule,
+    Signed as Signed,
+    Trained as Trained,
+    When as When,
+)
+from coverslip.kernel.conferring import (
+    Account as Account,
+    Certifies as Certifies,
+    Delegates as Delegates,
+    EnablesSigning as EnablesSigning,
+    GovernsSignatures as GovernsSignatures,
+    GrantsRole as GrantsRole,
+    IdentifiesDevice as IdentifiesDevice,
+    Lists as Lists,
+    NeedsCertification as NeedsCertification,
+    Preserves as Preserves,
+    Provision as Provision,
+    Refines as Refines,
+    RequiresTraining as RequiresTraining,
+    SigningSeries as SigningSeries,
+    Trains as Trains,
+)
 from coverslip.kernel.kinds import (
     Bool as Bool,
-)
-from coverslip.kernel.kinds import (
     Column as Column,
-)
-from coverslip.kernel.kinds import (
     Date as Date,
-)
-from coverslip.kernel.kinds import (
     Decimal as Decimal,
-)
-from coverslip.kernel.kinds import (
     Enum as Enum,
-)
-from coverslip.kernel.kinds import (
     Field as Field,
-)
-from coverslip.kernel.kinds import (
     File as File,
-)
-from coverslip.kernel.kinds import (
     Instant as Instant,
-)
-from coverslip.kernel.kinds import (
     Int as Int,
-)
-from coverslip.kernel.kinds import (
     Json as Json,
-)
-from coverslip.kernel.kinds import (
     Kind as Kind,
-)
-from coverslip.kernel.kinds import (
     Link as Link,
-)
-from coverslip.kernel.kinds import (
     Path as Path,
-)
-from coverslip.kernel.kinds import (
     Quantity as Quantity,
-)
-from coverslip.kernel.kinds import (
     Rich as Rich,
-)
-from coverslip.kernel.kinds import (
     Role as Role,
-)
-from coverslip.kernel.kinds import (
     Table as Table,
-)
-from coverslip.kernel.kinds import (
     Text as Text,
-)
-from coverslip.kernel.kinds import (
     Vocab as Vocab,
-)
-from coverslip.kernel.kinds import (
     Word as Word,
 )
-
-# --- guards (DOMAIN 2.3) -------------------------------------------------------------------------
-
-
-class InState(Word, frozen=True):
-    """Every record at ``path`` is in one of ``states``. An empty link list passes only if ``empty_ok``."""
-
-    path: Path
-    states: tuple[str, ...]
-    message: str = ""
-    empty_ok: bool = False
-
-
-class Current(Word, frozen=True):
-    """Every record at ``path`` is in a state declared effective."""
-
-    path: Path
-    message: str = ""
-
-
-class Trained(Word, frozen=True):
-    """The actor is trained on the version of the document at ``path`` that is linked or effective."""
-
-    path: Path
-    message: str = ""
-
-
-class NotOnHold(Word, frozen=True):
-    """Nothing blocks the record at ``path``."""
-
-    path: Path
-    message: str = ""
-
-
-class Compare(Word, frozen=True):
-    """Value at ``path`` compared with ``value`` or with the value at ``other``; absent fails."""
-
-    path: Path
-    op: Literal["eq", "ne", "lt", "le", "gt", "ge", "present", "absent"]
-    value: str | int | bool | None = None
-    other: Path = ()
-    message: str = ""
-
-
-class InDate(Word, frozen=True):
-    """The date or instant at ``path`` is today or later."""
-
-    path: Path
-    message: str = ""
-
-
-class Reached(Word, frozen=True):
-    """The date or instant at ``path`` is today or past."""
-
-    path: Path
-    message: str = ""
-
-
-class Filled(Word, frozen=True):
-    """Table ``table`` has ``min_rows`` rows or more, and every row has all of ``columns`` filled.
-
-    With ``where``, a (column, value) pair, only rows whose column has that value are looked at.
-    """
-
-    table: str
-    columns: tuple[str, ...]
-    min_rows: int = 1
-    where: tuple[str, str] | None = None
-    message: str = ""
-
-
-class Count(Word, frozen=True):
-    """Number of records of ``type`` whose ``field`` links to the record at ``path``, in ``states``
-    (empty: any), compared with ``n`` or the integer at ``limit``. Serialised per (guard, scope)."""
-
-    path: Path
-    type: str
-    field: str
-    op: Literal["lt", "le", "eq", "ge", "gt"]
-    n: int = 0
-    limit: Path = ()
-    states: tuple[str, ...] = ()
-    message: str = ""
-
-
-class NoOpen(Word, frozen=True):
-    """No record of ``type`` whose ``field`` links to the record at ``path`` is in a non-terminal state
-    outside ``closed``."""
-
-    path: Path
-    type: str
-    field: str
-    closed: tuple[str, ...] = ()
-    message: str = ""
-
-
-class Signed(Word, frozen=True):
-    """The record at ``path`` carries a signature with ``meaning``, by ``n`` different people or more.
-
-    ``act`` asks instead who did that act (a quorum whose votes are acts of different roles).
-    """
-
-    meaning: str
-    path: Path = ()
-    message: str = ""
-    n: int = 1
-    act: str = ""
-
-
-class When(Word, frozen=True):
-    """``then`` is asked only where ``condition`` holds."""
-
-    condition: Compare
-    then: tuple[Guard, ...]
-
-
-class Rule(Word, frozen=True):
-    """Named rule ``name@version``: a registered Python function; ``reads`` is what it may see.
-
-    Each read is ``name: path`` or, for records that link here, a ``Count``-like ``inbound`` entry
-    in ``children``: ``name: (path, type, field)``.
-    """
-
-    name: str
-    version: int
-    reads: dict[str, Path] = {}
-    children: dict[str, tuple[Path, str, str]] = {}
-    message: str = ""
-
-
-Guard = (
-    InState
-    | Current
-    | Trained
-    | NotOnHold
-    | Compare
-    | InDate
-    | Reached
-    | Filled
-    | Count
-    | NoOpen
-    | Signed
-    | When
-    | Rule
-)
-
 
 # --- people, signatures (DOMAIN 2.4) -------------------------------------------------------------
 
@@ -446,163 +295,6 @@ class Editing(Word, frozen=True):
     persons: tuple[str, ...] = ()
     requires: tuple[Guard, ...] = ()
     reason: Reason = Reason()
-
-
-# --- what a record confers -----------------------------------------------------------------------
-
-
-class Account(Word, frozen=True):
-    """The record is a person or service that may act while in ``states``.
-
-    In ``enrolling`` states the owner of a one-time code may do one thing: enrol a key. ``since`` names an
-    instant: sessions opened before it have ended. ``start`` and ``end`` name dates: the first and the last
-    day of the account. Where ``reader``, a (field, value) pair, holds, the account reads and writes nothing.
-    """
-
-    states: tuple[str, ...]
-    username: str
-    name: str
-    keys: str
-    enrolling: tuple[str, ...] = ()
-    since: str = ""
-    start: str = ""
-    end: str = ""
-    reader: tuple[str, str] | None = None
-
-
-class GrantsRole(Word, frozen=True):
-    """In ``states`` the person at ``person`` holds the role linked at ``role`` from ``start`` to ``end``."""
-
-    states: tuple[str, ...]
-    person: str
-    role: str
-    start: str = ""
-    end: str = ""
-
-
-class Delegates(Word, frozen=True):
-    """In ``states`` the person at ``taker`` may act in the role linked at ``role`` for the person at
-    ``giver``, from ``start`` to ``end``, as long as the giver holds it. Both count as having acted."""
-
-    states: tuple[str, ...]
-    giver: str
-    taker: str
-    role: str
-    start: str
-    end: str
-
-
-class Trains(Word, frozen=True):
-    """In ``states`` the person at ``person`` is trained on the document version at ``document``."""
-
-    states: tuple[str, ...]
-    person: str
-    document: str
-    end: str = ""
-
-
-class EnablesSigning(Word, frozen=True):
-    """In ``states`` the person at ``person`` has accepted the signature policy at ``policy``."""
-
-    states: tuple[str, ...]
-    person: str
-    policy: str
-
-
-class Certifies(Word, frozen=True):
-    """In ``states`` an 11.100(c) certification covers the organisation."""
-
-    states: tuple[str, ...]
-
-
-class IdentifiesDevice(Word, frozen=True):
-    """In ``states`` the record is a source whose deliveries are signed with the key at ``key``."""
-
-    states: tuple[str, ...]
-    key: str
-    serial: str
-
-
-class RequiresTraining(Word, frozen=True):
-    """In ``states`` holding a role needs training on the documents linked at ``documents``, a field or
-    ``table.column``. The role is the one linked at ``role``; empty: the record itself."""
-
-    states: tuple[str, ...]
-    documents: str
-    role: str = ""
-
-
-class NeedsCertification(Word, frozen=True):
-    """In ``states`` the installation needs an 11.100(c) certification where a row of ``table`` has
-    ``column`` equal to ``value``."""
-
-    states: tuple[str, ...]
-    table: str
-    column: str
-    value: str
-
-
-class GovernsSignatures(Word, frozen=True):
-    """In ``states`` this document version is the signature policy, where ``field`` is true."""
-
-    states: tuple[str, ...]
-    field: str
-
-
-class SigningSeries(Word, frozen=True):
-    """In ``states``, where ``field`` equals ``value``, later signings of one continuous period ask the
-    secret component only (P11-200-a1i)."""
-
-    states: tuple[str, ...]
-    field: str
-    value: str
-
-
-class Lists(Word, frozen=True):
-    """In ``states`` the record is a controlled list: the rows of ``table`` hold its values in column
-    ``value``; one whose column ``retired`` is true can no longer be chosen."""
-
-    states: tuple[str, ...]
-    table: str
-    value: str
-    retired: str
-
-
-class Preserves(Word, frozen=True):
-    """In ``states`` nothing linked at ``field`` may be disposed of, whatever its retention says."""
-
-    states: tuple[str, ...]
-    field: str
-
-
-class Refines(Word, frozen=True):
-    """In ``states`` the record type named at ``type`` is refined by the additive patch at ``patch``.
-
-    An empty ``patch``: it was, and is so no more. The definition still names the record, so that one that
-    was in force before never comes back as if nothing had been.
-    """
-
-    states: tuple[str, ...]
-    type: str
-    patch: str
-
-
-Provision = (
-    Account
-    | GrantsRole
-    | Delegates
-    | Trains
-    | EnablesSigning
-    | Certifies
-    | IdentifiesDevice
-    | RequiresTraining
-    | NeedsCertification
-    | GovernsSignatures
-    | SigningSeries
-    | Preserves
-    | Refines
-    | Lists
-)
 
 
 class Number(Word, frozen=True):

@@ -10,8 +10,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from coverslip.kernel.rows import Row
-from coverslip.records.quality.capa import RETRAINING
-from coverslip.records.quality.capa import TYPE as CAPA
+from coverslip.records.quality.capa import RETRAINING, TYPE as CAPA
 
 _NEVER = ("rejected", "voided")
 _PAGE = 200

@@ -30,8 +30,7 @@ from coverslip.ledger.failure import LedgerError, ProofError
 from coverslip.store import recovery
 from coverslip.store.journal import JournalDisk, JournalFile
 from coverslip.store.notes import NoteKey, NoteVerifier, create_seed, read_seed
-from coverslip.verifier.recovery import Recovery
-from coverslip.verifier.recovery import parse as parse_recovery
+from coverslip.verifier.recovery import Recovery, parse as parse_recovery
 from coverslip.verifier.report import BundleError
 
 KEY_FILE = "signing.key"

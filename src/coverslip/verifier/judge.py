@@ -17,8 +17,7 @@ from typing import Any, Final
 from coverslip.ledger import commitment, files
 from coverslip.ledger.leaf import Leaf
 from coverslip.ledger.rotation import Rotation
-from coverslip.verifier import recovery, rotations, shape, signing
-from coverslip.verifier import sections as bodies
+from coverslip.verifier import recovery, rotations, sections as bodies, shape, signing
 from coverslip.verifier.enrolment import Enrolment
 from coverslip.verifier.history import Entry, History
 from coverslip.verifier.manifest import Manifest

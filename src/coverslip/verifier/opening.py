@@ -13,8 +13,7 @@ from hashlib import sha256
 from typing import Final
 
 from coverslip.ledger import note
-from coverslip.verifier import manifest as manifests
-from coverslip.verifier import zipformat, zipread
+from coverslip.verifier import manifest as manifests, zipformat, zipread
 from coverslip.verifier.keys import Trust
 from coverslip.verifier.manifest import EXPORT_SUFFIX, Manifest
 from coverslip.verifier.report import BundleError, Report

@@ -14,9 +14,7 @@ from zoneinfo import ZoneInfo
 
 from coverslip.ledger.leaf import parse_time
 from coverslip.ledger.rotation import Rotation
-from coverslip.verifier import anchors as anchoring
-from coverslip.verifier import heads, outputs, rotations
-from coverslip.verifier import stamps as stamping
+from coverslip.verifier import anchors as anchoring, heads, outputs, rotations, stamps as stamping
 from coverslip.verifier.anchors import Anchor
 from coverslip.verifier.certificates import Certificate
 from coverslip.verifier.history import Stream

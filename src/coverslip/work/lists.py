@@ -8,8 +8,7 @@ from typing import Any
 from coverslip.kernel.change import Context
 from coverslip.kernel.rows import Row
 from coverslip.kernel.waiting import Narrowed
-from coverslip.records.collaboration.tag import TYPE as TAG
-from coverslip.records.collaboration.tag import folded
+from coverslip.records.collaboration.tag import TYPE as TAG, folded
 from coverslip.work import waiting
 from coverslip.work.around import Around
 from coverslip.work.mine import MyWork

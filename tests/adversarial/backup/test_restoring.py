@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from coverslip.bootstrap import anchors as anchoring
-from coverslip.bootstrap import backing, checking, restoring, wiring
+from coverslip.bootstrap import anchors as anchoring, backing, checking, restoring, wiring
 from coverslip.cli import main as coverslip
 from coverslip.errors import CoverslipError, EnvironmentFault, EvidenceBroken, NotFound
 from coverslip.ledger import note

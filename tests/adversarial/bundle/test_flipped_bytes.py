@@ -9,8 +9,7 @@ from collections.abc import Iterator
 import pytest
 from bundle_lab import Lab
 
-from coverslip.verifier import keys as trusted
-from coverslip.verifier import statement, zipformat
+from coverslip.verifier import keys as trusted, statement, zipformat
 from coverslip.verifier.report import FINDING, HOLDS
 from coverslip.verifier.zipread import Container
 

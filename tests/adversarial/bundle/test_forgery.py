@@ -12,8 +12,7 @@ import pytest
 from bundle_lab import ORIGIN, Lab, NoteSigner, Person, resealed, uuid
 
 from coverslip.exports.bundle import ScopeRecord, Stored, Withheld
-from coverslip.ledger import canonical
-from coverslip.ledger import leaf as leaf_format
+from coverslip.ledger import canonical, leaf as leaf_format
 from coverslip.ledger.checkpoint import Checkpoint
 from coverslip.ledger.commitment import commit
 from coverslip.verifier.report import FINDING, HOLDS, UNDETERMINED, USAGE, Report

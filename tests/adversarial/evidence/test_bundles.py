@@ -20,8 +20,7 @@ from coverslip.ledger.checkpoint import Checkpoint
 from coverslip.ledger.note import sign
 from coverslip.store.anchors import read_file_anchor
 from coverslip.store.notes import NoteKey, read_seed
-from coverslip.verifier import keys as trusted
-from coverslip.verifier import statement, zipformat
+from coverslip.verifier import keys as trusted, statement, zipformat
 from coverslip.verifier.report import FINDING, HOLDS, USAGE, Report
 from coverslip.verifier.verify import verify_stream
 from coverslip.verifier.zipread import Container

@@ -25,8 +25,7 @@ from coverslip.ledger.tree import consistency_proof
 from coverslip.settings import Home
 from coverslip.store.anchors import read_file_anchor
 from coverslip.store.signer import Signer, current, read_journal
-from coverslip.verifier.recovery import Declarer, Recovery
-from coverslip.verifier.recovery import parse as parse_recovery
+from coverslip.verifier.recovery import Declarer, Recovery, parse as parse_recovery
 from fix_story import running, secret_of
 
 WHY = "The disk of the database failed; last night's copy was restored."

@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from coverslip.bootstrap.founding import sequencer_of
-from coverslip.bootstrap.labs import Lab as Opened
-from coverslip.bootstrap.labs import lab as open_lab
+from coverslip.bootstrap.labs import Lab as Opened, lab as open_lab
 from coverslip.errors import EnvironmentFault
 from fix_faults import FaultyPort, Points
 from fix_lab import Lab

@@ -1,4 +1,4 @@
-"""A duty lent: the delegate acts for the giver, both count, and nothing outlives the giver's own right to it."""
+"""A duty lent: the delegate acts for the giver, both count, and nothing outlives the giver's own right."""
 
 from __future__ import annotations
 

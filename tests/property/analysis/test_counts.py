@@ -10,8 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, note, settings
-from hypothesis import strategies as st
+from hypothesis import given, note, settings, strategies as st
 
 from coverslip.analysis.algorithms.nucleus_count import Limits, Parameters, count_nuclei
 from fix_analysis import Plane, drawn, job

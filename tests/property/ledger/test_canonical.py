@@ -8,8 +8,7 @@ from unicodedata import normalize
 import orjson
 import pytest
 import rfc8785
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from coverslip.ledger import canonical
 from coverslip.ledger.canonical import CanonicalError

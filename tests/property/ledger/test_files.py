@@ -6,8 +6,7 @@ import hashlib
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from coverslip.ledger import files, tree
 from coverslip.ledger.files import BLOCK_SIZE, LEAF_SIZE, BlockNodes, ChunkTree, FileProofError

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import UTC
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from coverslip.ledger import leaf
 from coverslip.ledger.commitment import SECTIONS

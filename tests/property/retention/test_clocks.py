@@ -6,8 +6,7 @@ import calendar
 import datetime as dt
 from typing import Any
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from coverslip.records._retention import CIRCUMSTANCES, EVENTS
 from coverslip.retention.calendar import after, day_of

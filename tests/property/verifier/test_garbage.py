@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 from bundle_lab import Lab, resealed
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from coverslip.ledger import leaf as leaf_format
 from coverslip.ledger.leaf import LeafError

@@ -7,8 +7,7 @@ import math
 import socket
 
 import pytest
-from bench import __main__ as bench
-from bench import report
+from bench import __main__ as bench, report
 from bench.rows import NotMeasured, Row, Size, at_least, at_most, plain, ratio
 
 

@@ -21,8 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from coverslip.exports.bundle import Exporter, Member, Request, Scope, ScopeRecord, Stored, write_bundle
-from coverslip.ledger import canonical, files, note
-from coverslip.ledger import leaf as leaf_format
+from coverslip.ledger import canonical, files, leaf as leaf_format, note
 from coverslip.ledger.checkpoint import Checkpoint
 from coverslip.ledger.commitment import commit
 from coverslip.ledger.tree import leaf_hash, root_of
@@ -547,8 +546,7 @@ def resealed(lab: Lab, data: bytes, change: Callable[[dict[str, bytes]], None]) 
     from zlib import crc32
 
     from coverslip.exports.zipfile_canonical import CanonicalZip, Head
-    from coverslip.verifier import manifest as manifests
-    from coverslip.verifier import zipformat
+    from coverslip.verifier import manifest as manifests, zipformat
     from coverslip.verifier.manifest import MemberHash
 
     with ZipFile(io.BytesIO(data)) as archive:

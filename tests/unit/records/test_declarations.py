@@ -10,8 +10,7 @@ import msgspec
 import pytest
 
 from coverslip.errors import EnvironmentFault
-from coverslip.kernel import rules
-from coverslip.kernel import words as w
+from coverslip.kernel import rules, words as w
 from coverslip.kernel.definition import Catalogue, define, effects_of, flatten, guards_of, named_rules
 from coverslip.ledger import canonical
 from coverslip.records import all_types

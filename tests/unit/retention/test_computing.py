@@ -10,8 +10,7 @@ import pytest
 from coverslip.records._retention import CIRCUMSTANCES, EVENTS
 from coverslip.retention.calendar import after, day_of
 from coverslip.retention.computing import Held, answer, clocks
-from coverslip.retention.rules import CLASSES, TABLE, VERSION
-from coverslip.retention.rules import EVENTS as WORDS
+from coverslip.retention.rules import CLASSES, EVENTS as WORDS, TABLE, VERSION
 
 OPEN = None
 DAY = "2024-05-31"

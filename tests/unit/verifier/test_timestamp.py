@@ -34,8 +34,7 @@ def test_a_token_states_time_and_imprint_and_its_authority_vouches(makers: Any, 
 
 
 def test_it_agrees_with_the_library_of_the_server(makers: Any) -> None:
-    from coverslip.anchoring.timestamp import check
-    from coverslip.anchoring.timestamp import roots as server_roots
+    from coverslip.anchoring.timestamp import check, roots as server_roots
 
     data = stamped(makers["good"])
     theirs, ours = check(data, NOTE, server_roots(makers["good"].root)), timestamp.parse(data)

@@ -33,8 +33,9 @@ def after_work(lab: Lab, sop: str, revision: int = 1) -> str:
 
 def next_version(lab: Lab, sop: str, **more: str) -> None:
     lab.aurel.create(
-        "document_sop", next_of=sop, title="Next", criticality="gxp_critical", body="New.", change_summary="Second.",  # noqa: E501
-        training_depth="none", audience=[], change_control=lab.approved_change(), **({"effective_date": TODAY.isoformat()} | more),
+        "document_sop", next_of=sop, title="Next", criticality="gxp_critical", body="New.",
+        change_summary="Second.", training_depth="none", audience=[],
+        change_control=lab.approved_change(), **({"effective_date": TODAY.isoformat()} | more),
     )  # fmt: skip
 
 

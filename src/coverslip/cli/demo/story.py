@@ -12,8 +12,7 @@ import sys
 from pathlib import Path
 
 from coverslip.cli import show
-from coverslip.cli.demo import chapters, dishonest
-from coverslip.cli.demo import stage as operators
+from coverslip.cli.demo import chapters, dishonest, stage as operators
 from coverslip.cli.demo.chapters import Story
 from coverslip.cli.demo.stage import Stage, choose_home, copy_home, remove, serving
 from coverslip.client.errors import fault

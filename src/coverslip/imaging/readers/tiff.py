@@ -16,8 +16,7 @@ import numpy.typing as npt
 import tifffile
 
 from coverslip.imaging.metadata import counted
-from coverslip.imaging.readers import ome, segments, vendor, xmlsafe
-from coverslip.imaging.readers import tiffwalk as tw
+from coverslip.imaging.readers import ome, segments, tiffwalk as tw, vendor, xmlsafe
 from coverslip.imaging.readers.base import Findings, RefusedFile, Source, uncalibrated
 from coverslip.imaging.readers.ome import OmeImage
 from coverslip.imaging.readers.segments import COMPRESSIONS, ERRORS, LOSSLESS, Grid

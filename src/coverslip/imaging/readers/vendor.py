@@ -10,8 +10,7 @@ import re
 from decimal import Decimal
 from typing import Any, Final
 
-from coverslip.imaging.readers import tiffwalk as tw
-from coverslip.imaging.readers import xmlsafe
+from coverslip.imaging.readers import tiffwalk as tw, xmlsafe
 from coverslip.imaging.readers.base import Findings, calibrate, clean, number, plain, uncalibrated
 from coverslip.imaging.readers.tiffwalk import Directory, Structure
 
