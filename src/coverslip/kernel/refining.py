@@ -16,8 +16,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from coverslip.kernel import patches as p
-from coverslip.kernel import words as w
+from coverslip.kernel import patches as p, words as w
 from coverslip.kernel.definition import flatten
 from coverslip.kernel.narrowing import kind_problems, narrowed
 from coverslip.kernel.refinable import MACHINES, alike, fewer, meanings, sources, targets

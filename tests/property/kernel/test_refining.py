@@ -7,8 +7,7 @@ from dataclasses import replace as data_replace
 from typing import Any
 
 import pytest
-from hypothesis import event, given, settings
-from hypothesis import strategies as st
+from hypothesis import event, given, settings, strategies as st
 from msgspec.structs import replace
 
 from coverslip.errors import CoverslipError, Invalid
