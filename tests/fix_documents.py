@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from coverslip.kernel.rows import Row
-from fix_world import Example, World
+from fix_world import Doing, Example, World
+
+Breaks = Mapping[str, Mapping[str, Doing]]
 
 TOPICS = ("regulation_change", "deviations_and_capa", "training_issues", "system_change")
 
@@ -51,10 +54,25 @@ def obsolete_by_review(w: World, type_: str) -> str:
     return f"{number} v1"
 
 
-def document_example(type_: str, **more: Any) -> Example:
+def _not_yet(w: World, row: Row) -> None:
+    w.do(row.number, "extend_effective", effective_date=w.day(5))
+
+
+def _untrained(w: World, row: Row) -> None:
+    """Send the version back and give it an audience whom nobody trained."""
+    w.do(row.number, "withdraw")
+    w.do(row.number, "edit", audience=["ROLE-REV"], training_depth="read_understood")
+    w.to(row.number, "approved")
+
+
+BREAKS = {"make_effective": {"date is reached": _not_yet, "audience is trained": _untrained}}
+
+
+def document_example(type_: str, breaks: Breaks | None = None, **more: Any) -> Example:
     """Return the example of a governed document; ``more`` are fields of its type."""
     return Example(
         create=lambda w: new_document(w) | more,
+        breaks=BREAKS | (breaks or {}),
         acts={"extend_effective": lambda w, row: {"effective_date": w.day(10)}},
         consequences={
             "supersede": lambda w: superseded(w, type_),

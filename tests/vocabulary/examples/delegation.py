@@ -24,5 +24,12 @@ EXAMPLE = Example(
         "giver": lambda w, state: w.new("delegation", state, giver=w.number_of("otto")),
         "taker": lambda w, state: w.new("delegation", state, taker=w.number_of("otto")),
     },
+    breaks={
+        "create": {
+            "90 days at most": lambda w, row: {"end": w.day(90)},
+            "to another person": lambda w, row: {"taker": w.number_of("checker1")},
+            "holds the role": lambda w, row: {"giver": w.number_of("nora"), "taker": w.number_of("checker1")},
+        },
+    },
     before={"accept": _given, "expire": lambda w, row: w.pass_days(10)},
 )

@@ -16,6 +16,11 @@ def _found(outcome: str) -> object:
     return again
 
 
+def _hasty(w: World) -> dict[str, object]:
+    found = reviewed(w)
+    return found | {"checked": found["checked"][:1]}
+
+
 def _superseded(w: World) -> str:
     document = w.new("document_sop", "effective")
     review = w.linked(document, "periodic_review")[0].number
@@ -31,6 +36,7 @@ EXAMPLE = Example(
     },
     acts={"review": reviewed},
     before={"ask_for_revision": _found("revise"), "make_obsolete": _found("obsolete")},
+    breaks={"review": {"topic is looked at": lambda w, row: _hasty(w)}},
     routes={"done": ("start", "review", "confirm")},
     consequences={"supersede": _superseded},
 )

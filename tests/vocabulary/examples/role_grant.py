@@ -16,7 +16,14 @@ EXAMPLE = Example(
         "end": w.day(1),
         "justification": "Needed for the move of the archive.",
     },
+    breaks={
+        "expire": {"The grant runs until": lambda w, row: {}},
+        "create": {
+            "within 90 days": lambda w, row: {"role": "ROLE-INS", "end": w.day(91)},
+            "cannot also hold": lambda w, row: {"role": "ROLE-QA", "person": w.number_of("admin1")},
+            "other than its holder": lambda w, row: {"person": w.number_of(w.maker("role_grant").username)},
+        },
+    },
     before={"expire": lambda w, row: w.pass_days(2)},
     selves={"grantee": _for_otto},
-    breaks={"expire": {"The grant runs until": lambda w, row: {}}},
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import choices
 from string import ascii_uppercase
 
+from coverslip.kernel.rows import Row
 from fix_world import Example, World
 
 
@@ -15,11 +16,17 @@ def _superseded(w: World) -> str:
     return f"{number} v1"
 
 
+def _twice(w: World, row: Row) -> None:
+    entry = row.fields["entries"][0]
+    w.do(row.number, "edit", entries=[entry, entry])
+
+
 EXAMPLE = Example(
     create=lambda w: {
         "code": "".join(choices(ascii_uppercase, k=10)),
         "title": "Defects of a slide",
         "entries": [{"value": "fold", "meaning": "The section lies double.", "retired": False}],
     },
+    breaks={"submit": {"listed once": _twice}},
     consequences={"supersede": _superseded},
 )
