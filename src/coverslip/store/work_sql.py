@@ -25,7 +25,9 @@ with want as (select * from unnest(%(t)s::text[], %(s)s::text[], %(d)s::text[], 
 found as (
   select distinct on (r.uid) r.type, r.uid, r.changed_at,
          coalesce(left(r.content -> 'fields' ->> nullif(w.due, ''), 10), '9999-12-31') as due
-  from want w join projection.record r on r.type = w.type and r.state = w.state
+  from want w cross join lateral (
+    select x.type, x.uid, x.changed_at, x.content from projection.record x
+    where x.type = w.type and x.state = w.state offset 0) r -- by index, whatever the planner thinks of wants
   where case w.how
     when 'role' then true
     when 'self' then r.uid = %(p)s::text::uuid
@@ -52,7 +54,9 @@ order by due, moment desc, uid
 _OVERDUE = """
 select ops.row_of(r.type, r.uid) as row, left(r.content -> 'fields' ->> w.due, 10) as due
 from unnest(%(t)s::text[], %(s)s::text[], %(d)s::text[]) as w(type, state, due)
-join projection.record r on r.type = w.type and r.state = w.state
+cross join lateral (
+  select x.type, x.uid, x.content from projection.record x
+  where x.type = w.type and x.state = w.state offset 0) r
 where left(r.content -> 'fields' ->> w.due, 10) <= %(before)s
 order by left(r.content -> 'fields' ->> w.due, 10), r.uid limit %(l)s
 """
