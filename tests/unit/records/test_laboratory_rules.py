@@ -9,6 +9,7 @@ import pytest
 
 from coverslip.kernel.rows import Blocker, Row
 from coverslip.records import all_types
+from coverslip.records.imaging._affected import READ_AT_MOST
 from coverslip.records.imaging._layout import PLATES, on_plate
 from coverslip.records.imaging.oos import CHECKS
 from fix_rules import ANN, NOW, Rows, ask
@@ -284,6 +285,18 @@ def test_a_failed_calibration_always_opens_a_deviation_and_says_how_much_was_mea
     (full,) = ask("deviation_of_calibration", measured, record=own, reads={"instrument": ()})
     assert full["title"] == "INS-1 failed its calibration on 2026-11-20"
     assert (full["extent"], full["place"], len(full["affected"])) == (3, "INS-1", 2)
+
+
+def test_a_list_cut_short_is_never_passed_off_as_complete() -> None:
+    fields = AT | {"performed_on": "2026-11-20"}
+    few, many = (session("ACQ-1"),), (session("ACQ-1"),) * READ_AT_MOST
+    for name in ("deviation_of_calibration", "deviation_of_qc"):
+        (found,) = ask(name, fields, reads={"instrument": ()}, children={"sessions": many})
+        assert found["what"].endswith(
+            "The list is not complete: complete it from the sessions of the instrument."
+        )
+    (whole,) = ask("deviation_of_calibration", fields, reads={"instrument": ()}, children={"sessions": few})
+    assert "not complete" not in whole["what"]
 
 
 def test_a_failed_qc_opens_one_only_where_something_was_acquired() -> None:

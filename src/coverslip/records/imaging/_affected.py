@@ -13,6 +13,9 @@ from coverslip.kernel.rows import Row
 from coverslip.kernel.rules import RuleInput, rule
 from coverslip.records.imaging._service import NOT_IN_USE
 
+READ_AT_MOST = 10_000
+"""Records linked to one that are read for a decision, oldest first; of an instrument with more the list is
+not complete, and the deviation says so."""
 AFFECTED = w.Field(
     w.Link(("acquisition_session", "microscope_qc"), "version"),
     "Measured since the last good check",
@@ -92,13 +95,15 @@ def _deviation(inp: RuleInput, what: str) -> dict[str, Any]:
     measured = inp.fields.get("affected", [])
     own = [inp.record.link()] if inp.record is not None else []
     place = next((str(r.fields["location"]) for r in inp.reads["instrument"] if "location" in r.fields), "")
+    cut = any(len(rows) >= READ_AT_MOST for rows in inp.children.values())
+    missing = " The list is not complete: complete it from the sessions of the instrument." if cut else ""
     return {
         "title": f"{instrument} failed its {what} on {inp.fields['performed_on']}",
         "place": place or instrument,
         "what": f"{instrument} failed its {what}; {len(measured)} records were measured with it since the"
-        " last good check.",
+        f" last good check.{missing}",
         "consequence": 3,
-        "extent": 3 if measured else 1,
+        "extent": 3 if measured or cut else 1,
         "affected": own + measured,
     }
 
@@ -113,7 +118,8 @@ def deviation_of_calibration(inp: RuleInput) -> list[dict[str, Any]]:
 def deviation_of_qc(inp: RuleInput) -> list[dict[str, Any]]:
     """Return the deviation a failed check opens where something was measured since the last good one."""
     measured = [link for link in inp.fields.get("affected", ()) if link["type"] == "acquisition_session"]
-    return [_deviation(inp, "microscope QC")] if measured else []
+    cut = len(inp.children.get("sessions", ())) >= READ_AT_MOST
+    return [_deviation(inp, "microscope QC")] if measured or cut else []
 
 
 def failure(why: str, deviation: str) -> tuple[w.Effect, ...]:
@@ -138,6 +144,15 @@ def failure(why: str, deviation: str) -> tuple[w.Effect, ...]:
                 "occurred_at": w.Value("now"),
                 "immediate_action": w.Value("literal", "The instrument is out of service and on hold."),
             },
-            each=w.Rule(deviation, 1, {"instrument": at}, message="What the failed check opens."),
+            each=w.Rule(
+                deviation,
+                1,
+                {"instrument": at},
+                {
+                    "sessions": (at, "acquisition_session", "instrument"),
+                    "controls": (at, "microscope_qc", "instrument"),
+                },
+                "What the failed check opens.",
+            ),
         ),
     )
