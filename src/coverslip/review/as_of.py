@@ -13,7 +13,7 @@ Rules kept here:
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from coverslip.errors import NotFound
@@ -53,7 +53,7 @@ class Histories(Protocol):
 
 @dataclass(frozen=True)
 class AsOf:
-    """Answers what stood at a moment."""
+    """Answers what stood at a moment; every question is read anew."""
 
     catalogue: Catalogue
     versions: Versions
@@ -61,6 +61,25 @@ class AsOf:
 
     def record(self, number: str, revision: int, at: str) -> dict[str, Any]:
         """Return a record as it was. Raises ``NOT_FOUND`` when there was none of that number yet."""
+        return _Question(self.catalogue, self.versions, self.reading).record(number, revision, at)
+
+    def matrix(self, at: str, person: str = "") -> dict[str, Any]:
+        """Return who could do what; of one ``person`` (number) also every act that was open to them.
+
+        Raises ``NOT_FOUND`` when that person had no account then.
+        """
+        return _Question(self.catalogue, self.versions, self.reading).matrix(at, person)
+
+
+@dataclass(frozen=True)
+class _Question:
+    catalogue: Catalogue
+    versions: Versions
+    reading: Histories
+    _documents: dict[str, dict[str, list[Version]]] = field(default_factory=dict)
+    """Versions of documents that roles ask, by number; they are asked for each person and role."""
+
+    def record(self, number: str, revision: int, at: str) -> dict[str, Any]:
         moment = Moment(at)
         streams = _streams(self.versions.of_numbers([number]))
         version = self._standing(streams, revision, moment)
@@ -98,7 +117,6 @@ class AsOf:
         }
 
     def matrix(self, at: str, person: str = "") -> dict[str, Any]:
-        """Return who could do what; of one ``person`` (number) also every act that was open to them."""
         moment, past = Moment(at), self._past()
         authority = past.authority(moment)
         definitions = self._definitions(moment)
@@ -193,9 +211,11 @@ class AsOf:
 
     def _in_force(self, numbers: set[str], moment: Moment) -> list[tuple[str, str]]:
         """Return (uid, label) of the versions of documents that were in force then."""
-        if not numbers:
-            return []
-        streams = _streams(self.versions.of_numbers(sorted(numbers)))
+        streams: dict[str, list[Version]] = {}
+        for number in sorted(numbers):
+            if number not in self._documents:
+                self._documents[number] = _streams(self.versions.of_numbers([number]))
+            streams |= self._documents[number]
         found = [
             v for stream in streams.values() if (v := in_force(stream, moment)) and self._is_effective(v)
         ]

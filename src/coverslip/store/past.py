@@ -14,12 +14,15 @@ import orjson
 
 from coverslip.errors import EvidenceBroken
 from coverslip.kernel.past import Version
-from coverslip.ledger import canonical, leaf
+from coverslip.ledger import leaf
 from coverslip.store.pool import Pool
+from coverslip.store.replay import merged
+from coverslip.store.rows import Row, cut
 from coverslip.store.sections import sections_of
 
 _SELECT: Final = """
-select e.id, e.leaf, e.leaf_hash, b.fixed_salts, b.fixed, b.erasable_salts, b.erasable
+select 0::bigint, e.id, e.id, e.record_id, e.version, e.kind, e.actor, e.command_id, e.about,
+       e.leaf, e.leaf_hash, b.entry_id is not null, b.fixed_salts, b.fixed, b.erasable_salts, b.erasable
 from ledger.entry e left join ledger.body b on b.entry_id = e.id
 where e.log_id = 1 and e.about is null and {which}
   and (exists (select 1 from ledger.leaf l where l.entry_id = e.id)
@@ -71,36 +74,43 @@ class PostgresPast:
 
     def _versions(self, sql: str, **values: Any) -> Iterator[Version]:
         with self._pool.connection() as conn:
-            rows = conn.execute(sql.encode(), values).fetchall()
+            rows = [Row(*raw) for raw in conn.execute(sql.encode(), values).fetchall()]
         stream, kept = "", dict[str, bytes]()
-        for position, data, leaf_hash, *body in rows:
-            parsed = leaf.parse(bytes(data))
-            kept = kept if parsed.record.id == stream else {}
-            stream = parsed.record.id
-            fresh = sections_of(parsed, dict(zip(_BODY, body, strict=True)))
-            for ref in parsed.bodies:
-                if ref.section in fresh:
-                    kept[ref.section] = fresh[ref.section][1]
-                elif ref.from_version is None:
-                    kept.pop(ref.section, None)
-            kept = {name: kept[name] for name in kept if name in {ref.section for ref in parsed.bodies}}
-            if parsed.definition is None or not parsed.is_record_version:
-                continue
-            if "content" not in kept:
-                raise EvidenceBroken(
-                    "EVIDENCE", what=f"the content of entry {parsed.entry}", expected="a body", found="none"
-                )
-            content = orjson.loads(kept["content"])
-            personal = orjson.loads(kept["personal"]) if kept.get("personal") else {}
-            yield Version(
-                parsed.record.kind, stream, parsed.record.ver, int(position), parsed.at, parsed.act,
-                parsed.actor.id, parsed.definition, bytes(leaf_hash).hex(),
-                {**content, "fields": {**content["fields"], **personal}},
-            )  # fmt: skip
+        for row in rows:
+            value = orjson.loads(row.leaf)
+            kept = kept if value["record"]["id"] == stream else {}
+            stream = value["record"]["id"]
+            kept = _sections(row, value, kept)
+            if "def" in value:
+                yield _version(row, value, kept)
+
+
+def _sections(row: Row, value: dict[str, Any], before: dict[str, bytes]) -> dict[str, bytes]:
+    """Return the sections of a version: its own, and those it took over from the versions before."""
+    found = cut(row, value["bodies"])
+    if found.problem:
+        raise EvidenceBroken(
+            "EVIDENCE", what=f"the body of entry {value['entry']}", expected="what its leaf names",
+            found=found.problem,
+        )  # fmt: skip
+    fresh = {name: content for name, (_, content) in found.sections.items()}
+    taken = {ref["s"] for ref in value["bodies"] if "from" in ref} & before.keys()
+    return {name: before[name] for name in taken} | fresh
+
+
+def _version(row: Row, value: dict[str, Any], sections: dict[str, bytes]) -> Version:
+    if "content" not in sections:
+        raise EvidenceBroken(
+            "EVIDENCE", what=f"the content of entry {value['entry']}", expected="a body", found="none"
+        )
+    return Version(
+        row.kind, str(row.stream), row.version, row.entry_id, value["at"], value["act"],
+        value["actor"]["id"], value["def"], row.leaf_hash.hex(), merged(sections),
+    )  # fmt: skip
 
 
 def _name(form: bytes) -> str:
-    return str(canonical.decode(form)["type"]["name"])
+    return str(orjson.loads(form)["type"]["name"])
 
 
 def _hash(form: bytes) -> str:
