@@ -286,6 +286,10 @@ class Lab:
     def explain_create(self, definition: Any, context: Any) -> Any:
         return self._role("create") if context.person in self.readers else None
 
+    def require_writer(self, context: Any, action: str) -> None:
+        if context.person in self.readers:
+            raise self._role(action)
+
     # --- reading ------------------------------------------------------------------------------
 
     def find(self, number: str, revision: int = 0) -> Row | None:
