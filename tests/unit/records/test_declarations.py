@@ -15,46 +15,8 @@ from coverslip.kernel.definition import Catalogue, define, effects_of, flatten, 
 from coverslip.ledger import canonical
 from coverslip.records import all_types
 from coverslip.records.founding import ROLES as SHIPPED_ROLES
+from coverslip.retention.rules import CLASSES
 
-PROMISED = {
-    "site": "SITE",
-    "user": "USR",
-    "role": "ROLE",
-    "role_grant": "GRT",
-    "document_policy": "POL",
-    "document_sop": "SOP",
-    "training_record": "TRN",
-    "esign_acknowledgement": "ESA",
-    "certification_letter": "CERT",
-    "instrument": "INS",
-    "calibration": "CAL",
-    "study": "STU",
-    "acquisition_session": "ACQ",
-    "image": "IMG",
-    "image_set": "SET",
-    "algorithm": "ALG",
-    "parameter_set": "PAR",
-    "analysis_method": "MTH",
-    "analysis_run": "RUN",
-    "result_set": "RES",
-    "review_case": "RVC",
-    "release_decision": "REL",
-    "hold": "HLD",
-    "alert": "ALR",
-    "access_review": "ACR",
-    "restore_test": "RST",
-    "risk_assessment": "FMEA",
-    "complaint": "CMP",
-    "audit": "AUD",
-    "audit_finding": "FND",
-    "supplier": "SUP",
-    "supplier_qualification": "SQL",
-    "system_review": "PSR",
-    "scope_item": "SCO",
-    "gap_assessment": "GAP",
-    "audit_trail_review": "ATR",
-}
-"""Types and prefixes that are never taken away; each folder's types join here."""
 ROLES = {*SHIPPED_ROLES, "DEV", "*"}
 MEANINGS = {
     "authored",
@@ -75,9 +37,43 @@ MEANINGS = {
     "extended",
     "waived",
 }
+GXP_FREE = "none"
 TYPES = {t.name: t for t in all_types()}
-BESIDE = {"attachment", "comment", "tag", "watch"}
-"""Stand beside a record and decide nothing, so that nobody signs them; fixed from the start all the same."""
+RULES = re.compile(
+    r"21 CFR \d+\.\d+(\([a-z0-9]+\))*|ISO \d+( \d+(\.\d+)*)?|EU GMP Annex \d+( §\d+(\.\d+)*)?|ICH Q\d+"
+)
+_ENDS = "An act of its own ends it without taking anything back"
+_EVENT = "It says what happened, which does not become untrue"
+NOT_VOIDED = {
+    "access_review": _EVENT,
+    "acquisition_session": _ENDS,
+    "alert": _EVENT,
+    "algorithm": _ENDS,
+    "analysis_method": _ENDS,
+    "analysis_run": _ENDS,
+    "calibration": _ENDS,
+    "certification_letter": _EVENT,
+    "disposition": "A decision of a quorum is answered by another",
+    "hold": _ENDS,
+    "image": _ENDS,
+    "image_set": _ENDS,
+    "instrument": _ENDS,
+    "legal_hold": _ENDS,
+    "parameter_set": _ENDS,
+    "release_decision": _ENDS,
+    "restore_test": _EVENT,
+    "result_set": "It lives and ends with its run",
+    "review_case": "It lives and ends with what it reviews",
+    "role": _ENDS,
+    "site": _ENDS,
+    "study": _ENDS,
+    "user": "An account is disabled and never used again",
+}
+"""Types that nobody voids, and why; every other type has the act."""
+NOTHING_CRITICAL = {
+    "alert": "All of it is written by the installation and fixed from the start",
+    "restore_test": "All of it is written by the installation and fixed from the start",
+}
 each = pytest.mark.parametrize("t", all_types(), ids=lambda t: t.name)
 
 
@@ -89,6 +85,12 @@ def _keys(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for item in value:
             yield from _keys(item)
+
+
+def _beside(t: w.Type) -> bool:
+    """Whether records of the type hang on any other record by their subject: comments, attachments, tags."""
+    link = _links(t, "subject")
+    return link is not None and not link.types and t.sandbox is not None and t.sandbox.path == ("subject",)
 
 
 def _links(t: w.Type, name: str) -> w.Link | None:
@@ -161,10 +163,6 @@ def _value_paths(t: w.Type) -> Iterator[w.Path]:
     for person in t.persons.values():
         if isinstance(person, w.PersonAt) and person.path:
             yield person.path
-
-
-def test_the_promised_types_are_shipped_with_their_prefixes() -> None:
-    assert {t.name: t.number.prefix for t in all_types()}.items() >= PROMISED.items()
 
 
 def test_the_catalogue_accepts_all_types_together() -> None:
@@ -321,8 +319,8 @@ def test_every_named_rule_is_registered(t: w.Type) -> None:
 
 @each
 def test_a_state_locked_or_in_force_is_entered_by_signature_machine_or_consequence(t: w.Type) -> None:
-    if t.name in BESIDE:
-        return
+    if t.gxp == GXP_FREE or (_beside(t) and t.create.state in {s.name for s in t.states if s.locked}):
+        return  # what stands beside a record decides nothing, so that nobody signs it
     held = {s.name for s in t.states if s.locked or s.effective}
     ends = ("failed", "aborted", "cancelled")
     bare = [
@@ -338,10 +336,47 @@ def test_a_state_locked_or_in_force_is_entered_by_signature_machine_or_consequen
 @each
 def test_a_type_says_what_it_is_for_and_how_long_it_is_kept(t: w.Type) -> None:
     assert t.purpose.endswith(".") and t.title and t.summary and t.predicate_rules
-    assert bool(t.retention.class_) != bool(t.retention.longest_of)
-    _ends(t, t.retention.longest_of)
-    assert t.gxp == ("none" if t.name in BESIDE - {"attachment"} else "gmp")
     assert t.version >= 1 and t.author and t.migration_note
+    assert [text for text in t.predicate_rules if not RULES.fullmatch(text)] == []
+
+
+@each
+def test_a_type_is_kept_by_a_class_that_exists_or_as_long_as_what_it_belongs_to(t: w.Type) -> None:
+    kept = t.retention
+    assert bool(kept.class_) != bool(kept.longest_of)
+    assert not kept.class_ or kept.class_ in CLASSES
+    _ends(t, kept.longest_of)
+    clocks = {name: t.fields[name].kind for name in kept.events.values()}
+    assert [n for n, kind in clocks.items() if not isinstance(kind, w.Date | w.Instant | w.Table)] == []
+    chosen = t.fields[kept.class_at].kind if kept.class_at else None
+    assert chosen is None or (isinstance(chosen, w.Enum) and set(chosen.choices) <= set(CLASSES))
+
+
+@each
+def test_what_is_regulated_names_its_critical_fields_and_can_be_voided(t: w.Type) -> None:
+    voiding = [tr for tr in t.transitions if tr.to and next(s for s in t.states if s.name == tr.to).voided]
+    assert bool(voiding) != (t.name in NOT_VOIDED), "void() is missing, or the reason why nobody voids it"
+    if t.gxp == GXP_FREE:
+        return
+    assert any(f.critical for f in t.fields.values()) != (t.name in NOTHING_CRITICAL)
+    for act in voiding:
+        assert act.reason is not None and act.signature is not None and act.signature.meaning == "voided"
+
+
+@each
+def test_a_due_date_is_a_date_and_a_resting_state_is_no_end(t: w.Type) -> None:
+    assert not t.due or isinstance(t.fields[t.due].kind, w.Date | w.Instant)
+    assert all(not (s.resting and s.terminal) for s in t.states)
+
+
+def test_prefixes_are_short_capitals_and_every_type_has_its_own() -> None:
+    prefixes = [t.number.prefix for t in all_types()]
+    assert len(prefixes) == len(set(prefixes))
+    assert [p for p in prefixes if not re.fullmatch("[A-Z]{2,4}", p)] == []
+
+
+def test_the_lists_of_exceptions_name_types_that_are_shipped() -> None:
+    assert {*NOT_VOIDED, *NOTHING_CRITICAL} <= set(TYPES)
 
 
 def test_retention_and_sandbox_paths_lead_to_the_study() -> None:
@@ -349,26 +384,14 @@ def test_retention_and_sandbox_paths_lead_to_the_study() -> None:
         if t.sandbox is not None:
             ends = [at.name for at in _ends(t, t.sandbox.path)]
             assert ends == ["study"] or t.sandbox.path == ("subject",)
-    below = {t.name for t in all_types() if t.sandbox is not None}
-    assert below == {
-        "study",
-        "acquisition_session",
-        "image",
-        "image_set",
-        "algorithm",
-        "parameter_set",
-        "analysis_method",
-        "analysis_run",
-        "result_set",
-        "review_case",
-        "specimen",
-        "container",
-        "annotation",
-        "reprocessing_request",
-        "oos",
-        "report",
-        *BESIDE,
-    }
+
+
+def test_what_hangs_on_a_study_alone_shares_its_sandbox() -> None:
+    """A record that must name a study, or a record below one, is tried out where the study is."""
+    for t in all_types():
+        links = {n: _links(t, n) for n, f in t.fields.items() if f.required}
+        above = [n for n, link in links.items() if link is not None and link.types == ("study",)]
+        assert not above or t.sandbox is not None, f"{t.name} names {above} and shares no sandbox"
 
 
 def test_guards_below_a_condition_are_walked_too() -> None:

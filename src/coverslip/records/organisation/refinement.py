@@ -112,5 +112,5 @@ TYPE = w.Type(
     ),
     retention=w.Retention("SYS"),
     summary=("title", "record_type"),
-    predicate_rules=("21 CFR 11.10(a)", "21 CFR 11.10(k)(2)", "EU GMP Annex 11 10"),
+    predicate_rules=("21 CFR 11.10(a)", "21 CFR 11.10(k)(2)", "EU GMP Annex 11 §10"),
 )
