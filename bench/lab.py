@@ -36,7 +36,7 @@ def fixtures() -> Any:
     """Return the module that founds laboratories for tests."""
     if str(TESTS) not in sys.path:
         sys.path.insert(0, str(TESTS))
-    return importlib.import_module("fix_lab")
+    return importlib.import_module("fix_grounds")
 
 
 @contextmanager

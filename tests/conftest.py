@@ -22,6 +22,7 @@ pytest_plugins = (
     "fix_memory",
     "fix_story",
     "fix_lab",
+    "fix_grounds",
     "fix_people",
     "fix_world",
     "fix_authority",

@@ -18,7 +18,8 @@ import pytest
 
 from coverslip.kernel import keys
 from fix_days import make_movable
-from fix_lab import CHEAP, FOUNDERS, LATER, STAFF, TODAY, Grounds, Lab
+from fix_grounds import Grounds
+from fix_lab import CHEAP, FOUNDERS, LATER, STAFF, TODAY, Lab
 
 _TEAMS = {
     "maker": ("AUT", "ANL", "OPR", "WHS"),

@@ -12,7 +12,8 @@ from coverslip.kernel.definition import Catalogue
 from coverslip.kernel.upgrade import Changed, Upgrade
 from coverslip.kernel.words import Type
 from coverslip.records import all_types
-from fix_lab import Grounds, Lab
+from fix_grounds import Grounds
+from fix_lab import Lab
 
 
 @contextmanager

@@ -10,7 +10,8 @@ import pytest
 from coverslip.kernel import words as w
 from coverslip.kernel.change import Change
 from coverslip.kernel.rules import RuleInput, rule
-from fix_lab import SHOWN, TODAY, Grounds, Lab, refused
+from fix_grounds import Grounds
+from fix_lab import SHOWN, TODAY, Lab, refused
 from fix_types import lab_with
 
 

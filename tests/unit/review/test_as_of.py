@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from fix_lab import LATER, TODAY, Grounds, Lab
+from fix_grounds import Grounds
+from fix_lab import LATER, TODAY, Lab
 
 
 @pytest.fixture
