@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -57,7 +58,7 @@ def about(lab: Lab, label: str) -> tuple[set[str], bytes]:
     text = f"What belongs to {label}.".encode()
     comment = lab.alan.create("comment", subject=label, text="Seen and wondered at.")
     file = lab.rita.create("attachment", subject=label, what="Photograph", file=lab.attach("photo.jpg", text))
-    tag = lab.rita.create("tag", subject=label, word="to show")
+    tag = lab.rita.create("tag", subject=label, word=f"to show {uuid4().hex[:8]}")
     hold = lab.vera.create("hold", subject=label, reason="It is looked into first.")
     lab.vera.do(hold, "lift", sign=True, why="It was looked into.")
     return {comment, file, tag, hold}, text
