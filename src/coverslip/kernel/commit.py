@@ -178,7 +178,8 @@ class Door:
                     facts, context, decision.signature, delegated=decision.delegation is not None
                 )
         except CoverslipError as error:
-            return None if error.spec.family == "invalid" else error
+            # What is yet to be given is not asked for; what a guard says is, whatever its code.
+            return None if error.spec.family == "invalid" and "unmet" not in error.values else error
         return None
 
     def require_writer(self, context: Context, action: str) -> None:

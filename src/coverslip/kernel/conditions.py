@@ -10,6 +10,12 @@ from typing import Literal
 
 from coverslip.kernel.kinds import Path, Word
 
+Code = Literal[
+    "", "SEQ_STATE", "VAL_REQ", "VAL_RANGE", "VAL_VOCAB", "REASON", "LOCKED", "DUP", "LINK_VER", "AUTH_SELF",
+    "HOLD", "RETENTION",
+]  # fmt: skip
+"""Under which code of DOMAIN 1.6 a guard refuses with its message; empty: ``SEQ_PRE``."""
+
 
 class InState(Word, frozen=True):
     """Every record at ``path`` is in one of ``states``. An empty link list passes only if ``empty_ok``."""
@@ -18,6 +24,7 @@ class InState(Word, frozen=True):
     states: tuple[str, ...]
     message: str = ""
     empty_ok: bool = False
+    code: Code = ""
 
 
 class Current(Word, frozen=True):
@@ -25,6 +32,7 @@ class Current(Word, frozen=True):
 
     path: Path
     message: str = ""
+    code: Code = ""
 
 
 class Trained(Word, frozen=True):
@@ -49,6 +57,7 @@ class Compare(Word, frozen=True):
     value: str | int | bool | None = None
     other: Path = ()
     message: str = ""
+    code: Code = ""
 
 
 class InDate(Word, frozen=True):
@@ -56,6 +65,7 @@ class InDate(Word, frozen=True):
 
     path: Path
     message: str = ""
+    code: Code = ""
 
 
 class Reached(Word, frozen=True):
@@ -63,6 +73,7 @@ class Reached(Word, frozen=True):
 
     path: Path
     message: str = ""
+    code: Code = ""
 
 
 class Filled(Word, frozen=True):
@@ -76,6 +87,7 @@ class Filled(Word, frozen=True):
     min_rows: int = 1
     where: tuple[str, str] | None = None
     message: str = ""
+    code: Code = ""
 
 
 class Count(Word, frozen=True):
@@ -90,6 +102,7 @@ class Count(Word, frozen=True):
     limit: Path = ()
     states: tuple[str, ...] = ()
     message: str = ""
+    code: Code = ""
 
 
 class NoOpen(Word, frozen=True):
@@ -101,6 +114,7 @@ class NoOpen(Word, frozen=True):
     field: str
     closed: tuple[str, ...] = ()
     message: str = ""
+    code: Code = ""
 
 
 class Signed(Word, frozen=True):
@@ -114,6 +128,7 @@ class Signed(Word, frozen=True):
     message: str = ""
     n: int = 1
     act: str = ""
+    code: Code = ""
 
 
 class When(Word, frozen=True):
@@ -135,6 +150,7 @@ class Rule(Word, frozen=True):
     reads: dict[str, Path] = {}
     children: dict[str, tuple[Path, str, str]] = {}
     message: str = ""
+    code: Code = ""
 
 
 Guard = (

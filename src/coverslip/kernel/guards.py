@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from coverslip.errors import Refused
+from coverslip.errors import CATALOGUE, Conflict, CoverslipError, Invalid, Refused
 from coverslip.kernel import rules, words as w
 from coverslip.kernel.dates import later_by
 from coverslip.kernel.definition import Catalogue
 from coverslip.kernel.facts import Facts, children_name
 from coverslip.kernel.rows import Row
 
+_FAMILIES: dict[str | None, type[CoverslipError]] = {
+    "refused": Refused,
+    "invalid": Invalid,
+    "conflict": Conflict,
+}
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "eq": operator.eq,
     "ne": operator.ne,
@@ -85,24 +90,31 @@ def unmet(guards: Iterable[w.Guard], scene: Scene) -> list[Unmet]:
     """Return every guard that does not hold."""
     found: list[Unmet] = []
     for guard in guards:
-        found += _ASK[type(guard)](guard, scene)
+        code = getattr(guard, "code", "")
+        said: list[Unmet] = _ASK[type(guard)](guard, scene)
+        found += [replace(u, code=code) for u in said] if code else said
     return found
 
 
 def raise_unmet(found: list[Unmet], record: str, action: str) -> None:
     """Raise the refusal for guards that do not hold; a code of its own wins over ``SEQ_PRE``."""
     special = next((u for u in found if u.code != "SEQ_PRE"), None)
-    if special is not None:
+    sentences = [u.sentence for u in found]
+    if special is not None and special.values:
         raise Refused(
             special.code, record=special.values.pop("record", record), action=action, **special.values
         )
+    if special is not None:
+        family = _FAMILIES[CATALOGUE[special.code].family]
+        told = ". ".join([special.sentence, *(s for s in sentences if s != special.sentence)])
+        raise family(special.code, record=record, message=f"{told}.", action=action, unmet=sentences)
     if found:
         raise Refused(
             "SEQ_PRE",
             record=record,
             action=action,
             conditions="; ".join(u.sentence for u in found),
-            unmet=[u.sentence for u in found],
+            unmet=sentences,
         )
 
 
