@@ -187,7 +187,8 @@ def test_a_refinement_that_stands_in_no_entry_is_neither_served_nor_passed_by_re
     with wiring.database(home), wiring.connection(home, "cs_superuser") as conn:
         conn.execute(
             "update projection.authority set data = jsonb_set(data, '{patch}',"
-            """ '{"steps": [{"word": "raise_reason", "act": "edit", "minimum": 44}]}') where kind = 'refines'"""
+            """ '{"steps": [{"word": "raise_reason", "act": "edit", "minimum": 44}]}')"""
+            " where kind = 'refines'"
         )
         with pytest.raises(EnvironmentFault, match=f"definition of {KIND}"):
             migrating.require_current(home)
