@@ -53,6 +53,19 @@ def test_the_chain_of_custody_names_giver_receiver_place_and_condition(lab: Lab)
     assert (fields["custodian"]["number"], fields["handover"]) == (lab.number_of("olga"), "none")
 
 
+def test_a_temperature_at_receipt_carries_its_unit_and_stays_in_the_chain_of_custody(lab: Lab) -> None:
+    number = specimen(lab, received=False)
+    for wrong, code in (
+        ({"value": "277.6", "unit": "K"}, "VAL_UNIT"),
+        ({"value": "-300", "unit": "Cel"}, "VAL_RANGE"),
+        ("4.5", "VAL_FORM"),
+    ):
+        with refused(code):
+            receive(lab, number, temperature_at_receipt=wrong)
+    receive(lab, number, temperature_at_receipt={"value": "4.5", "unit": "Cel"})
+    assert lab.row(number).fields["custody"][0]["temperature"] == {"value": "4.5", "unit": "Cel"}
+
+
 def test_only_the_receiver_accepts_and_only_the_holder_hands_over(lab: Lab) -> None:
     number = specimen(lab)
     with refused("AUTH_ROLE"):

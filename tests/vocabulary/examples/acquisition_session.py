@@ -17,6 +17,8 @@ EXAMPLE = Example(
             "settings": {"objective": "20x"},
             "checks": [{"check": "lamp", "result": "pass"}],
             "device_clock_offset_ms": 40,
+            "room_temperature": {"value": "22.0", "unit": "Cel"},
+            "room_humidity": {"value": "45", "unit": "%"},
         },
     },
     breaks={

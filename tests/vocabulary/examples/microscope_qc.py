@@ -19,6 +19,7 @@ EXAMPLE = Example(
         "performed_on": w.day(),
         "checks": checks("0.5"),
         "next_due": w.day(1),
+        "room_temperature": {"value": "21.4", "unit": "Cel"},
     },
     breaks={
         "create": {

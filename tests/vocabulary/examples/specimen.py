@@ -10,7 +10,9 @@ from fix_world import Example, World
 
 
 def _receipt(w: World, row: Row) -> dict[str, Any]:
-    return {"scanned_label": row.number, "condition": "ok", "location": "Bench 3"}
+    return {"scanned_label": row.number, "condition": "ok", "location": "Bench 3"} | {
+        "temperature_at_receipt": {"value": "4.5", "unit": "Cel"}
+    }
 
 
 def _other(w: World, row: Row) -> str:

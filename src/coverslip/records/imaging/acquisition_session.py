@@ -63,6 +63,8 @@ TYPE = w.Type(
         ),
         "settings": w.Field(w.Json(100_000), "Settings", required_at=("running",), critical=True),
         "environment": w.Field(w.Json(10_000), "Environment"),
+        "room_temperature": w.Field(w.Quantity("Cel", "-20", "60"), "Room temperature (°C)"),
+        "room_humidity": w.Field(w.Quantity("%", "0", "100"), "Room humidity (%)"),
         "checks": w.Field(
             w.Table(
                 {
@@ -105,7 +107,14 @@ TYPE = w.Type(
             ("prepared",),
             "running",
             ("OPR", "ANL"),
-            fields=("settings", "checks", "device_clock_offset_ms", "environment"),
+            fields=(
+                "settings",
+                "checks",
+                "device_clock_offset_ms",
+                "environment",
+                "room_temperature",
+                "room_humidity",
+            ),
             requires=(
                 w.InState(("study",), ("in_progress",), "Study {number} is in progress (it is {state})."),
                 w.InState(("instrument",), ("in_service",), "The instrument is in service."),
@@ -180,5 +189,5 @@ TYPE = w.Type(
     sandbox=sandbox("study"),
     migration_note="Version 2: a session may name slides and plates, whose layout is fixed once it starts;"
     " it does not start while the microscope QC of its instrument is overdue or failed. Older sessions"
-    " name none.",
+    " name none. Room temperature and humidity may be recorded with their units.",
 )

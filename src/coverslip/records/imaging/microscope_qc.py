@@ -151,6 +151,9 @@ TYPE = w.Type(
             critical=True,
             help="The last day on which something may be acquired without another check.",
         ),
+        "room_temperature": w.Field(
+            w.Quantity("Cel", "-20", "60"), "Room temperature (°C)", help="While the check was done."
+        ),
         "note": w.Field(w.Rich(5000), "Note"),
         "affected": AFFECTED,
     },
