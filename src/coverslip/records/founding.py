@@ -1,8 +1,9 @@
 """Founding: what genesis writes, in the words of the shipped types (DOMAIN 3.11).
 
 Rules kept here: founders enrol keys of their own and verify each other in a circle; policy 1 is
-authored by AUT and approved by QA; everybody signs its acknowledgement. Roles, grants, the site and
-the scheduler's account come with the same command and are listed apart as genesis.
+authored by AUT and approved by QA; everybody signs its acknowledgement. What signatures may mean is a
+controlled list from the first entry on, authored and approved likewise. Roles, grants, the site and the
+scheduler's account come with the same command and are listed apart as genesis.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from coverslip.kernel import words as w
 from coverslip.kernel.genesis import Founder, Step
 from coverslip.kernel.keys import Enrolment
 from coverslip.records.documents import document_policy, esign_acknowledgement
-from coverslip.records.organisation import user
+from coverslip.records.organisation import user, vocabulary
 
 SCHEDULER = "scheduler"
 ROLES: Mapping[str, tuple[str, str]] = {
@@ -35,6 +36,26 @@ ROLES: Mapping[str, tuple[str, str]] = {
     "INS": ("Inspector", "Reads everything, writes nothing, for a limited time."),
     "SVC": ("Service", "Devices and the scheduler: acts, never signs."),
 }
+MEANINGS: Mapping[str, str] = {
+    "authored": "I wrote this and answer for what it says.",
+    "executed": "I did this as recorded.",
+    "witnessed": "I was there and saw it done.",
+    "verified": "I checked this entry as a second person.",
+    "reviewed": "I reviewed this technically and find it right.",
+    "qa_reviewed": "I reviewed this for the quality unit.",
+    "approved": "I approve this for use.",
+    "released": "I release this.",
+    "rejected": "I reject this for the reason given.",
+    "dispositioned": "I decide what becomes of this.",
+    "acknowledged": "I read and understood this.",
+    "assessed": "I assessed the person named and what they showed.",
+    "accepted_responsibility": "I answer for this as study director or management.",
+    "closed": "I close this; nothing is left to be done.",
+    "voided": "I void this for the reason given; it stays in every search and export.",
+    "extended": "I extend the due date for the reason given.",
+    "waived": "I let this pass for the reason given.",
+}
+"""What signatures may mean (DOMAIN 1.2), each in the signer's words."""
 _POLICY = """\
 1. My electronic signature is the legally binding equal of my handwritten signature.
 2. I sign only what I have read, in my own session, with my own user name and password.
@@ -70,6 +91,7 @@ def charter(
             found += [_grant(f.username, role, _other(f.username, names)) for role in f.roles]
         found += _scheduler(holder["ADM"], _other(holder["ADM"], names))
         found += _policy(holder)
+        found += _meanings(holder)
         found += [_acknowledgement(f) for f in founders]
         return tuple(found)
 
@@ -185,6 +207,25 @@ def _policy(holder: Mapping[str, str]) -> list[Step]:
             {},
             _signature(document_policy.TYPE, "approve"),
         ),
+    ]
+
+
+def meanings_fields() -> dict[str, Any]:
+    """Return the fields of the controlled list of what signatures may mean, in its first version."""
+    return {
+        "code": vocabulary.SIGNATURE_MEANINGS,
+        "title": "What a signature may mean",
+        "entries": [{"value": v, "meaning": said, "retired": False} for v, said in MEANINGS.items()],
+    }
+
+
+def _meanings(holder: Mapping[str, str]) -> list[Step]:
+    author, approver = holder["AUT"], holder["QA"]
+    kind, submit = "vocabulary", _signature(vocabulary.TYPE, "submit")
+    return [
+        Step("meanings", kind, "create", "draft", author, meanings_fields()),
+        Step("meanings", kind, "submit", "in_approval", author, {}, submit),
+        Step("meanings", kind, "approve", "effective", approver, {}, _signature(vocabulary.TYPE, "approve")),
     ]
 
 

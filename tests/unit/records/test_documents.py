@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from coverslip.kernel.change import Change
+from coverslip.kernel.checks import MEANINGS
 from coverslip.kernel.rows import Row
+from coverslip.records.founding import meanings_fields
 from coverslip.training import Assignments, Matrix
 from fix_lab import TODAY, Lab, refused
 
@@ -371,6 +376,34 @@ def test_a_list_keeps_its_code_for_ever_and_its_values_in_every_version(lab: Lab
     lab.aurel.do(number, "edit", revision=2, why="The value is retired.", entries=entries)
     _through(lab, number, 2)
     assert (lab.row(number, 1).state, lab.row(number, 2).state) == ("superseded", "effective")
+
+
+def test_what_signatures_may_mean_is_a_record_in_force_from_the_founding_on(lab: Lab) -> None:
+    row = lab.row("VOC-SIGNATURE-MEANING")
+    assert (row.state, row.revision) == ("effective", 1)
+    assert {entry["value"] for entry in row.fields["entries"]} == MEANINGS
+    assert not any(entry["retired"] for entry in row.fields["entries"])
+    uid = {name: lab.row(lab.number_of(name)).uid for name in ("aurel", "quinn")}
+    assert row.people["signed_authored"] == [uid["aurel"]]
+    assert row.people["signed_approved"] == [uid["quinn"]]
+    assert {entry["type"] for entry in lab.history(row.number)} == {"genesis"}
+
+
+def test_a_meaning_that_types_sign_with_is_not_retired_from_the_list(lab: Lab) -> None:
+    number = "VOC-SIGNATURE-MEANING"
+    before = lab.row(number, 1).fields["entries"]
+    entries = [entry | {"retired": entry["value"] == "approved"} for entry in before]
+    given = {"code": "SIGNATURE-MEANING", "title": "Meanings", "previous": f"{number} v1", "entries": entries}
+    lab.aurel.create("vocabulary", next_of=number, **given)
+    with refused("SEQ_PRE") as said:
+        lab.aurel.do(number, "submit", sign=True, revision=2)
+    assert "Record types sign with approved" in said[0].message
+
+
+def test_the_guide_gives_homes_founded_earlier_the_same_list() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "how-to" / "upgrade.md").read_text("utf-8")
+    (block,) = re.findall(r"```json\n(.*?)```", page, re.S)
+    assert json.loads(block) == meanings_fields()
 
 
 def _through(lab: Lab, number: str, revision: int) -> None:
