@@ -190,7 +190,10 @@ def grant(code: str, *, state: str = "active", end: str = "", uid: str = "") -> 
 
 def conflict(wanted: str, *held: Row, record: Row | None = None) -> Any:
     reads = {"role": (row(f"ROLE-{wanted}", {"code": wanted}),)}
-    return ask("no_role_conflict", record=record, reads=reads, children={"grants": held})
+    own = ask("no_role_conflict", record=record, reads=reads, children={"grants": held, "lent": ()})
+    lent = ask("no_role_conflict", record=record, reads=reads, children={"grants": (), "lent": held})
+    assert lent == own, "what is lent counts as what is held"
+    return own
 
 
 @pytest.mark.parametrize("code", ["OPR", "ANL", "REV", "QA"])

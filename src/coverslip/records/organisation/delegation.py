@@ -42,8 +42,12 @@ def another_person(inp: RuleInput) -> str | None:
     return "A duty is delegated to another person." if same else None
 
 
+def _code(grant: Row) -> str:
+    return str(grant.fields["role"]["number"]).split("-", 1)[-1]
+
+
 def _codes(grants: tuple[Row, ...], today: str) -> set[str]:
-    return {str(g.fields["role"]["number"]).split("-", 1)[-1] for g in grants if holders((g,), today)}
+    return {_code(g) for g in grants if holders((g,), today)}
 
 
 @rule("giver_holds_role", 1)
@@ -61,7 +65,10 @@ def taker_unconflicted(inp: RuleInput) -> str | None:
     """Refuse a taker who would be administrator and operator, analyst, reviewer or QA at once."""
     role = next(iter(inp.reads["role"]), None)
     code = str(role.fields.get("code", "")) if role else ""
-    if "ADM" in _codes(inp.children["grants"], inp.today) and code in APART_FROM_ADM:
+    # One that has not begun yet counts too: it would begin while the duty is lent.
+    living = tuple(g for g in inp.children["grants"] if str(g.fields.get("start", "")) > inp.today)
+    held = _codes(inp.children["grants"], inp.today) | {_code(g) for g in living if g.state == "active"}
+    if "ADM" in held and code in APART_FROM_ADM:
         return f"Administrator cannot also hold {code} (segregation of duties)."
     return None
 

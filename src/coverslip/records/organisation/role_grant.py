@@ -1,7 +1,7 @@
 """Role grant: who holds a role, from when to when (DOMAIN 3.4).
 
 Rules kept here: nobody grants to themselves; an administrator holds none of OPR, ANL, REV, QA, and
-no exception exists; an inspector's grant ends within 90 days.
+no exception exists, be it lent; an inspector's grant ends within 90 days.
 """
 
 from __future__ import annotations
@@ -21,14 +21,17 @@ def _code(grant_fields: object) -> str:
     return str(link["number"]).split("-", 1)[-1] if isinstance(link, dict) else ""
 
 
-@rule("no_role_conflict", 1)
+@rule("no_role_conflict", 2)
 def no_role_conflict(inp: RuleInput) -> str | None:
-    """Refuse a grant that would make one person administrator and operator, analyst, reviewer or QA."""
+    """Refuse a grant that would make one person administrator and operator, analyst, reviewer or QA.
+
+    What is lent to the person counts as what they hold.
+    """
     wanted = {str(row.fields.get("code", "")) for row in inp.reads["role"]}
     own = inp.record.uid if inp.record is not None else ""
     held = {
         _code(row.fields)
-        for row in inp.children["grants"]
+        for row in (*inp.children["grants"], *inp.children["lent"])
         if row.state == "active" and row.uid != own and str(row.fields.get("end", "9999-12-31")) >= inp.today
     }
     if "ADM" in wanted:
@@ -69,9 +72,9 @@ def inspector_grant_short(inp: RuleInput) -> str | None:
 
 _NO_CONFLICT = w.Rule(
     "no_role_conflict",
-    1,
+    2,
     {"role": ("role",)},
-    {"grants": (("person",), "role_grant", "person")},
+    {"grants": (("person",), "role_grant", "person"), "lent": (("person",), "delegation", "taker")},
     message="Administrator cannot also hold operating roles (segregation of duties).",
 )
 _LIVING = w.InState(
@@ -89,8 +92,8 @@ TYPE = w.Type(
     name="role_grant",
     title="Role grant",
     version=2,
-    migration_note="Version 2: a grant of the inspector's role ends within 90 days; a request may be voided."
-    " Nothing in earlier records changes.",
+    migration_note="Version 2: a grant of the inspector's role ends within 90 days; a request may be voided;"
+    " what is lent to a person counts where roles exclude each other. Nothing in earlier records changes.",
     purpose="Who may do what, from when to when, and who said so.",
     number=w.Number("GRT", 5),
     gxp=REGULATED,
