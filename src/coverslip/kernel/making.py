@@ -66,7 +66,7 @@ class Maker:
             "created_by": self._people[0],
             "state": definition.type.create.state,
             "fields": fields,
-            "people": {"create": list(self._people)},
+            "people": {"create": list(self._people), "touched": list(self._people)},
             "title": "",
         }
         if definition.type.revisions:

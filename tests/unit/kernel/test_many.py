@@ -129,6 +129,8 @@ def test_a_record_is_made_for_each_row_with_links_to_the_very_version_and_dates_
     rack = racks.row(number)
     assert {(t.fields["rack"]["version"], t.fields["rack"]["hash"]) for t in made} == {(2, rack.leaf_hash)}
     assert {t.fields["due"] for t in made} == {"2025-03-31"}
+    made_by = {"create": [racks.alan.uid], "touched": [racks.alan.uid]}
+    assert [t.people for t in made] == [made_by] * 3, "whoever made it counts as having touched it"
     assert rack.fields["log"] == [
         {"who": {"type": "user", "uid": racks.alan.uid, "number": racks.number_of("alan")},
          "when": TODAY.isoformat()}
