@@ -28,9 +28,10 @@ def occurred(given: str, now: str, record: str) -> Occurred:
     at: dt.datetime | None
     try:
         at = dt.datetime.fromisoformat(given)
-    except ValueError:
+        at = at.astimezone(dt.UTC) if at.tzinfo is not None else None
+    except (ValueError, OverflowError):  # the first and last days of the calendar have no instant elsewhere
         at = None
-    if at is None or at.tzinfo is None:
+    if at is None:
         raise Invalid(
             "VAL_FORM",
             record=record,
@@ -43,5 +44,5 @@ def occurred(given: str, now: str, record: str) -> Occurred:
         raise Invalid(
             "VAL_RANGE", record=record, field="occurred_at", value=given[:40], limits=f"up to now ({now})"
         )
-    text = at.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+    text = at.isoformat().replace("+00:00", "Z")
     return Occurred(text, recorded - at > LATE_AFTER)

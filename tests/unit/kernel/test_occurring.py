@@ -41,7 +41,11 @@ def test_a_late_entry_needs_a_reason_and_is_marked_for_ever(lab: Lab) -> None:
     assert trail[0]["at"] > trail[0]["occurred_at"]
 
 
-@pytest.mark.parametrize("given", ["2026-11-20T10:00:00", "yesterday", "2026-13-40T00:00:00Z"])
+@pytest.mark.parametrize(
+    "given",
+    ["2026-11-20T10:00:00", "yesterday", "2026-13-40T00:00:00Z",
+     "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"],
+)  # fmt: skip
 def test_an_instant_without_offset_or_form_is_refused(lab: Lab, given: str) -> None:
     with refused("VAL_FORM"):
         _new(lab, given, "A reason that is long enough.")
