@@ -18,7 +18,6 @@ import sys
 import types
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from typing import Any
 
 from coverslip.errors import EnvironmentFault
 from coverslip.kernel.words import Type
@@ -27,10 +26,12 @@ _MODULE = "coverslip_site_types"
 
 
 class _Reading(SourceFileLoader):
-    """Reads a file as Python and leaves nothing beside it."""
+    """Reads a file as Python: what runs is what the file says, never a compiled copy beside it."""
 
-    def set_data(self, path: str, data: Any, *, _mode: int = 0o666) -> None:
-        """Keep no compiled copy."""
+    def get_code(self, fullname: str) -> types.CodeType:
+        """Compile the text of the file; neither take nor keep a compiled copy."""
+        code: types.CodeType = self.source_to_code(self.get_data(self.path), self.path)
+        return code
 
 
 def site_types(folder: Path) -> tuple[Type, ...]:
