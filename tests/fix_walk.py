@@ -245,7 +245,11 @@ class Walk:
             return
         elsewhere = error.record not in (known.label, known.label.split(" ")[0])
         fixed = error.code == "LOCKED" and "is fixed" in error.message
-        guard = error.code in OPAQUE or (error.code in ("HOLD", "AUTH_TRAIN", "SIG_REQUIRED"))
+        guard = (
+            error.code in OPAQUE
+            or "unmet" in error.values
+            or (error.code in ("HOLD", "AUTH_TRAIN", "SIG_REQUIRED"))
+        )
         assert guard or elsewhere or fixed, (
             f"refused with {error.code}, but the model sees nothing against it"
         )
