@@ -24,7 +24,7 @@ from coverslip.kernel.content import number_references, parse_reference
 from coverslip.kernel.decide import Decision, decide
 from coverslip.kernel.definition import Definition
 from coverslip.kernel.drafts import Draft, Ids, Request
-from coverslip.kernel.facts import Facts, plan_act
+from coverslip.kernel.facts import Facts, newest_of, plan_act
 from coverslip.kernel.held import Held, Reading
 from coverslip.kernel.making import pointing
 from coverslip.kernel.ports import Batch, Read, Scope, Store
@@ -186,8 +186,26 @@ class Attempt:
             self._parts.clock().value(),
             signing=_signature(definition, self.change.act) is not None,
         )
+        found = self._with_newest(found, plan.newest)
         self._reading = Reading(found, monotonic_s())
         return found
+
+    def _with_newest(self, facts: Facts, names: list[str]) -> Facts:
+        """Return the facts with the newest versions of the records that ``names`` led to."""
+        wanted = {newest_of(name): [r.number for r in facts.rows(name)] for name in names}
+        reads = [
+            {"as": f"{i} {name}", "latest": number}
+            for name, numbers in wanted.items()
+            for i, number in enumerate(numbers)
+        ]
+        if not reads:
+            return facts
+        found = self._store.facts({"reads": reads})["reads"]
+        rows = {
+            name: tuple(row_from(found[f"{i} {name}"][0]) for i in range(len(numbers)))
+            for name, numbers in wanted.items()
+        }
+        return replace(facts, reads={**facts.reads, **rows})
 
     def _proposed(self, definition: Definition) -> dict[str, Any]:
         """Links of the fields given, so that paths lead to where they will point."""
@@ -252,11 +270,13 @@ class Attempt:
         number = self._previous.number if self._previous else self._draw(self.definition, self.change.fields)
         return Ids(str(uuid7()), number, self._take)
 
-    def _take(self, definition: Definition, index: int, fields: Mapping[str, Any]) -> tuple[str, str]:
+    def _take(
+        self, definition: Definition, index: int, fields: Mapping[str, Any], number: str = ""
+    ) -> tuple[str, str]:
         """Give id and number of the n-th record of a type this command makes; once, however often decided."""
         key = (definition.name, index)
         if key not in self._taken:
-            self._taken[key] = (str(uuid7()), self._draw(definition, fields))
+            self._taken[key] = (str(uuid7()), number or self._draw(definition, fields))
         return self._taken[key]
 
     def _effects(self) -> tuple[w.Effect, ...]:

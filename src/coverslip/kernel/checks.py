@@ -59,7 +59,7 @@ def _effect(t: w.Type, effect: w.Effect, known: Mapping[str, w.Type]) -> Iterato
     elif isinstance(effect, w.DoEach):
         yield from _each(effect, known)
     elif isinstance(effect, w.Create):
-        yield from _create(effect, known)
+        yield from _create(t, effect, known)
 
 
 def _each(effect: w.DoEach, known: Mapping[str, w.Type]) -> Iterator[str]:
@@ -73,24 +73,51 @@ def _each(effect: w.DoEach, known: Mapping[str, w.Type]) -> Iterator[str]:
         yield f"finds {effect.type} by {effect.field}, which it does not have"
 
 
-def _create(effect: w.Create, known: Mapping[str, w.Type]) -> Iterator[str]:
-    target = known.get(effect.type)
-    if target is None:
-        yield f"creates {effect.type}, which is not declared"
+def _create(t: w.Type, effect: w.Create, known: Mapping[str, w.Type]) -> Iterator[str]:
+    if not effect.next_of:
+        yield from _made(effect, effect.type, known)
         return
-    for name in sorted({*effect.values, *([effect.link] if effect.link else [])} - target.fields.keys()):
-        yield f"creates {effect.type} with {name}, which it does not have"
+    if effect.type or effect.each is not None or effect.link:
+        yield "makes a next version, which has the type of the record before it and comes alone"
+    targets = _linked(t, effect.next_of, known)
+    if not targets:
+        yield f"makes the next version of {'.'.join(effect.next_of)}, which leads to no one type"
+    for name in sorted(targets):
+        if not known[name].revisions:
+            yield f"makes the next version of {name}, which has none"
+        for left in sorted(set(effect.without) - known[name].fields.keys()):
+            yield f"leaves out {left} of {name}, which does not have it"
+        yield from _made(effect, name, known)
+
+
+def _linked(t: w.Type, path: w.Path, known: Mapping[str, w.Type]) -> set[str]:
+    """Return the names of the types a path of links leads to."""
+    found = {t.name: t}
+    for step in path:
+        kinds = [one.fields[step].kind for one in found.values() if step in one.fields]
+        names = {n for kind in kinds if isinstance(kind, w.Link) for n in kind.types if n in known}
+        found = {n: known[n] for n in names}
+    return set(found)
+
+
+def _made(effect: w.Create, name: str, known: Mapping[str, w.Type]) -> Iterator[str]:
+    target = known.get(name)
+    if target is None:
+        yield f"creates {name}, which is not declared"
+        return
+    for given in sorted({*effect.values, *([effect.link] if effect.link else [])} - target.fields.keys()):
+        yield f"creates {name} with {given}, which it does not have"
     for guard in target.create.requires:
         if not _asks_own_fields(guard):
             yield (
-                f"creates {effect.type}, whose creation asks {type(guard).__name__} about other records;"
+                f"creates {name}, whose creation asks {type(guard).__name__} about other records;"
                 " what a consequence makes answers for its own fields only"
             )
     for made in target.create.effects:
         if isinstance(made, w.Compute) and made.rule.children:
-            yield f"creates {effect.type}, whose {made.field} is computed from records not read here"
+            yield f"creates {name}, whose {made.field} is computed from records not read here"
         elif not isinstance(made, w.Set | w.Compute):
-            yield f"creates {effect.type}, whose creation has an effect of its own: {type(made).__name__}"
+            yield f"creates {name}, whose creation has an effect of its own: {type(made).__name__}"
 
 
 def _asks_own_fields(guard: w.Guard) -> bool:

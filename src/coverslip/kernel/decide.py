@@ -32,6 +32,7 @@ from coverslip.kernel.drafts import (
 )
 from coverslip.kernel.effects import Effects, acted
 from coverslip.kernel.facts import SELF, Facts, is_children, linked_uids
+from coverslip.kernel.making import require_next
 from coverslip.kernel.occurring import occurred
 from coverslip.kernel.patches import PREFIX
 from coverslip.kernel.rows import Authority, Row
@@ -121,7 +122,7 @@ class _Deciding:
             )
         role = self._role(making.who, "create", making.signature)
         if self.request.previous is not None:
-            self._require_new_revision(self.request.previous)
+            require_next(self.definition, self.request.previous, sandbox=self.sandbox)
         fields = self._fields({}, None, making.state)
         content = self._content(None, making.state, fields, "create", True, making.signature)
         return self._finish(content, making.requires, making.effects, making.signature, role, making.reason)
@@ -263,31 +264,6 @@ class _Deciding:
             states=" or ".join(allowed),
             allowed=list(allowed),
         )
-
-    def _require_new_revision(self, previous: Row) -> None:
-        if not self.type.revisions:
-            raise Refused(
-                "SEQ_STATE",
-                record=previous.label,
-                state=previous.state,
-                action="new version",
-                states="types that have versions",
-            )
-        if not self.definition.state(previous.state).locked:
-            raise Refused(
-                "SEQ_STATE",
-                record=previous.label,
-                state=previous.state,
-                action="new version",
-                states=" or ".join(s.name for s in self.type.states if s.locked),
-            )
-        if bool(previous.content.get("sandbox")) != self.sandbox:
-            raise Refused(
-                "SEQ_PRE",
-                record=previous.label,
-                action="new version",
-                conditions=f"{previous.number} and its next version are both regulated, or both of a sandbox",
-            )
 
     # --- content -------------------------------------------------------------------------------
 

@@ -5,9 +5,9 @@ Rules kept here: data only; a draft holds the full content of its version, never
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from coverslip.kernel import words as w
 from coverslip.kernel.change import Change, Context
@@ -85,8 +85,14 @@ class Created:
     parent: str
 
 
-Take = Callable[[Definition, int, Mapping[str, Any]], tuple[str, str]]
-"""Gives (uid, number) of the n-th record of a type that one command makes; the same when asked again."""
+class Take(Protocol):
+    """Gives (uid, number) of the n-th record of a type that one command makes; the same when asked again."""
+
+    def __call__(
+        self, definition: Definition, index: int, fields: Mapping[str, Any], number: str = ""
+    ) -> tuple[str, str]:
+        """Return them; ``number`` is given where it is the next version of a record that is there."""
+        ...
 
 
 @dataclass(frozen=True)

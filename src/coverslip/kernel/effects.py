@@ -16,7 +16,7 @@ from typing import Any
 from coverslip.errors import EnvironmentFault, Refused
 from coverslip.kernel import guards, words as w
 from coverslip.kernel.drafts import Created, Draft, Request, expand, title_of
-from coverslip.kernel.facts import Facts, children_name, narrowed, one_of
+from coverslip.kernel.facts import Facts, children_name, narrowed, newest_of, one_of
 from coverslip.kernel.making import Maker
 from coverslip.kernel.rows import Row
 
@@ -165,6 +165,10 @@ class Effects:
         if guards.unmet(effect.when, scene):
             return
         shared = {n: self._value(v, draft, base) for n, v in effect.values.items() if v.of != "self"}
+        if effect.next_of:
+            for row in self._facts.rows(newest_of("/".join((base, *effect.next_of)))):
+                self.creates.append(self._maker.next_version(row, draft, shared, effect.without))
+            return
         backward = [n for n, v in effect.values.items() if v.of == "self"]
         items = guards.ask_rule(effect.each, scene) if effect.each is not None else [{}]
         if len(items or ()) > MOST_MADE:

@@ -33,6 +33,11 @@ def is_children(name: str) -> bool:
     return name.rfind("<") > name.rfind("/")
 
 
+def newest_of(name: str) -> str:
+    """Return the name of the newest versions of the records under a plan name."""
+    return f"{name}@newest"
+
+
 def one_of(name: str, row: Row) -> str:
     """Return the plan name under which one record of ``name`` stands alone."""
     return f"{name}#{row.uid}"
@@ -43,6 +48,8 @@ class Plan:
     """Reads by name, in the order the store must resolve them."""
 
     reads: dict[str, dict[str, Any]] = field(default_factory=dict)
+    newest: list[str] = field(default_factory=list)
+    """Names of reads of whose records the newest version is needed too; read in a second statement."""
 
     def path(self, base: str, path: w.Path) -> str:
         """Plan the records at ``path`` from ``base``; return the name they will have."""
@@ -246,6 +253,8 @@ def _plan_effect(
             _plan_guard(plan, condition, base)
         if effect.each is not None:
             _plan_guard(plan, effect.each, base)
+        if effect.next_of:
+            plan.newest.append(plan.path(base, effect.next_of))
     elif isinstance(effect, w.DoEach):
         name = plan.children(base, effect.path, effect.type, effect.field)
         _plan(plan, catalogue, catalogue[effect.type], effect.act, name, depth + 1)

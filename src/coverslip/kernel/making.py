@@ -57,9 +57,45 @@ class Maker:
             if declared.default is not None:
                 fields.setdefault(name, declared.default)
         uid, number = self._request.ids.take(definition, index, fields)
+        content = self._content(definition, number, fields, sandbox=bool(parent.content.get("sandbox")))
+        if definition.type.revisions:
+            content["revision"] = 1
+        draft = self._effects(Draft(definition, uid, "create", 1, None, content), known, parent)
+        return Created(draft, links, parent.uid)
+
+    def next_version(
+        self, newest: Row, parent: Draft, given: dict[str, Any], without: tuple[str, ...]
+    ) -> Created:
+        """Return the version after ``newest``: a copy that nobody signed, less what is to be said anew.
+
+        Left out are computed fields and ``without``; ``given`` wins. Raises ``SEQ_STATE`` while the newest
+        version is still a draft, and ``SEQ_PRE`` as ``make`` does.
+        """
+        definition = self._request.catalogue[newest.type]
         sandbox = bool(parent.content.get("sandbox"))
+        require_next(definition, newest, sandbox=sandbox)
+        known = {row.uid: row for row in [*_rows(self._facts), parent.as_row()]}
+        kinds = definition.type.fields
+        fields = {
+            n: v
+            for n, v in newest.fields.items()
+            if n in kinds and kinds[n].source != "computed" and n not in without
+        }
+        for name, value in given.items():
+            if value is not None:
+                fields[name] = _fitted(self._request.catalogue, definition, name, value, known)
+        index = self._made[newest.type] = self._made.get(newest.type, 0) + 1
+        uid, number = self._request.ids.take(definition, index, fields, newest.number)
+        content = self._content(definition, number, fields, sandbox=sandbox)
+        content["revision"] = newest.revision + 1
+        draft = self._effects(Draft(definition, uid, "create", 1, None, content), known, parent)
+        return Created(draft, (), parent.uid)
+
+    def _content(
+        self, definition: Definition, number: str, fields: dict[str, Any], *, sandbox: bool
+    ) -> dict[str, Any]:
         content: dict[str, Any] = {
-            "type": kind,
+            "type": definition.name,
             "number": number,
             "gxp": "none" if sandbox else definition.type.gxp,
             "created_at": self._facts.now,
@@ -69,12 +105,9 @@ class Maker:
             "people": {"create": list(self._people), "touched": list(self._people)},
             "title": "",
         }
-        if definition.type.revisions:
-            content["revision"] = 1
         if sandbox:
             content["sandbox"] = True
-        draft = self._effects(Draft(definition, uid, "create", 1, None, content), known, parent)
-        return Created(draft, links, parent.uid)
+        return content
 
     def _effects(self, draft: Draft, known: dict[str, Row], parent: Draft) -> Draft:
         """Apply the effects of the type's own creation, and ask its guards."""
@@ -127,6 +160,29 @@ class Maker:
         }.get(value.of)
         found = guards.dated(value, found, scene)
         return {} if found is None else {effect.field: found}
+
+
+def require_next(definition: Definition, previous: Row, *, sandbox: bool) -> None:
+    """Refuse a version after ``previous`` where there are none, where it is open, or across the fence.
+
+    Raises ``SEQ_STATE`` or ``SEQ_PRE``.
+    """
+    locked = [s.name for s in definition.type.states if s.locked]
+    if not definition.type.revisions or previous.state not in locked:
+        raise Refused(
+            "SEQ_STATE",
+            record=previous.label,
+            state=previous.state,
+            action="new version",
+            states=" or ".join(locked) if definition.type.revisions else "types that have versions",
+        )
+    if bool(previous.content.get("sandbox")) != sandbox:
+        raise Refused(
+            "SEQ_PRE",
+            record=previous.label,
+            action="new version",
+            conditions=f"{previous.number} and its next version are both regulated, or both of a sandbox",
+        )
 
 
 def _rows(facts: Facts) -> Iterator[Row]:

@@ -190,13 +190,18 @@ class Create(Word, frozen=True):
 
     ``when``: only where all of these hold. ``each``: a named rule that returns a list of field values, one
     record for each; they win over ``values``.
+
+    ``next_of``: instead of a new number, the next version of the record at this path, of its type (``type``
+    stays empty): its newest version is copied but for computed fields and those named in ``without``.
     """
 
-    type: str
+    type: str = ""
     link: str = ""
     values: dict[str, Value] = {}
     when: tuple[Compare, ...] = ()
     each: Rule | None = None
+    next_of: Path = ()
+    without: tuple[str, ...] = ()
 
 
 class Supersede(Word, frozen=True):

@@ -294,6 +294,10 @@ def test_consequences_name_acts_of_their_targets_and_fields_that_exist(t: w.Type
             assert effect.field in t.fields
         elif isinstance(effect, w.Supersede):
             assert t.revisions and any(tr.name == effect.act and tr.consequence for tr in t.transitions)
+        elif isinstance(effect, w.Create) and effect.next_of:
+            for at in _ends(t, effect.next_of):
+                assert at.revisions
+                assert not any(at.fields[name].required for name in effect.without)
         elif isinstance(effect, w.Create):
             made = TYPES[effect.type]
             given = {effect.link, *effect.values} - {""}
@@ -301,6 +305,29 @@ def test_consequences_name_acts_of_their_targets_and_fields_that_exist(t: w.Type
             filled = {e.field for e in made.create.effects if isinstance(e, w.Set | w.Compute)}
             needed = {n for n, f in made.fields.items() if f.required and f.default is None}
             assert effect.each is not None or needed - filled <= given  # a rule may give what is missing
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"next_of": ("owner",)}, "makes the next version of user, which has none"),
+        ({"next_of": ("document",), "without": ("colour",)}, "leaves out colour of document_sop"),
+        ({"next_of": ("document",), "type": "user"}, "has the type of the record before it"),
+        ({"next_of": ("nowhere",)}, "leads to no one type"),
+        (
+            {"next_of": ("document",), "values": {"colour": w.Value("today")}},
+            "with colour, which it does not",
+        ),
+    ],
+)
+def test_a_next_version_that_cannot_be_made_is_refused_when_declared(wrong: Any, said: str) -> None:
+    review = TYPES["periodic_review"]
+    start = msgspec.structs.replace(review.transitions[1], effects=(w.Create(**wrong),))
+    acts = (review.transitions[0], start, *review.transitions[2:])
+    with pytest.raises(EnvironmentFault, match=said):
+        Catalogue(
+            [msgspec.structs.replace(t, transitions=acts) if t is review else t for t in TYPES.values()]
+        )
 
 
 @each

@@ -199,6 +199,67 @@ def test_copies_are_recalled_where_their_version_goes_and_hold_it_back_until_qua
     assert lab.row(copies[1]).state == "lost"
 
 
+def _looked_at(lab: Lab, sop: str, outcome: str) -> str:
+    """Take the periodic review of version 1 as far as QA's approval; return its number."""
+    number = _reviews(lab, sop, 1)[0].number
+    lab.aurel.do(number, "start")
+    topics = ("regulation_change", "deviations_and_capa", "training_issues", "system_change")
+    checked = [{"topic": topic, "found": "Nothing."} for topic in topics]
+    lab.aurel.do(number, "review", sign=True, checked=checked, findings="Read as it stands.", outcome=outcome)
+    return number
+
+
+def test_a_review_that_asks_for_a_new_version_opens_its_draft_in_the_same_command(lab: Lab) -> None:
+    sop = in_force(lab, body="The text in force.")
+    review = _looked_at(lab, sop, "revise")
+    made = lab.quinn.do(review, "ask_for_revision", sign=True)
+    assert [(e.type, e.number) for e in made.entries] == [("periodic_review", review), ("document_sop", sop)]
+    first, second = lab.row(sop, 1), lab.row(sop, 2)
+    assert (first.state, second.state, second.version) == ("effective", "draft", 1)
+    assert second.fields["body"] == "The text in force."
+    left = {"change_control", "change_summary", "effective_date", "out_of_force_on"}
+    assert left & second.fields.keys() == set()
+    assert set(first.fields) - left == set(second.fields)
+    assert set(second.people) == {"create"}, "no signature goes over to the draft"
+    assert lab.history(sop, 2)[0]["at"] == lab.history(review)[-1]["at"] == made.at
+
+
+def test_a_review_does_not_open_a_second_draft_of_the_number(lab: Lab) -> None:
+    sop = in_force(lab)
+    review = _looked_at(lab, sop, "revise")
+    fields = {"title": "Next", "criticality": "gxp", "body": "New.", "change_summary": "Second."}
+    lab.aurel.create("document_sop", next_of=sop, **fields, training_depth="none", audience=[])
+    before = lab.row(review).version
+    with refused("SEQ_STATE") as said:
+        lab.quinn.do(review, "ask_for_revision", sign=True)
+    assert f"{sop} v2 is draft" in said[0].message
+    assert lab.row(review).version == before
+    assert lab.reading.find(sop, 3) is None
+
+
+def test_after_a_voided_draft_the_review_opens_the_version_after_it(lab: Lab) -> None:
+    sop = in_force(lab)
+    review = _looked_at(lab, sop, "revise")
+    fields = {"title": "Next", "criticality": "gxp", "body": "Wrong.", "change_summary": "Second."}
+    lab.aurel.create("document_sop", next_of=sop, **fields, training_depth="none", audience=[])
+    lab.quinn.do(sop, "void", sign=True, revision=2, why="Opened by mistake, nothing in it.")
+    lab.quinn.do(review, "ask_for_revision", sign=True)
+    assert (lab.row(sop, 1).state, lab.row(sop, 3).state) == ("effective", "draft")
+
+
+def test_no_document_is_found_still_valid_while_an_open_change_touches_it(lab: Lab) -> None:
+    sop = in_force(lab)
+    review = _looked_at(lab, sop, "still_valid")
+    touching = lab.aurel.create("change", **_change() | {"affected": [sop]})
+    assert lab.row(touching).fields["affected"][0]["revision"] == 1
+    with refused("SEQ_PRE") as said:
+        lab.quinn.do(review, "confirm", sign=True)
+    assert f"{touching}, a change that touches the document, is settled (it is draft)" in said[0].message
+    lab.quinn.do(touching, "void", sign=True, why="Opened for the wrong document.")
+    lab.quinn.do(review, "confirm", sign=True)
+    assert lab.row(review).state == "done"
+
+
 def _into_force(lab: Lab, sop: str) -> None:
     lab.door.submit(Change("make_effective", number=sop, revision=2), lab.service())
 

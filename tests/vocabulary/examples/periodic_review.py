@@ -21,6 +21,11 @@ def _hasty(w: World) -> dict[str, object]:
     return found | {"checked": found["checked"][:1]}
 
 
+def _touched(w: World, row: Row) -> None:
+    document = row.fields["document"]
+    w.new("change", affected=[f"{document['number']} v{document['revision']}"])
+
+
 def _superseded(w: World) -> str:
     document = w.new("document_sop", "effective")
     review = w.linked(document, "periodic_review")[0].number
@@ -36,7 +41,10 @@ EXAMPLE = Example(
     },
     acts={"review": reviewed},
     before={"ask_for_revision": _found("revise"), "make_obsolete": _found("obsolete")},
-    breaks={"review": {"topic is looked at": lambda w, row: _hasty(w)}},
+    breaks={
+        "review": {"topic is looked at": lambda w, row: _hasty(w)},
+        "confirm": {"change that touches": _touched},
+    },
     routes={"done": ("start", "review", "confirm")},
     consequences={"supersede": _superseded},
 )

@@ -3,7 +3,8 @@
 Rules kept here: it is made by the document coming into force and by the review before it, so that none is
 forgotten; it opens 60 days before it is due; who approved the version does not look at it for the review, and
 who looked does not approve; a document found still
-valid gets its next review, one found obsolete goes out of force, in the same transaction.
+valid gets its next review, of one to be revised the next version is opened, one found obsolete goes out of
+force, in the same transaction. No document is found still valid while an open change touches it.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ _CHECKED = w.Table(
 )
 
 
-def _approval(name: str, label: str, outcome: str, said: str, **more: Any) -> w.Transition:
+def _approval(
+    name: str, label: str, outcome: str, said: str, *requires: w.Guard, **more: Any
+) -> w.Transition:
     wanted = {
         "still_valid": "The outcome is: still valid.",
         "revise": "The outcome is: revise.",
@@ -53,6 +56,7 @@ def _approval(name: str, label: str, outcome: str, said: str, **more: Any) -> w.
         requires=(
             w.Compare(("outcome",), "eq", outcome, message=wanted[outcome]),
             w.InState(("document",), ("effective",), message="{number} is in force (it is {state})."),
+            *requires,
         ),
         signature=signing("approved", said, ("QA",), ("reviewer", "owner")),
         **more,
@@ -147,6 +151,13 @@ TYPE = w.Type(
             "Confirm as still valid",
             "still_valid",
             "I approve that the document stays in force as it is.",
+            w.NoOpen(
+                ("document",),
+                "change",
+                "affected",
+                ("effective",),
+                "{number}, a change that touches the document, is settled (it is {state}).",
+            ),
             effects=(_NEXT,),
         ),
         _approval(
@@ -154,6 +165,11 @@ TYPE = w.Type(
             "Ask for a new version",
             "revise",
             "I approve that the document is to be revised.",
+            effects=(
+                w.Create(
+                    next_of=("document",), without=("change_control", "change_summary", "effective_date")
+                ),
+            ),
         ),
         _approval(
             "make_obsolete",

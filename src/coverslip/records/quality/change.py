@@ -174,7 +174,12 @@ TYPE = w.Type(
         ),
         "area_owners": w.Field(_case.USER, "Answer for areas", many=True, source="computed"),
         "affected": w.Field(
-            w.Link((), "none"), "Records affected", many=True, critical=True, immutable_at=_APPROVED
+            w.Link(()),
+            "Records affected",
+            many=True,
+            critical=True,
+            immutable_at=_APPROVED,
+            help="Of a document the version that is to change.",
         ),
         "validation": w.Field(
             w.Table(
