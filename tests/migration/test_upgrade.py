@@ -296,7 +296,9 @@ def test_an_old_definition_altered_on_the_log_is_found(upgraded: OldHome) -> Non
             done = conn.execute(
                 "update ledger.body b set fixed = overlay(b.fixed placing 'X'::bytea from"
                 ' position(\'"title":"Study"\'::bytea in b.fixed) + 9 for 1)'
-                " from ledger.entry e where e.id = b.entry_id and e.kind = 'installation'"
+                " from ledger.entry e where e.id = b.entry_id and e.version = (select min(x.version)"
+                " from ledger.entry x join ledger.body y on y.entry_id = x.id where x.kind = 'installation'"
+                ' and position(\'"title":"Study"\'::bytea in y.fixed) > 0)'
                 ' and position(\'"title":"Study"\'::bytea in b.fixed) > 0'
             )
             assert done.rowcount == 1

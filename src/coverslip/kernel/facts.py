@@ -240,15 +240,15 @@ def _plan_effect(
     if isinstance(effect, w.Snapshot | w.Gather):
         plan.path(base, effect.path)
     elif isinstance(effect, w.Set):
-        _plan_value(plan, effect.value, base)
+        _plan_value(plan, definition, effect.value, base)
     elif isinstance(effect, w.Compute):
         _plan_guard(plan, effect.rule, base)
     elif isinstance(effect, w.Append):
         for value in effect.row.values():
-            _plan_value(plan, value, base)
+            _plan_value(plan, definition, value, base)
     elif isinstance(effect, w.Create):
         for value in effect.values.values():
-            _plan_value(plan, value, base)
+            _plan_value(plan, definition, value, base)
         for condition in effect.when:
             _plan_guard(plan, condition, base)
         if effect.each is not None:
@@ -267,9 +267,10 @@ def _plan_effect(
             _plan(plan, catalogue, found, effect.act, target, depth + 1)
 
 
-def _plan_value(plan: Plan, value: w.Value, base: str) -> None:
+def _plan_value(plan: Plan, definition: Definition, value: w.Value, base: str) -> None:
     """Plan what a value is read from; where its path ends in a link, the record named there too."""
-    plan.path(base, value.path)
+    own = len(value.path) == 1 and value.path[0] not in definition.link_fields
+    plan.path(base, () if own else value.path)
     plan.path(base, value.months_at[:-1])
 
 
