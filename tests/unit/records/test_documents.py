@@ -197,6 +197,11 @@ def test_copies_are_recalled_where_their_version_goes_and_hold_it_back_until_qua
         copies[1], "lose", sign=True, why="The courier's parcel did not arrive.", fate="Lost in transit."
     )
     assert lab.row(copies[1]).state == "lost"
+    (incident,) = [r for r in lab.reading.linked(lab.row(copies[1]).uid) if r.type == "incident"]
+    assert (incident.state, incident.fields["what"]) == ("open", "Lost in transit.")
+    assert lab.history(incident.number)[0]["at"] == lab.history(copies[1])[-1]["at"], "one command"
+    left = lab.reading.linked(lab.row(copies[0]).uid)
+    assert not [r for r in left if r.type == "incident"], "a returned copy opens none"
 
 
 def _looked_at(lab: Lab, sop: str, outcome: str) -> str:

@@ -200,9 +200,23 @@ def test_a_certificate_that_runs_out_restricts_the_supplier_and_a_condition_that
     world.lab.work().due()
     assert (world.row(number).state, _supplier(world, number)) == ("conditional", "conditional")
     assert world.row(number).fields["conditional_until"] == world.day(90)
+    (alert,) = world.linked(number, "alert")
+    assert (alert.state, alert.fields["kind"]) == ("open", "certificate_expired")
+    assert f"until {until}" in alert.fields["what"]
+    assert set(alert.fields["recipients"]) == {"PUR", "QA"}
     world.pass_days(90)
     world.lab.work().due()
     assert (world.row(number).state, _supplier(world, number)) == ("expired", "suspended")
+
+
+def test_a_calibration_names_as_provider_only_a_supplier_that_may_be_used(world: World) -> None:
+    supplier = world.new("supplier")
+    with refused("SEQ_PRE") as said:
+        world.new("calibration", provider=supplier)
+    assert f"{supplier} is an approved supplier (it is proposed)" in said[0].message
+    world.new("supplier_qualification", "approved", supplier=supplier)
+    number = world.new("calibration", "accepted", provider=supplier)
+    assert world.row(number).fields["provider"]["number"] == supplier
 
 
 def test_the_next_qualification_starts_itself_and_takes_the_place_of_the_one_before(world: World) -> None:

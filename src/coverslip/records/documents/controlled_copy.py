@@ -1,7 +1,8 @@
 """Controlled copy: an issued print or offline file, and what became of it (DOMAIN 4.3).
 
 Rules kept here: each copy says why it was issued and who holds it; it is recalled when its version goes out
-of force; it ends only where holder and witness say what became of it, or somebody answers for its loss.
+of force; it ends only where holder and witness say what became of it, or somebody answers for its loss,
+which opens an incident in the same act.
 """
 
 from __future__ import annotations
@@ -21,6 +22,20 @@ def next_copy_number(inp: RuleInput) -> int:
     """Return the number after the highest of the copies issued of this version."""
     return max((int(c.fields.get("copy_no", 0)) for c in inp.children["copies"]), default=0) + 1
 
+
+_INCIDENT = w.Create(
+    "incident",
+    "affected",
+    {
+        "title": w.Value("path", path=("title",)),
+        "kind": w.Value("literal", "security"),
+        "detected_at": w.Value("now"),
+        "detected_by": w.Value("literal", "Whoever reported the copy lost"),
+        "what": w.Value("path", path=("fate",)),
+        "severity": w.Value("literal", "medium"),
+        "containment": w.Value("literal", "The copy is recorded as lost and is no longer a controlled one."),
+    },
+)
 
 TYPE = w.Type(
     name="controlled_copy",
@@ -133,6 +148,7 @@ TYPE = w.Type(
             ("QA",),
             persons=("holder",),
             fields=("fate",),
+            effects=(_INCIDENT,),
             signature=signing("acknowledged", "This copy is lost; I recorded what is known."),
             reason=w.Reason(20),
         ),

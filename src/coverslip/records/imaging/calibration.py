@@ -18,6 +18,7 @@ from coverslip.kernel.rows import Row
 from coverslip.kernel.rules import RuleInput, rule
 from coverslip.records._shared import REGULATED, TITLE, computed_title, signing
 from coverslip.records.imaging._affected import AFFECTED, affected_since, failure
+from coverslip.records.quality.supplier import usable_supplier
 
 
 def _latest(rows: Iterable[Row]) -> Row | None:
@@ -115,6 +116,7 @@ _MEASURED = (
     "uncertainty",
     "next_due",
     "certificate",
+    "provider",
 )
 _CHECKS = (
     w.Compare(
@@ -153,6 +155,9 @@ TYPE = w.Type(
         "uncertainty": w.Field(w.Text(200), "Uncertainty"),
         "next_due": w.Field(w.Date(), "Next due", required=True, critical=True),
         "certificate": w.Field(w.File(), "Certificate"),
+        "provider": w.Field(
+            w.Link(("supplier",), "none"), "Done by", critical=True, help="A supplier, where it was not you."
+        ),
         "affected": AFFECTED,
     },
     states=(
@@ -164,7 +169,7 @@ TYPE = w.Type(
     create=w.Making(
         ("MET",),
         "performed",
-        requires=_CHECKS,
+        requires=(*_CHECKS, usable_supplier("provider")),
         effects=(computed_title(instrument=("instrument",)),),
         signature=signing("executed", "I performed this calibration and recorded what I saw.", ("MET",)),
     ),
@@ -177,7 +182,7 @@ TYPE = w.Type(
             "",
             ("MET",),
             fields=_MEASURED,
-            requires=_CHECKS,
+            requires=(*_CHECKS, usable_supplier("provider")),
             signature=signing("executed", "I corrected this calibration as the reason says.", ("MET",)),
             reason=w.Reason(),
             touches=True,
@@ -236,5 +241,6 @@ TYPE = w.Type(
     summary=("instrument", "performed_on", "next_due"),
     predicate_rules=("21 CFR 211.68", "21 CFR 211.160(b)(4)", "ISO 13485 7.6"),
     migration_note="Version 2: failing lists what was measured since the last accepted calibration, stands"
-    " the instrument down and holds it. Calibrations failed before list nothing.",
+    " the instrument down and holds it. A supplier may be named as who did it. Calibrations failed before"
+    " list nothing.",
 )

@@ -34,6 +34,7 @@ KINDS = (
     "schema",
     # work
     "overdue",
+    "certificate_expired",
     # the ground it stands on
     "clock",
     "anchor",

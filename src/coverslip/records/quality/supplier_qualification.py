@@ -2,13 +2,14 @@
 
 Rules kept here: supplier management reviews it and quality approves it, each of them somebody other than who
 prepared it; the supplier's own state follows the decision in the same act; a certificate that runs out
-restricts the supplier by itself, and a condition that runs out suspends it; the next qualification starts
+restricts the supplier by itself and tells people, and a condition that runs out suspends it; the next qualification starts
 itself when it is due.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 from coverslip.kernel import words as w
 from coverslip.kernel.rules import RuleInput, rule
@@ -42,6 +43,27 @@ def first_certificate_lapse(inp: RuleInput) -> str | None:
     """Return the day after the first certificate runs out; ``None`` without certificates."""
     days = [str(row["valid_to"]) for row in inp.fields.get("certificates") or ()]
     return (dt.date.fromisoformat(min(days)) + dt.timedelta(days=1)).isoformat() if days else None
+
+
+@rule("certificate_alert", 1)
+def certificate_alert(inp: RuleInput) -> list[dict[str, Any]]:
+    """Return the alert that tells which certificates have run out; one for each day that this happens."""
+    out = [
+        f"{row['kind'].replace('_', ' ')} {row['certificate_number']} (until {row['valid_to']})"
+        for row in inp.fields.get("certificates") or ()
+        if str(row["valid_to"]) < inp.today
+    ]
+    number = inp.record.number if inp.record is not None else ""
+    escalate = dt.datetime.fromisoformat(inp.now) + dt.timedelta(days=1)
+    said = f"{inp.fields.get('title', '')[:200]}: a certificate has run out and the supplier is restricted"
+    return [
+        {
+            "what": f"{said}: {', '.join(out)}"[:1000],
+            "bucket": f"certificate_expired/{number}/{inp.today}",
+            "escalate_at": escalate.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+            "recipients": ["PUR", "QA"],
+        }
+    ]
 
 
 @rule("facts_fit_supplier", 1)
@@ -89,6 +111,16 @@ _SCORES = w.Table(
     max_rows=200,
 )
 _LAPSE = w.Compute("certificates_lapse_on", w.Rule("first_certificate_lapse", 1))
+_TELL = w.Create(
+    "alert",
+    "about",
+    {
+        "kind": w.Value("literal", "certificate_expired"),
+        "severity": w.Value("literal", "warning"),
+        "raised_at": w.Value("now"),
+    },
+    each=w.Rule("certificate_alert", 1),
+)
 _NEXT = w.Set("requal_due", w.Value("today", months_at=("requal_months",)))
 _IN_DATE = w.Rule("certificates_in_date", 1, message="Every certificate is in date.")
 _COMPLETE = w.Rule(
@@ -273,6 +305,7 @@ TYPE = w.Type(
                 ),
                 w.Set("conditional_until", w.Value("today", days=_DAYS_CONDITIONAL)),
                 w.Do(("supplier",), "restrict", ("conditional", *_NOT_NOW)),
+                _TELL,
             ),
         ),
         w.Transition(
