@@ -2,8 +2,8 @@
 
 Rules kept here: supplier management reviews it and quality approves it, each of them somebody other than who
 prepared it; the supplier's own state follows the decision in the same act; a certificate that runs out
-restricts the supplier by itself and tells people, and a condition that runs out suspends it; the next qualification starts
-itself when it is due.
+restricts the supplier by itself and tells people, and a condition that runs out suspends it; the next
+qualification starts itself when it is due.
 """
 
 from __future__ import annotations
