@@ -99,8 +99,12 @@ class Effects:
         sandbox = bool(draft.content.get("sandbox"))
         if isinstance(effect, w.Do):
             name = "/".join((base, *effect.path))
-            for row in self._facts.rows(name):
-                self._do(row, effect, name, sandbox=sandbox)
+            rows = self._facts.rows(name)
+            for row in rows:
+                if len(rows) == 1:
+                    self._do(row, effect, name, sandbox=sandbox)
+                else:
+                    self._do_alone(row, effect, name, sandbox=sandbox)
         elif isinstance(effect, w.DoEach):
             self._do_each(draft, effect, base)
         elif isinstance(effect, w.Supersede) and draft.revision > 1:
@@ -119,8 +123,14 @@ class Effects:
             raise _too_many(draft, f"fewer than {MOST_READ} records of {effect.type}", f"{MOST_READ} or more")
         for row in self._facts.rows(name):
             if row.state in possible and row.uid != draft.uid:
-                self._facts = narrowed(self._facts, name, row)
-                self._do(row, w.Do((), effect.act), one_of(name, row), sandbox=sandbox)
+                self._do_alone(row, w.Do((), effect.act), name, sandbox=sandbox)
+
+    def _do_alone(self, row: Row, effect: w.Do, name: str, *, sandbox: bool) -> None:
+        """Do the act on one of many, asked about nothing but what is its own."""
+        everything = self._facts
+        self._facts = narrowed(everything, name, row)
+        self._do(row, effect, one_of(name, row), sandbox=sandbox)
+        self._facts = everything
 
     def _do(self, row: Row, effect: w.Do, name: str, *, sandbox: bool) -> None:
         definition = self._request.catalogue[row.type]
@@ -200,16 +210,22 @@ def _too_many(draft: Draft, expected: str, found: str) -> Refused:
 def acted(
     before: dict[str, list[str]], names: tuple[str, ...], people: tuple[str, ...], clears: tuple[str, ...]
 ) -> dict[str, list[str]]:
-    """Return who did what once ``people`` did ``names``; what is cleared is kept as ``former_…``."""
+    """Return who did what once ``people`` did ``names``; what is cleared is kept as ``former_…``.
+
+    ``behalf_…`` names those for whom another did it: both count as having done it, and as one who did.
+    """
     found = {k: list(v) for k, v in before.items()}
     for cleared in clears:
-        for key in (f"signed_{cleared}", cleared):
+        for key in (f"signed_{cleared}", cleared, f"behalf_signed_{cleared}", f"behalf_{cleared}"):
             if key in found:
                 former = found.setdefault(f"former_{key}", [])
                 former += [p for p in found.pop(key) if p not in former]
     for name in names:
         known = found.setdefault(name, [])
         known += [p for p in people if p not in known]
+        if people[1:]:
+            lent = found.setdefault(f"behalf_{name}", [])
+            lent += [p for p in people[1:] if p not in lent]
     return found
 
 

@@ -107,19 +107,32 @@ class Facts:
 def narrowed(facts: Facts, name: str, row: Row) -> Facts:
     """Return the facts with what was read from all of ``name`` also under the name of this one of them.
 
-    Only what its own links lead to: a guard of one record is never asked about another's.
+    Only what its own links lead to and what links to it: a guard of one is never asked about another.
     """
     alone = one_of(name, row)
     found: dict[str, tuple[Row, ...]] = {alone: (row,)}
     for planned, rows in facts.reads.items():
-        if not planned.startswith(f"{name}/"):
+        rest = planned.removeprefix(name)
+        if rest == planned or not rest.startswith(("/", "<")):
             continue
-        before, _, step = planned.rpartition("/")
-        holders = found.get(alone + before[len(name) :], ())
-        if not is_children(planned):
-            linked = {uid for holder in holders for uid in linked_uids(holder.fields, step)}
-            found[alone + planned[len(name) :]] = tuple(r for r in rows if r.uid in linked)
+        before, _, step = rest.rpartition("<" if is_children(planned) else "/")
+        holders = found.get(alone + before, ())
+        if is_children(planned):
+            targets, child_field = {holder.uid for holder in holders}, step.partition(".")[2]
+            found[alone + rest] = tuple(r for r in rows if targets & linked_uids(r.fields, child_field))
+        else:
+            linked = {key for holder in holders for key in _linked(holder.fields, step)}
+            found[alone + rest] = tuple(r for r in rows if r.uid in linked or r.number in linked)
     return replace(facts, reads={**facts.reads, **found})
+
+
+def _linked(fields: Mapping[str, Any], name: str) -> set[str]:
+    """Return the uids that links hold, and the numbers of those that name no version."""
+    table, _, column = name.partition(".")
+    value = fields.get(table)
+    items = value if isinstance(value, list) else [value]
+    links = [i.get(column) if column and isinstance(i, dict) else i for i in items]
+    return {str(link.get("uid") or link["number"]) for link in links if isinstance(link, dict)}
 
 
 def linked_uids(fields: Mapping[str, Any], name: str) -> set[str]:

@@ -287,7 +287,7 @@ def _no_open(guard: w.NoOpen, scene: Scene) -> list[Unmet]:
 
 def _signed(guard: w.Signed, scene: Scene) -> list[Unmet]:
     name = guard.act or f"signed_{guard.meaning}"
-    bad = [r for r in scene.rows(guard.path) if len(set(r.people.get(name, ()))) < guard.n]
+    bad = [r for r in scene.rows(guard.path) if _signers(r, name, guard.n) < guard.n]
     return [
         u
         for r in bad
@@ -299,6 +299,12 @@ def _signed(guard: w.Signed, scene: Scene) -> list[Unmet]:
             n=guard.n,
         )
     ]
+
+
+def _signers(row: Row, name: str, wanted: int) -> int:
+    """Return how many people did something. A delegate and the giver, who both answer for it, are one."""
+    done = set(row.people.get(name, ()))
+    return len(done - set(row.people.get(f"behalf_{name}", ())) if wanted > 1 else done)
 
 
 def _when(guard: w.When, scene: Scene) -> list[Unmet]:
