@@ -88,7 +88,7 @@ TYPE = w.Type(
                 "reviewed",
                 "I compared this edition with our procedures and recorded what it means here.",
                 ("REV", "QA"),
-                ("registrar",),
+                ("registrar", "editors"),
             ),
         ),
         w.Transition(
@@ -107,7 +107,10 @@ TYPE = w.Type(
             "in_use",
             ("QA",),
             signature=signing(
-                "approved", "I approve the use of this edition.", ("QA",), ("registrar", "reviewer")
+                "approved",
+                "I approve the use of this edition.",
+                ("QA",),
+                ("registrar", "reviewer", "editors"),
             ),
             requires=(
                 w.Rule(

@@ -121,7 +121,7 @@ TYPE = w.Type(
     ),
     create=w.Making(("MET", "QA"), "received"),
     edit=w.Editing(("MET",), ("received", "installed", "out_of_service")),
-    persons={"registrar": w.Actor("create")},
+    persons={"registrar": w.Actor("create"), "editors": w.Actor("edit")},
     transitions=(
         w.Transition(
             "install",
@@ -168,7 +168,7 @@ TYPE = w.Type(
                 "approved",
                 "I approve that this instrument is used as it stands here.",
                 ("QA", "MET"),
-                ("registrar",),
+                ("registrar", "editors"),
             ),
         ),
         w.Transition(

@@ -124,7 +124,7 @@ _ROWS = w.Table(
     max_rows=1000,
     min_rows=1,
 )
-_PEOPLE = ("opener", "investigator", "planner", "concluder", "executor", "requester")
+_PEOPLE = ("opener", "investigator", "planner", "concluder", "executor", "requester", "editors")
 
 
 def _decision(name: str, label: str, text: str, from_: str, to: str, *asked: w.Guard) -> w.Transition:
@@ -172,7 +172,10 @@ _PHASE_2 = (
         "phase2",
         ("QA",),
         signature=signing(
-            "approved", "I approve these retests and their number.", ("QA",), ("planner", "executor")
+            "approved",
+            "I approve these retests and their number.",
+            ("QA",),
+            ("planner", "executor", "editors"),
         ),
     ),
     w.Transition(
@@ -275,6 +278,7 @@ TYPE = w.Type(
         "concluder": w.Actor("conclude"),
         "executor": w.Signer("executed", ("results", "run")),
         "requester": w.Actor("create", ("results", "run")),
+        "editors": w.Actor("edit"),
     },
     transitions=(
         w.Transition(

@@ -130,6 +130,7 @@ def persons() -> dict[str, w.Person]:
         "owner": w.PersonAt(("owner",)),
         "author": w.Signer("authored"),
         "endorser": w.Actor("endorse"),
+        "editors": w.Actor("edit"),
     }
 
 
@@ -148,7 +149,7 @@ def endorsement(what: str) -> w.Transition:
         "",
         ("QAL",),
         signature=signing(
-            "approved", f"As quality lead I approve this {what}.", ("QAL",), ("owner", "author")
+            "approved", f"As quality lead I approve this {what}.", ("QAL",), ("owner", "author", "editors")
         ),
     )
 
@@ -225,7 +226,7 @@ def transitions(
                 "approved",
                 f"I approve the investigation of this {what} and its actions.",
                 ("QA",),
-                ("owner", "author", "endorser"),
+                ("owner", "author", "endorser", "editors"),
             ),
         ),
         w.Transition(
@@ -236,7 +237,7 @@ def transitions(
             ("QA", "REV"),
             requires=(done,),
             signature=signing(
-                "verified", "I saw that every action is done.", ("QA", "REV"), ("owner", "author")
+                "verified", "I saw that every action is done.", ("QA", "REV"), ("owner", "author", "editors")
             ),
         ),
         w.Transition(

@@ -170,7 +170,7 @@ def _approval(
             *requires,
         ),
         effects=(w.Set("due", w.Value("path", path=("opened_on",), days=days)), *effects),
-        signature=signing("approved", said, ("QA",), ("owner",)),
+        signature=signing("approved", said, ("QA",), ("owner", "editors")),
     )
 
 
@@ -319,7 +319,7 @@ TYPE = w.Type(
         ("owner", "raiser"),
         (w.Rule("changed_by_its_act", 1, message="Owner and due day change by acts of their own."),),
     ),
-    persons={"raiser": w.Actor("create"), "owner": w.PersonAt(("owner",))},
+    persons={"raiser": w.Actor("create"), "owner": w.PersonAt(("owner",)), "editors": w.Actor("edit")},
     transitions=(
         _step("take_on", "D0 Take on", "d0_screening", "d1_team", "I take on this CAPA as its owner."),
         w.Transition(

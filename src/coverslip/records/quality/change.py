@@ -235,6 +235,7 @@ TYPE = w.Type(
         "area_owner": w.PersonAt(("area_owners",)),
         "implementer": w.Actor("implement"),
         "emergency": w.Actor("implement_emergency"),
+        "editors": w.Actor("edit"),
     },
     transitions=(
         _assess(
@@ -348,7 +349,10 @@ TYPE = w.Type(
                 w.Rule("areas_reviewed", 1, message="Everybody who answers for an area reviewed it."),
             ),
             signature=signing(
-                "approved", "I approve this change, its plan and its way back.", ("QA",), ("author",)
+                "approved",
+                "I approve this change, its plan and its way back.",
+                ("QA",),
+                ("author", "editors"),
             ),
         ),
         w.Transition(
@@ -386,7 +390,7 @@ TYPE = w.Type(
                 "verified",
                 "I saw that every action is done and what shows it.",
                 ("QA", "REV"),
-                ("author", "implementer", "emergency"),
+                ("author", "implementer", "emergency", "editors"),
             ),
         ),
         w.Transition(

@@ -254,7 +254,7 @@ TYPE = w.Type(
                 "approved",
                 "I approve for quality that these records are disposed of; their retention is over.",
                 ("QA",),
-                ("owner", "owner_signer", "proposer"),
+                ("owner", "owner_signer", "proposer", "editors"),
             ),
         ),
         w.Transition(

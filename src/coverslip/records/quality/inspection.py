@@ -325,6 +325,7 @@ TYPE = w.Type(
         "inspector": w.Actor("record"),
         "finisher": w.Signer("executed"),
         "reviewer": w.Signer("reviewed"),
+        "editors": w.Actor("edit"),
     },
     transitions=(
         w.Transition(
@@ -399,7 +400,7 @@ TYPE = w.Type(
                 "approved",
                 "By its readings this is accepted.",
                 ("QA",),
-                ("inspector", "finisher", "reviewer"),
+                ("inspector", "finisher", "reviewer", "editors"),
             ),
         ),
         w.Transition(
@@ -414,7 +415,7 @@ TYPE = w.Type(
                 "rejected",
                 "By its readings this is rejected and held.",
                 ("QA",),
-                ("inspector", "finisher", "reviewer"),
+                ("inspector", "finisher", "reviewer", "editors"),
             ),
         ),
         void(("planned", "sampling", "testing")),

@@ -115,6 +115,7 @@ TYPE = w.Type(
         "owner": w.PersonAt(("system", "owner")),
         "author": w.Signer("authored"),
         "recorders": w.Actor("record"),
+        "editors": w.Actor("edit"),
     },
     transitions=(
         w.Transition(
@@ -173,7 +174,10 @@ TYPE = w.Type(
                 ),
             ),
             signature=signing(
-                "approved", "I approve this review and its conclusion.", ("QA",), ("author", "recorders")
+                "approved",
+                "I approve this review and its conclusion.",
+                ("QA",),
+                ("author", "recorders", "editors"),
             ),
         ),
         void(("due", "in_review")),
