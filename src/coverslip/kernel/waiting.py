@@ -16,8 +16,8 @@ class Want:
 
     ``how``: ``role`` all of them; ``self`` the one that is the person; ``people`` those whose list ``key``
     of people (an act, ``signed_`` a meaning, ``touched``) names the person; ``link`` those whose ``field``
-    links to the person; ``linked_people`` and ``linked_link`` the same asked of the record that ``field``
-    links to, there by ``key``.
+    links to the person; ``linked_people`` and ``linked_link`` the same asked of the records that ``field``
+    leads to (links, parted by ``/``), there by ``key``.
     """
 
     type: str

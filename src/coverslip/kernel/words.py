@@ -258,7 +258,8 @@ class Transition(Word, frozen=True):
     ``consequence``: happens only as the effect of another act. ``at`` names a date field: the
     scheduler acts on that day. ``touches``: the actor counts as having changed the content.
     ``clears`` lists meanings and acts that no longer count after it: what was signed is to be signed again.
-    ``stops``: the act only ever stops work, so that a hold does not keep anybody from it.
+    ``stops``: the act only ever stops work, so that a hold does not keep anybody from it. ``aside``: it ends
+    or turns back the record by the way; it is possible, and nobody is waited for to do it.
     """
 
     name: str
@@ -278,6 +279,7 @@ class Transition(Word, frozen=True):
     touches: bool = False
     clears: tuple[str, ...] = ()
     stops: bool = False
+    aside: bool = False
 
 
 class Making(Word, frozen=True):

@@ -41,6 +41,7 @@ def master_transitions(
             ("QA", "REV"),
             reason=w.Reason(),
             clears=sent_back,
+            aside=True,
         ),
         w.Transition(
             "approve",
@@ -61,5 +62,6 @@ def master_transitions(
             ("QA",),
             signature=signing("closed", "This version is not used again.", ("QA",)),
             reason=w.Reason(20),
+            aside=True,
         ),
     )

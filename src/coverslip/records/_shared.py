@@ -40,7 +40,14 @@ def void(from_: tuple[str, ...] = ("*live",), who: tuple[str, ...] = ("QA",)) ->
     """Return the act that ends in ``VOIDED``: signed, with a reason (DOMAIN 1.3)."""
     said = "I void this record for the reason given; it stays in every search and export."
     return w.Transition(
-        "void", "Void", from_, "voided", who, signature=signing("voided", said, who), reason=w.Reason(20)
+        "void",
+        "Void",
+        from_,
+        "voided",
+        who,
+        signature=signing("voided", said, who),
+        reason=w.Reason(20),
+        aside=True,
     )
 
 

@@ -28,18 +28,23 @@ found as (
   from want w cross join lateral (
     select x.type, x.uid, x.changed_at, x.content from projection.record x
     where x.type = w.type and x.state = w.state offset 0) r -- by index, whatever the planner thinks of wants
-  where case w.how
+  where case case when starts_with(w.how, 'linked') then 'linked' else w.how end
     when 'role' then true
     when 'self' then r.uid = %(p)s::text::uuid
     when 'people' then r.content -> 'people' -> w.key ? %(p)s::text
     when 'link' then exists (select 1 from projection.link l where l.from_uid = r.uid and l.field = w.field
                              and l.to_uid = %(p)s::text::uuid)
-    when 'linked_people' then exists (select 1 from projection.link l join projection.record o
-                             on o.type = l.to_type and o.uid = l.to_uid where l.from_uid = r.uid
-                             and l.field = w.field and o.content -> 'people' -> w.key ? %(p)s::text)
-    when 'linked_link' then exists (select 1 from projection.link l join projection.link m
-                             on m.from_uid = l.to_uid where l.from_uid = r.uid and l.field = w.field
-                             and m.field = w.key and m.to_uid = %(p)s::text::uuid)
+    when 'linked' then exists (
+      with recursive walk(type, uid, step, path) as ( -- link by link, as the field names them
+        select r.type, r.uid, 0, string_to_array(w.field, '/')
+        union all
+        select l.to_type, l.to_uid, k.step + 1, k.path from walk k
+        join projection.link l on l.from_uid = k.uid and l.field = k.path[k.step + 1])
+      select 1 from walk k where k.step = cardinality(k.path) and case w.how
+        when 'linked_people' then exists (select 1 from projection.record o where o.type = k.type
+                                          and o.uid = k.uid and o.content -> 'people' -> w.key ? %(p)s::text)
+        else exists (select 1 from projection.link m where m.from_uid = k.uid and m.field = w.key
+                     and m.to_uid = %(p)s::text::uuid) end)
     else false end
   order by r.uid),
 page as (

@@ -2,8 +2,8 @@
 
 Rules kept here:
 
-* Nobody is waited for in a terminal, resting or effective state, nor by an act that ends a record by the way
-  (void, cancel, reject, suspend and the like): it is possible, and no work.
+* Nobody is waited for in a terminal, resting or effective state, nor by an act declared ``aside`` (void,
+  cancel, reject, suspend and the like): it is possible, and no work.
 * A role is waited for by an act that moves the record on. A person named by the record is waited for by any
   act that names them. An act open to everybody is nobody's work, nor is one only machines do.
 """
@@ -17,7 +17,6 @@ from coverslip.kernel.definition import Catalogue, Definition
 from coverslip.kernel.drafts import expand
 from coverslip.kernel.waiting import Want
 
-_ASIDE = ("reject", "abort", "fail", "cancel", "withdraw", "terminate", "suspend", "retire", "quarantine")
 _MACHINES = {"SVC", "DEV"}
 
 
@@ -29,10 +28,8 @@ def waits(state: w.State) -> bool:
 def acts(definition: Definition, state: str) -> Iterator[w.Transition]:
     """Yield the acts by which a person could take a record on from a state."""
     for transition in definition.type.transitions:
-        aside = transition.name.startswith(_ASIDE) or transition.to.startswith(_ASIDE)
-        aside = aside or bool(transition.to and definition.state(transition.to).voided)
         machines = bool(transition.who) and set(transition.who) <= _MACHINES and not transition.persons
-        if transition.consequence or aside or machines:
+        if transition.consequence or transition.aside or machines:
             continue
         if state in expand(definition, transition.from_):
             yield transition
@@ -70,8 +67,8 @@ def _named(declared: w.Type, state: str, person: w.Person) -> Iterator[Want]:
             yield Want(*base, "self")
         elif len(person.path) == 1:
             yield Want(*base, "link", person.path[0])
-        elif len(person.path) == 2:
-            yield Want(*base, "linked_link", *person.path)
+        else:
+            yield Want(*base, "linked_link", "/".join(person.path[:-1]), person.path[-1])
         return
     key = "touched"
     if isinstance(person, w.Signer):
@@ -80,8 +77,8 @@ def _named(declared: w.Type, state: str, person: w.Person) -> Iterator[Want]:
         key = person.act
     if not person.path:
         yield Want(*base, "people", "", key)
-    elif len(person.path) == 1:
-        yield Want(*base, "linked_people", person.path[0], key)
+    else:
+        yield Want(*base, "linked_people", "/".join(person.path), key)
 
 
 def due(catalogue: Catalogue) -> list[Want]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+import msgspec
 import pytest
 
 from coverslip.bootstrap.working import working
-from coverslip.kernel.definition import Catalogue
+from coverslip.kernel.definition import Catalogue, define
 from coverslip.records import all_types
 from coverslip.work import waiting
 from fix_lab import TODAY, Lab, Person
@@ -70,6 +71,23 @@ def test_training_waits_for_the_trainee_with_its_day(lab: Lab) -> None:
     assert item["overdue_days"] == 0
     assert "complete" in acts(item)
     assert record not in mine(lab, lab.alan)
+
+
+def test_no_act_is_left_out_because_of_its_name_but_only_as_declared() -> None:
+    catalogue = Catalogue(all_types())
+    sop = catalogue["document_sop"].type
+    first, *others = sop.transitions
+    for name, aside in (("cancel_print", False), ("submit_to_nobody", True)):
+        renamed = msgspec.structs.replace(first, name=name, aside=aside)
+        changed = define(msgspec.structs.replace(sop, transitions=(renamed, *others)))
+        assert (name in {act.name for act in waiting.acts(changed, "draft")}) is not aside
+
+
+def test_every_act_that_voids_or_cancels_is_declared_as_done_by_the_way() -> None:
+    for declared in all_types():
+        for act in declared.transitions:
+            if act.name in ("void", "cancel", "abort", "withdraw") and not act.consequence:
+                assert act.aside, f"{declared.name}.{act.name}"
 
 
 def test_what_is_on_hold_stays_in_the_list_and_says_so(lab: Lab) -> None:

@@ -70,7 +70,7 @@ TYPE = w.Type(
     transitions=(
         w.Transition(
             "withdraw", "Withdraw", ("attached",), "withdrawn", ("QA",), ("author",), reason=w.Reason()
-        ),
+        , aside=True),
         void(("attached",)),
     ),
     retention=KEPT_WITH,

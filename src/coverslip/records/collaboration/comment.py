@@ -148,7 +148,7 @@ TYPE = w.Type(
         w.Transition("resolve", "Resolve", ("open", "answered"), "resolved", ("*",), ("author",)),
         w.Transition(
             "withdraw", "Withdraw", ("open", "answered"), "withdrawn", persons=("author",), reason=w.Reason()
-        ),
+        , aside=True),
         void(("open", "answered")),
     ),
     retention=KEPT_WITH,

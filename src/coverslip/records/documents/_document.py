@@ -164,7 +164,13 @@ def _writing(submit: tuple[w.Guard, ...]) -> tuple[w.Transition, ...]:
             effects=(_OPEN_TRAINING,),
         ),
         w.Transition(
-            "reject", "Send back", ("in_review", "in_approval"), "draft", ("REV", "QA"), reason=w.Reason()
+            "reject",
+            "Send back",
+            ("in_review", "in_approval"),
+            "draft",
+            ("REV", "QA"),
+            reason=w.Reason(),
+            aside=True,
         ),
         w.Transition(
             "withdraw",
@@ -175,6 +181,7 @@ def _writing(submit: tuple[w.Guard, ...]) -> tuple[w.Transition, ...]:
             reason=w.Reason(),
             effects=(w.DoEach("training_record", "document", "withdraw"),),
             clears=("waived", "waive_training"),
+            aside=True,
         ),
     )
 

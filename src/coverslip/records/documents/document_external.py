@@ -147,6 +147,7 @@ TYPE = w.Type(
                 w.Set("withdrawn_on", w.Value("today")),
                 w.DoEach("controlled_copy", "document", "recall"),
             ),
+            aside=True,
         ),
         void(("registered", "reviewed")),
     ),

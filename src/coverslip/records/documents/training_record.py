@@ -198,7 +198,7 @@ def _ending() -> tuple[w.Transition, ...]:
             at="expires",
             requires=(w.Rule("training_expired", 1, message="The last day is over."),),
         ),
-        w.Transition("cancel", "Cancel", OPEN, "cancelled", ("TRN", "QA"), reason=w.Reason()),
+        w.Transition("cancel", "Cancel", OPEN, "cancelled", ("TRN", "QA"), reason=w.Reason(), aside=True),
         w.Transition(
             "supersede",
             "Closed with its version",

@@ -181,6 +181,7 @@ TYPE = w.Type(
             ("OPR", "ANL"),
             effects=(w.Set("ended_at", w.Value("now")),),
             reason=w.Reason(),
+            aside=True,
         ),
     ),
     retention=w.Retention(longest_of=("study",)),

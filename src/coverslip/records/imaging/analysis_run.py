@@ -338,6 +338,7 @@ TYPE = w.Type(
             fields=("error", "log", "env_digest", "environment"),
             effects=(w.Set("ended_at", w.Value("now")),),
             reason=w.Reason(),
+            aside=True,
         ),
         w.Transition(
             "abort",
@@ -347,6 +348,7 @@ TYPE = w.Type(
             ("ANL",),
             effects=(w.Set("ended_at", w.Value("now")),),
             reason=w.Reason(20),
+            aside=True,
         ),
     ),
     retention=w.Retention(longest_of=("study",)),

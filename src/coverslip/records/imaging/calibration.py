@@ -235,6 +235,7 @@ TYPE = w.Type(
                 ("performer", "editors"),
             ),
             reason=w.Reason(),
+            aside=True,
         ),
     ),
     retention=w.Retention("SYS"),

@@ -230,6 +230,7 @@ TYPE = w.Type(
             ("SVC",),
             fields=_READ,
             reason=w.Reason(),
+            aside=True,
         ),
         w.Transition(
             "exclude",

@@ -88,7 +88,7 @@ TYPE = w.Type(
             signature=signing("executed", "I chose these images before seeing any result.", ("ANL",)),
         ),
         w.Transition("use", "Use", ("frozen",), "used", consequence=True),
-        w.Transition("cancel", "Cancel", ("open",), "cancelled", ("ANL",), reason=w.Reason()),
+        w.Transition("cancel", "Cancel", ("open",), "cancelled", ("ANL",), reason=w.Reason(), aside=True),
     ),
     retention=w.Retention(longest_of=("study",)),
     summary=("title", "study", "frozen_at"),

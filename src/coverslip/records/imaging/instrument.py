@@ -191,6 +191,7 @@ TYPE = w.Type(
             ("QA",),
             signature=signing("closed", "This instrument is not used again.", ("QA",)),
             reason=w.Reason(),
+            aside=True,
         ),
     ),
     provides=(w.IdentifiesDevice(("in_service",), "device_key", "serial"),),

@@ -169,7 +169,13 @@ TYPE = w.Type(
             clears=("executed", "assessed"),
         ),
         w.Transition(
-            "cancel", "Cancel", ("planned", "in_progress"), "cancelled", (*_WORKERS, "QA"), reason=w.Reason()
+            "cancel",
+            "Cancel",
+            ("planned", "in_progress"),
+            "cancelled",
+            (*_WORKERS, "QA"),
+            reason=w.Reason(),
+            aside=True,
         ),
         void(("planned", "in_progress", "done")),
     ),

@@ -195,6 +195,7 @@ TYPE = w.Type(
                 (*_CHECKERS, "REV", "QA"),
             ),
             reason=w.Reason(),
+            aside=True,
         ),
         w.Transition(
             "review",

@@ -303,6 +303,7 @@ TYPE = w.Type(
                 "rejected", "What was qualified does not do what it must.", ("QA",), ("executor", "signer")
             ),
             reason=w.Reason(20),
+            aside=True,
         ),
         void(("planned", "executing")),
     ),

@@ -210,6 +210,7 @@ TYPE = w.Type(
             ("QA",),
             signature=signing("closed", "This report is withdrawn and no longer stands.", ("QA",)),
             reason=w.Reason(20),
+            aside=True,
         ),
         void(("draft", "submitted", "reviewed", "approved")),
     ),

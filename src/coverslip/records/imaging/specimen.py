@@ -217,6 +217,7 @@ _CUSTODY_ACTS = (
         requires=(_OFFERED,),
         effects=(w.Set("handover", w.Value("literal", "none")),),
         reason=w.Reason(),
+        aside=True,
     ),
 )
 _USE = (
@@ -301,6 +302,7 @@ _QUALITY = (
         (*_HANDLERS, "QA"),
         reason=w.Reason(),
         stops=True,
+        aside=True,
     ),
     w.Transition(
         "release",
@@ -320,6 +322,7 @@ _QUALITY = (
         ("QA",),
         signature=signing("rejected", "This specimen is not used.", ("QA",)),
         reason=w.Reason(20),
+        aside=True,
     ),
     w.Transition(
         "dispose",
@@ -356,6 +359,7 @@ _QUALITY = (
         ("QA", "WHS"),
         reason=w.Reason(),
         clears=("executed",),
+        aside=True,
     ),
 )
 

@@ -161,7 +161,9 @@ TYPE = w.Type(
             reason=w.Reason(30),
             touches=True,
         ),
-        w.Transition("suspend", "Suspend", ("in_progress",), "suspended", ("SDR", "QA"), reason=w.Reason()),
+        w.Transition(
+            "suspend", "Suspend", ("in_progress",), "suspended", ("SDR", "QA"), reason=w.Reason(), aside=True
+        ),
         w.Transition("resume", "Resume", ("suspended",), "in_progress", ("SDR", "QA"), reason=w.Reason()),
         w.Transition(
             "complete_data",
@@ -240,6 +242,7 @@ TYPE = w.Type(
             effects=(w.Set("completed_on", w.Value("today")),),
             signature=signing("closed", "This study ends before its plan is done.", ("SDR", "QA")),
             reason=w.Reason(20),
+            aside=True,
         ),
         record_events(
             ("approved", "in_progress", "suspended", "data_complete", "reported", "archived", "terminated"),

@@ -59,6 +59,7 @@ def transitions(
             ("REV", "QA"),
             reason=w.Reason(),
             clears=("authored", "reviewed"),
+            aside=True,
         ),
         w.Transition(
             "approve",

@@ -74,14 +74,7 @@ TYPE = w.Type(
             ("AUT", "ENG", "QA"),
             signature=signing("authored", "I wrote this refinement and tried it.", ("AUT", "ENG", "QA")),
         ),
-        w.Transition(
-            "reject",
-            "Return",
-            ("in_review",),
-            "draft",
-            ("QA",),
-            reason=w.Reason(),
-        ),
+        w.Transition("reject", "Return", ("in_review",), "draft", ("QA",), reason=w.Reason(), aside=True),
         w.Transition(
             "approve",
             "Approve, to be in force at once",
@@ -103,6 +96,7 @@ TYPE = w.Type(
             ("QA",),
             signature=signing("closed", "I withdraw this refinement for the reason given.", ("QA",)),
             reason=w.Reason(20),
+            aside=True,
         ),
         void(("draft", "in_review")),
     ),

@@ -95,6 +95,7 @@ TYPE = w.Type(
             ),
             signature=signing("closed", "This role is no longer granted.", ("QA",)),
             reason=w.Reason(),
+            aside=True,
         ),
     ),
     provides=(w.RequiresTraining(("effective",), "documents"),),

@@ -147,6 +147,7 @@ TYPE = w.Type(
             ("QA",),
             signature=signing("rejected", "I refuse this grant.", ("QA",)),
             reason=w.Reason(),
+            aside=True,
         ),
         w.Transition(
             "revoke",

@@ -286,6 +286,7 @@ def transitions(
                 ),
             ),
             reason=w.Reason(20),
+            aside=True,
         ),
         void(OPEN),
     )

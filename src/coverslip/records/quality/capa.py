@@ -330,6 +330,7 @@ TYPE = w.Type(
             ("QA",),
             signature=signing("rejected", "No CAPA is needed, for the reason given.", ("QA",), ("raiser",)),
             reason=w.Reason(20),
+            aside=True,
         ),
         _step("sign_team", "D1 Sign team", "d1_team", "d2_problem", "This team works on it."),
         _step("sign_problem", "D2 Sign problem", "d2_problem", "d3_containment", "This is the problem."),

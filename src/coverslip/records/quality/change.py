@@ -363,6 +363,7 @@ TYPE = w.Type(
             ("QA",),
             signature=signing("rejected", "I reject this change.", ("QA",), ("author",)),
             reason=w.Reason(20),
+            aside=True,
         ),
         w.Transition(
             "implement",

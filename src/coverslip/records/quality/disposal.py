@@ -290,6 +290,7 @@ TYPE = w.Type(
             persons=("owner",),
             signature=w.Signature("rejected", "These records are not disposed of."),
             reason=w.Reason(20),
+            aside=True,
         ),
         void(("draft", "proposed", "owner_approved", "approved")),
     ),

@@ -270,6 +270,7 @@ TYPE = w.Type(
             effects=(w.Do(("ncr",), "take_back_disposition"),),
             signature=signing("rejected", "I withdraw this proposal.", ("QA", "QAL")),
             reason=w.Reason(20),
+            aside=True,
         ),
     ),
     retention=w.Retention(longest_of=("ncr",)),

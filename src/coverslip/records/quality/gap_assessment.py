@@ -197,7 +197,14 @@ TYPE = w.Type(
             signature=signing("authored", "I assessed this system clause by clause.", _MAKERS),
         ),
         w.Transition(
-            "reject", "Send back", ("assessed",), "draft", ("QA",), reason=w.Reason(), clears=("authored",)
+            "reject",
+            "Send back",
+            ("assessed",),
+            "draft",
+            ("QA",),
+            reason=w.Reason(),
+            clears=("authored",),
+            aside=True,
         ),
         w.Transition(
             "approve",

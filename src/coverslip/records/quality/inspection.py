@@ -417,6 +417,7 @@ TYPE = w.Type(
                 ("QA",),
                 ("inspector", "finisher", "reviewer", "editors"),
             ),
+            aside=True,
         ),
         void(("planned", "sampling", "testing")),
     ),

@@ -100,6 +100,7 @@ TYPE = w.Type(
             ("QA",),
             signature=signing("rejected", "I do not release this work.", ("QA",), _INDEPENDENT),
             reason=w.Reason(20),
+            aside=True,
         ),
     ),
     retention=w.Retention(longest_of=("subject", "study")),

@@ -99,6 +99,7 @@ TYPE = w.Type(
             independent_of=("reviewer",),
             signature=signing("rejected", "This restore test has failed.", _DECIDERS, ("reviewer",)),
             reason=w.Reason(),
+            aside=True,
         ),
     ),
     retention=w.Retention("SYS"),

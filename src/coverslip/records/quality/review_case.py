@@ -199,6 +199,7 @@ TYPE = w.Type(
             effects=(w.Do(("subject",), "reject"),),
             signature=signing("rejected", "I reject this work; it stays on record.", ("REV",), _OTHERS),
             reason=w.Reason(40),
+            aside=True,
         ),
     ),
     retention=w.Retention(longest_of=("subject", "study")),

@@ -257,6 +257,7 @@ TYPE = w.Type(
             ("QA",),
             signature=signing("closed", "This is not in use any more; its records are kept.", ("QA",)),
             reason=w.Reason(20),
+            aside=True,
         ),
         void(("identified", "assessed")),
     ),

@@ -78,6 +78,7 @@ TYPE = w.Type(
                 "rejected", "Nothing is taken from this supplier until it is assessed.", ("QA",)
             ),
             reason=w.Reason(20),
+            aside=True,
         ),
         w.Transition(
             "retire",
@@ -87,6 +88,7 @@ TYPE = w.Type(
             ("QA",),
             signature=signing("closed", "This supplier is not used any more.", ("QA",)),
             reason=w.Reason(20),
+            aside=True,
         ),
         void(("proposed", "assessing")),
     ),

@@ -252,7 +252,14 @@ TYPE = w.Type(
             ),
         ),
         w.Transition(
-            "reject", "Send back", ("reviewed",), "draft", ("QA",), reason=w.Reason(), clears=("reviewed",)
+            "reject",
+            "Send back",
+            ("reviewed",),
+            "draft",
+            ("QA",),
+            reason=w.Reason(),
+            clears=("reviewed",),
+            aside=True,
         ),
         w.Transition(
             "approve",
