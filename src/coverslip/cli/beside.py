@@ -126,7 +126,7 @@ def bulk(
     """Do up to 500 unsigned changes in one command: all of them, or none.
 
     A line is {"act": "create", "type": T, "fields": {...}} or {"act": A, "number": N,
-    "expected_version": V, "fields": {...}, "reason": "..."}. A refusal names its line.
+    "expected_version": V, "fields": {...}, "reason": "..."}. A refusal names the change by its place.
     """
     try:
         text = sys.stdin.read() if file == "-" else Path(file).read_text("utf-8")

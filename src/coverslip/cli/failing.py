@@ -33,7 +33,9 @@ def exit_code(error: ApiError | CoverslipError) -> int:
 
 def tell(error: ApiError | CoverslipError) -> int:
     """Print an error as code, sentence, remedy and rule; return its exit code."""
-    warn(f"{error.code}: {error.message}")
+    line = error.details.get("line") if isinstance(error, ApiError) else None
+    place = "" if line is None else f"change {line}: "
+    warn(f"{place}{error.code}: {error.message}")
     if error.remedy:
         warn(f"  {error.remedy}")
     rule = ", ".join(part for part in (error.rule, error.clause) if part)

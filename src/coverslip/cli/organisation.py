@@ -43,12 +43,29 @@ def new_user(
     email: Annotated[str, typer.Option(help="E-mail address.")] = "",
     kind: Annotated[str, typer.Option(help="person, inspector or service.")] = "person",
     title: Annotated[str, typer.Option(help="Job title.")] = "",
+    start: Annotated[str, typer.Option(help="First day, YYYY-MM-DD.")] = "",
+    end: Annotated[str, typer.Option(help="Last day, YYYY-MM-DD; an inspector needs one.")] = "",
+    responsible: Annotated[
+        str, typer.Option(help="Number of the person who answers for a service; a service needs one.")
+    ] = "",
 ) -> None:
-    """Make an account. The person enrols with a code of their own; roles are granted apart."""
+    """Make an account. The person enrols with a code of their own; roles are granted apart.
+
+    A service has no signing key and never signs: security activates it with 'sign NUMBER activate_service'.
+    """
     _made(
         caller,
         "user",
-        {"username": username, "printed_name": name, "kind": kind, "email": email, "job_title": title},
+        {
+            "username": username,
+            "printed_name": name,
+            "kind": kind,
+            "email": email,
+            "job_title": title,
+            "valid_from": start,
+            "valid_to": end,
+            "responsible": responsible,
+        },
     )
 
 

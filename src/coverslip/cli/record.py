@@ -194,7 +194,7 @@ def links(caller: Caller, number: Number) -> None:
 @app.command()
 @calls
 def types(caller: Caller) -> None:
-    """List the record types with their states and acts."""
+    """List the record types. 'coverslip type show TYPE' tells the fields and acts of one."""
     found = caller.client().types()
     if caller.json:
         show.as_json(list(found))
@@ -217,7 +217,10 @@ def new(
     password_stdin: asking.PasswordStdin = False,
     occurred_at: OccurredAt = "",
 ) -> None:
-    """Make a record. Links are given by number; a creation that needs a signature shows it first."""
+    """Make a record. Links are given by number; a creation that needs a signature shows it first.
+
+    'coverslip type show TYPE' tells which fields there are and what each looks like.
+    """
     given = attach(caller.client(), file, collect(field, fields, scalars=json_fields))
     components = Components(username, password_stdin)
     caller.told(signing.create(caller, type, given, reason, components, number, occurred_at))

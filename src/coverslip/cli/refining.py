@@ -5,11 +5,12 @@ Trying keeps nothing. Proposing makes a draft, which is submitted and approved l
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 
 import typer
 
-from coverslip.cli import show, signing
+from coverslip.cli import declared, show, signing
 from coverslip.cli.asking import Components
 from coverslip.cli.caller import Caller, calls
 from coverslip.cli.failing import FINDING
@@ -36,7 +37,7 @@ def list_(caller: Caller) -> None:
 @app.command("show")
 @calls
 def show_(caller: Caller, name: Name) -> None:
-    """Show a type as it is in force: its definition, and which refinement changed what."""
+    """Show a type as it is in force: its fields, its acts, and which refinement changed what."""
     found = caller.client().definition(name)
     if caller.json:
         show.as_json(found)
@@ -51,6 +52,11 @@ def show_(caller: Caller, name: Name) -> None:
             ("note", found["migration_note"]),
         ]
     )
+    form = json.loads(found["canonical"])["type"]
+    show.say("")
+    show.table(("field", "kind", "needed", "meaning"), declared.fields_of(form))
+    show.say("")
+    show.table(("act", "states", "who", "signature", "fields"), declared.acts_of(form))
     for one in found["refinements"]:
         show.say("")
         show.say(f"{one['number']}  {one['title']}" + ("" if one["in_force"] else "  (withdrawn)"))

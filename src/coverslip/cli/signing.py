@@ -16,6 +16,9 @@ from coverslip.cli.caller import Caller
 from coverslip.cli.show import say, warn
 from coverslip.client import Coverslip, Receipt, Signature, View
 
+_WHATEVER_IS_GIVEN = ("AUTH_", "SEQ_STATE", "LOCKED", "HOLD", "HASH", "CLOCK", "IDENTITY_")
+"""Codes, or their beginnings, of refusals that no field given with the act changes."""
+
 
 def perform(
     caller: Caller,
@@ -28,13 +31,14 @@ def perform(
 ) -> Receipt:
     """Do an act on a record; where it needs a signature and is open to this person, hold the ceremony.
 
-    An act that is not open is sent all the same: the server's refusal says why and is recorded.
+    An act that is not open is sent all the same: the server's refusal says why and is recorded. One that
+    waits for a condition may be waiting for the very fields given here, so that it is signed and then judged.
     """
     records = caller.client().records
     record = records.show(number)
     offered = next((a for a in record["acts"] if a["act"] == act), None)
     given: dict[str, Any] = {"reason": reason, "occurred_at": occurred_at}
-    if offered is None or not offered["meaning"] or not offered["allowed"]:
+    if offered is None or not _to_sign(offered, fields):
         given["expected_version"] = record["version"]
     else:
         view = records.view(number)
@@ -46,6 +50,14 @@ def perform(
     if act == "edit":
         return records.edit(number, fields, **given)
     return records.act(number, act, fields=fields, **given)
+
+
+def _to_sign(offered: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:
+    """Whether a signature is asked for now: the act is open, or what is given with it may open it."""
+    if not offered["meaning"] or offered["allowed"]:
+        return bool(offered["meaning"])
+    code = str(offered.get("code", ""))
+    return not fields.keys().isdisjoint(offered["fields"]) and not code.startswith(_WHATEVER_IS_GIVEN)
 
 
 def create(

@@ -16,15 +16,15 @@ from typing import Any
 
 from coverslip.errors import CATALOGUE, CoverslipError, EnvironmentFault, EvidenceBroken, Family, Invalid
 
-_DETAILS = ("problems", "unmet", "allowed", "meaning", "meaning_text")
+_DETAILS = ("problems", "unmet", "allowed", "meaning", "meaning_text", "line")
 
 
 class ApiError(Exception):
     """Root: ``code``, ``message``, ``rule``, ``clause``, ``record``, ``remedy``, HTTP ``status``.
 
     ``details`` holds what else was said: ``problems`` (every wrong field), ``unmet`` (every condition
-    not met), ``meaning`` and ``meaning_text`` of a signature that is needed. ``status`` is 0 where no
-    server answered.
+    not met), ``meaning`` and ``meaning_text`` of a signature that is needed, ``line`` of a change among
+    many. ``status`` is 0 where no server answered.
     """
 
     def __init__(self, problem: Mapping[str, Any], status: int = 0) -> None:

@@ -219,7 +219,7 @@ class Identity:
 
         It ends every code of that person made before.
         """
-        code = secrets.token_urlsafe(24)
+        code = secrets.token_hex(24)  # no sign in it that a command line takes for an option
         self._accounts.add_enrolment(person, token_hash(code), created_by, ENROLMENT_HOURS)
         return code
 

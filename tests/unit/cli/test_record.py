@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from coverslip.errors import Refused
+
 PASSWORD = "correct horse battery"
 
 
@@ -212,3 +214,53 @@ def test_text_from_elsewhere_cannot_steer_a_terminal(ada: Any) -> None:
     shown = ada("record", "list", "user").out
     assert "\x1b" not in shown and "\x07" not in shown and "\u202e" not in shown
     assert "\\u001b" in shown and "[red]" in shown
+
+
+class AWaitingLab:
+    """An act that waits for a condition, or for somebody else."""
+
+    def __init__(self, lab: Any, code: str) -> None:
+        lab.explain = lambda row, context, act: Refused(
+            code, record=row.number, action=act, role="SEC", roles="none", conditions="The key is listed."
+        )
+
+
+def _signed_with(ada: Any, user: str, *more: str) -> Any:
+    return ada("sign", user, "enrol", *more, "--username", "ada", "--password-stdin", stdin=f"{PASSWORD}\n")
+
+
+def test_an_act_that_waits_for_what_is_given_with_it_is_signed(ada: Any, user: str, lab: Any) -> None:
+    AWaitingLab(lab, "SEQ_PRE")
+    ran = _signed_with(ada, user, "-f", "code_by=USR-0001")
+    assert ran.code == 0 and "You sign as 'acknowledged'" in ran.out
+
+
+def test_what_is_not_open_for_another_reason_is_not_signed(ada: Any, user: str, lab: Any) -> None:
+    AWaitingLab(lab, "SEQ_PRE")
+    assert "You sign as" not in _signed_with(ada, user).out
+    AWaitingLab(lab, "AUTH_ROLE")
+    assert "You sign as" not in _signed_with(ada, user, "-f", "code_by=USR-0001").out
+
+
+def test_a_refusal_among_many_names_the_place_of_its_change(
+    ada: Any, lab: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> Any:
+        error = Refused("SEQ_PRE", record="TAG-0001", action="create", conditions="It is there.")
+        error.values["line"] = 2
+        raise error
+
+    monkeypatch.setattr(lab, "submit_all", refuse, raising=False)
+    batch = tmp_path / "batch.jsonl"
+    batch.write_text('{"act": "create", "type": "tag", "fields": {}}\n' * 2)
+    ran = ada("record", "bulk", batch)
+    assert ran.code == 1 and ran.err.startswith("change 2: SEQ_PRE: ")
+
+
+def test_an_account_is_made_with_its_last_day_and_who_answers_for_it(ada: Any, lab: Any) -> None:
+    more = ("--kind", "inspector", "--start", "2026-12-01", "--end", "2026-12-11")
+    assert ada("user", "new", "irene", "--name", "Irene", *more).code == 0
+    assert lab.rows[-1].fields["valid_to"] == "2026-12-11"
+    answering = ("--responsible", "USR-0001")
+    assert ada("user", "new", "eln", "--name", "E", "--kind", "service", *answering).code == 0
+    assert "responsible" in lab.rows[-1].fields

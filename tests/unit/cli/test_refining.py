@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from coverslip.cli import declared
 from coverslip.kernel.refinery import Refinery
 from coverslip.kernel.rows import NIL
 
@@ -42,6 +43,23 @@ def test_types_are_listed_and_shown_with_what_refines_them(ada: Any) -> None:
     assert shown.code == 0 and "definition" in shown.out and "made of" not in shown.out
     said = json.loads(ada("type", "show", "image_set", "--json").out)
     assert said["definition"] == said["shipped"] and said["refinements"] == []
+
+
+def test_a_type_tells_its_fields_and_acts_to_whoever_fills_it_in(ada: Any) -> None:
+    lines = [line.split("\t") for line in ada("type", "show", "image_set").out.splitlines()]
+    kinds = {line[0]: line[1:] for line in lines if len(line) == 4}
+    acts = {line[0]: line[1:] for line in lines if len(line) == 5}
+    assert kinds["members"][:2] == ["number of image, many", "before frozen"]
+    assert kinds["title"][1:] == ["required", "Purpose"]
+    assert acts["create"][0] == "-> open" and "signed 'executed'" in acts["freeze"]
+    assert acts["cancel"][3] == "a reason" and "use" not in acts, "what only follows is nobody's act"
+
+
+def test_a_table_and_a_choice_say_what_they_take() -> None:
+    column = {"kind": {"word": "Enum", "choices": ["a", "b"]}, "required": False}
+    table = {"word": "Table", "columns": {"case": {"kind": {"word": "Text"}}, "pass": column}}
+    assert declared.kind_of(table) == "rows of case (text); pass? (one of a, b)"
+    assert declared.kind_of({"word": "Tesseract"}) == "tesseract"
 
 
 def test_a_type_that_is_not_there_is_said_so(ada: Any) -> None:
