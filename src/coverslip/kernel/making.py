@@ -135,7 +135,7 @@ class Maker:
         said += [
             f"{declared.title.lower()} has {f.label.lower()}"
             for n, f in declared.fields.items()
-            if f.required and n not in fields
+            if (f.required or declared.create.state in f.required_at) and n not in fields
         ]
         if said:
             raise Refused(

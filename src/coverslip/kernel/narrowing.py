@@ -32,7 +32,8 @@ _UP = ("min_length", "low", "min_rows")
 _DOWN = ("max_length", "high", "places", "max_bytes", "max_rows")
 _PAIRS = (("min_length", "max_length"), ("low", "high"), ("min_rows", "max_rows"))
 MAX_PATTERN = 200
-_SLOW = re.compile(r"\([^)]*[*+{][^)]*\)\s*[*+{]|\\[1-9]|\(\?")
+_SLOW = re.compile(r"\\[1-9]|\(\?")
+_PART = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|.", re.DOTALL)
 
 
 def narrowed(kind: w.Kind, step: Narrow, literals: tuple[Any, ...] = ()) -> tuple[Any, list[str]]:
@@ -125,5 +126,22 @@ def _pattern(text: str) -> Iterator[str]:
     except (re.error, RecursionError, OverflowError):
         yield "the pattern is no regular expression"
         return
-    if len(text) > MAX_PATTERN or _SLOW.search(text):
+    if len(text) > MAX_PATTERN or _SLOW.search(text) or _repeats(text):
         yield "the pattern is too long, refers back, or repeats what repeats"
+
+
+def _repeats(text: str) -> bool:
+    """Whether a group that repeats, or has alternatives, anywhere within, is itself repeated."""
+    varying, inside = [False], False
+    for part in _PART.findall(text):
+        if inside and part in "*+{":
+            return True
+        inside = False
+        if part == "(":
+            varying.append(False)
+        elif part == ")":
+            inside = varying.pop()
+            varying[-1] = varying[-1] or inside
+        elif part in "*+{?|":
+            varying[-1] = True
+    return False

@@ -22,7 +22,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from coverslip.kernel import patches, rules, words as w
-from coverslip.kernel.definition import Catalogue, Definition, define, guards_of, named_rules
+from coverslip.kernel.definition import Catalogue, Definition, define, effects_of, guards_of, named_rules
 from coverslip.kernel.refining import tried
 from coverslip.kernel.rows import Authority
 from coverslip.ledger import canonical
@@ -127,6 +127,7 @@ def _beside(shipped: Catalogue, catalogue: Catalogue, definition: Definition) ->
     for code in sorted(_roles(definition.type) - roles):
         yield f"{definition.name}: no type knows the role {code}"
     yield from _touching(catalogue, before, definition.type)
+    yield from _made(catalogue, before, definition.type)
     for meaning in _signed(definition.type) - _signed(before):
         yield from _meaning(shipped, definition, meaning)
 
@@ -259,3 +260,18 @@ def _touching(catalogue: Catalogue, before: w.Type, after: w.Type) -> Iterator[s
                     f"{after.name}: {', '.join(newly)} would change content, which lets '{name}' of"
                     f" {definition.name} act; ask for the field in an earlier state"
                 )
+
+
+def _made(catalogue: Catalogue, before: w.Type, after: w.Type) -> Iterator[str]:
+    """Yield what is newly asked of a new record that acts make too, which give it nothing of the kind."""
+    state = after.create.state
+    asked = {n for n, f in after.fields.items() if state in f.required_at}
+    asked -= {n for n, f in before.fields.items() if f.required or state in f.required_at}
+    for definition in catalogue if asked else ():
+        for effect in effects_of(definition.type):
+            if isinstance(effect, w.Create) and effect.type == after.name:
+                for name in sorted(asked - {*effect.values, effect.link}):
+                    yield (
+                        f"{after.name}: acts of {definition.name} make it too, and give no '{name}';"
+                        f" ask for it in a state after {state}"
+                    )

@@ -115,6 +115,9 @@ def guard(act: str, **asked: Any) -> dict[str, Any]:
          "no act leads to used"),
         ("study", {"word": "require_at", "field": "design", "states": ["approved"]},
          "cannot be given with it"),
+        # asked of a record that an act makes too, which gives no such thing
+        ("specimen", field("site_room", required_at=["registered"]), "give no 'site_room'"),
+        ("hold", field("site_room", required_at=["active"]), "give no 'site_room'"),
         # conditions that could not be asked
         ("image_set", guard("freeze", word="Compare", path=["study", "gone"], op="present"), "leads no"),
         ("image_set", guard("freeze", word="Compare", path=[], op="present"), "leads to no field"),
@@ -137,6 +140,10 @@ def guard(act: str, **asked: Any) -> dict[str, Any]:
          "brace without its fellow"),
         # patterns that never end
         ("image_set", field("site_room", kind={"word": "Text", "pattern": "(a+)+b"}), "repeats what repeats"),
+        ("image_set", field("site_room", kind={"word": "Text", "pattern": "((a+))+b"}), "repeats what"),
+        ("image_set", field("site_room", kind={"word": "Text", "pattern": "(a|a)*b"}), "repeats what"),
+        ("image_set", field("site_room", kind={"word": "Text", "pattern": "(([)]|\\))|a?){9,}b"}),
+         "repeats what"),
         ("image_set", field("site_room", kind={"word": "Text", "pattern": "("}), "no regular expression"),
         # what decides over refinements, and what is not there
         ("refinement", {"word": "mark_critical", "field": "title"}, "not refined itself"),
@@ -216,3 +223,11 @@ def test_an_older_release_and_a_withdrawn_one_have_hashes_of_their_own() -> None
     assert len({one.hash for one in found}) == len(forms)
     assert [one.type.version for one in found] == sorted({one.type.version for one in found})
     assert {one.shipped for one in found} == {found[0].hash}
+
+
+@pytest.mark.parametrize(
+    "pattern", ["[A-Z]{2}-[0-9]+", "(GMP|GLP)-[0-9]{4}", "[a-z]+( [a-z])?", "[(+]+x", r"\(a+\)+", "(ab)+"]
+)
+def test_a_pattern_that_ends_is_taken(pattern: str) -> None:
+    kind = {"word": "Text", "pattern": pattern}
+    assert "site_room" in tried("image_set", field("site_room", kind=kind))["image_set"].type.fields
