@@ -7,7 +7,7 @@ from typing import Any
 
 from coverslip.kernel import rules
 from coverslip.kernel.rows import Row
-from coverslip.kernel.rules import RuleInput
+from coverslip.kernel.rules import Refusal, RuleInput
 
 NOW = "2026-11-21T04:00:00.000000Z"
 ANN, BOB = "ann", "bob"
@@ -43,5 +43,9 @@ def ask(
     children: Mapping[str, Rows] | None = None,
     actor: str = ANN,
 ) -> Any:
+    """Ask a rule; a refusal under a code of its own answers with its sentence, as a person reads it."""
     version = max(v for n, v in rules._RULES if n == name)
-    return rules.find(name, version)(RuleInput(fields or {}, record, reads or {}, children or {}, actor, NOW))
+    answer = rules.find(name, version)(
+        RuleInput(fields or {}, record, reads or {}, children or {}, actor, NOW)
+    )
+    return f"{answer.sentence}." if isinstance(answer, Refusal) else answer

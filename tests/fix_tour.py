@@ -129,10 +129,13 @@ class Tour:
         return None
 
     def _require_filled(self, error: CoverslipError) -> None:
-        """Ask that a message has every value its template names."""
-        named = {name for _, name, _, _ in Formatter().parse(error.spec.template) if name}
-        if named - set(error.values):
-            self.wrong.append(f"{error.code} lacks {sorted(named - set(error.values))}: {error.message}")
+        """Ask that message and remedy have every value their templates name."""
+        told = f"{error.message} {error.remedy}"
+        templates = error.spec.template + error.spec.remedy
+        named = {name for _, name, _, _ in Formatter().parse(templates) if name}
+        raw = sorted(name for name in named if f"({name})" in told)
+        if raw:
+            self.wrong.append(f"{error.code} lacks {raw}: {told}")
 
     def refuses(self, row: Row, act: str, actor: Actor, code: str, sentence: str, **more: Any) -> None:
         """Ask that an act is refused under this code with this sentence, and that nothing came of it."""

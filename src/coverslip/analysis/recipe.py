@@ -80,6 +80,10 @@ def job_of(made: Recipe, objects: Objects) -> Job:
             v=algorithm.fields["semver"],
             state=f"registered with code {approved[:12]}, not {present[:12]}",
             allowed="matching",
+            message=(
+                f"{algorithm.number} v{algorithm.fields['semver']} is registered with hash {approved[:16]}; "
+                f"you supplied {present[:16]}. Register a new version."
+            ),
         )
     channel = int(values.get("channel", "0"))
     inputs = tuple(Input(image.number, _pixels(image, channel, objects)) for image in made.images)

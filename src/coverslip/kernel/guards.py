@@ -105,9 +105,13 @@ def raise_unmet(found: list[Unmet], record: str, action: str) -> None:
             special.code, record=special.values.pop("record", record), action=action, **special.values
         )
     if special is not None:
-        family = _FAMILIES[CATALOGUE[special.code].family]
+        spec = CATALOGUE[special.code]
         told = ". ".join([special.sentence, *(s for s in sentences if s != special.sentence)])
-        raise family(special.code, record=record, message=f"{told}.", action=action, unmet=sentences)
+        # A remedy that names values of its own is another's: the sentence says what is asked.
+        remedy = CATALOGUE["SEQ_PRE"].remedy if "{" in spec.remedy else spec.remedy
+        raise _FAMILIES[spec.family](
+            special.code, record=record, message=f"{told}.", action=action, unmet=sentences, remedy=remedy
+        )
     if found:
         raise Refused(
             "SEQ_PRE",

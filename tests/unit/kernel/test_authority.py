@@ -230,7 +230,7 @@ def test_without_the_policy_acknowledged_nobody_signs(lab: Lab) -> None:
 
 
 def test_nobody_acknowledges_for_another(lab: Lab) -> None:
-    with refused("SEQ_PRE") as caught:
+    with refused("AUTH_SELF") as caught:
         lab.rita.create(
             "esign_acknowledgement",
             sign=True,

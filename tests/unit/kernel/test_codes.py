@@ -59,6 +59,7 @@ def test_the_first_code_declared_wins_and_every_sentence_is_told(
     with refused(code) as said:
         labels.alan.do(number, "finish", sign=True)
     assert said[0].message == first
+    assert "(" not in said[0].remedy, "a remedy shows no raw placeholder"
     assert said[0].status == CATALOGUE[code].status
     assert labels.row(number).state == "open"
 

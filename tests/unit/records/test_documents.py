@@ -134,7 +134,7 @@ def test_quality_moves_the_date_of_an_approved_version_and_never_into_the_past(l
     lab.approve_sop(sop)
     with refused("AUTH_ROLE"):
         lab.aurel.do(sop, "extend_effective", sign=True, why="More time for training.", effective_date=day(9))
-    with refused("SEQ_PRE"):
+    with refused("VAL_RANGE"):
         lab.quinn.do(
             sop, "extend_effective", sign=True, why="More time for training.", effective_date=day(-1)
         )
@@ -405,7 +405,7 @@ def test_a_form_is_filled_in_by_its_template_and_verified_by_somebody_else(lab: 
     with refused("SEQ_PRE"):
         lab.alan.create("form_record", title="Today", template=f"{form} v1", values=outside)
     sheet = [{"name": "ph", "value": "7.0", "source": "spreadsheet"}]
-    with refused("SEQ_PRE") as said:
+    with refused("VAL_REQ") as said:
         lab.alan.create("form_record", title="Today", template=f"{form} v1", values=sheet)
     assert "Attach the original file; its hash is kept" in said[0].message
     sheet[0]["original"] = lab.attach("ph.csv", b"ph\n7.0\n")  # type: ignore[assignment]
@@ -495,9 +495,9 @@ def test_administration_inspection_and_the_service_are_not_lent(lab: Lab, role: 
 
 
 def test_a_duty_is_lent_for_ninety_days_at_most_and_only_by_who_holds_it(lab: Lab) -> None:
-    with refused("SEQ_PRE"):
+    with refused("VAL_RANGE"):
         _delegation(lab, "rita", "nora", "REV", end=day(90))
-    with refused("SEQ_PRE"):
+    with refused("AUTH_SELF"):
         _delegation(lab, "rita", "rita", "REV")
     with refused("SEQ_PRE"):
         _delegation(lab, "alan", "nora", "REV")
@@ -535,16 +535,16 @@ def test_a_duty_of_quality_begins_only_once_quality_approved_it(lab: Lab) -> Non
 
 def test_an_inspector_has_a_last_day_and_writes_nothing(lab: Lab) -> None:
     fields = {"username": "ines", "printed_name": "Ines Inspector", "kind": "inspector"}
-    with refused("SEQ_PRE") as said:
+    with refused("VAL_REQ") as said:
         lab.ada.create("user", **fields, email="ines@fda.example")
     assert "Valid to is required for an inspector" in said[0].message
     number = lab.ada.create("user", **fields, email="ines@fda.example", valid_to=day(20))
     lab.enrol(number, "ines")
     check = [{"document_kind": "credentials", "manner": "in person", "on": TODAY.isoformat()}]
     lab.aurel.do(number, "activate", sign=True, identity_check=check)
-    with refused("SEQ_PRE"):
+    with refused("VAL_REQ"):
         lab.grant(number, "INS")
-    with refused("SEQ_PRE"):
+    with refused("VAL_RANGE"):
         lab.grant(number, "INS", end=day(91))
     lab.grant(number, "INS", end=day(20))
     ines = lab.sign_in("ines")

@@ -108,11 +108,11 @@ def test_an_aliquot_is_a_specimen_of_its_own_taken_from_its_parent_at_once(lab: 
 
 def test_no_aliquot_leaves_less_than_nothing(lab: Lab) -> None:
     number = specimen(lab, quantity="1.0")
-    with refused("SEQ_PRE") as caught:
+    with refused("VAL_RANGE") as caught:
         lab.alan.do(number, "take_aliquot", taken="1.1", aliquot_title="Too much")
     assert "1.1 is outside 0–1.0 mL" in str(caught[0])
     lab.alan.do(number, "take_aliquot", taken="1.0", aliquot_title="All")
-    with refused("SEQ_PRE"):
+    with refused("VAL_REQ"):
         lab.alan.do(number, "take_aliquot", aliquot_title="The quantity is said each time")
     assert lab.row(number).fields["quantity"] == "0.0"
     assert len(linked(lab, number, "specimen")) == 1
@@ -135,7 +135,7 @@ def test_two_aliquots_taken_at_once_never_leave_less_than_nothing(lab: Lab) -> N
 
 def test_an_expired_specimen_is_not_used(lab: Lab) -> None:
     number = specimen(lab, received=False, expires=day(-1), quantity="2")
-    with refused("SEQ_PRE") as caught:
+    with refused("VAL_RANGE") as caught:
         receive(lab, number)
     assert f"Specimen expired {day(-1)}" in str(caught[0])
     good = specimen(lab, expires=day(0), quantity="2")
@@ -164,7 +164,7 @@ def test_a_specimen_on_hold_is_still_quarantined_but_not_used(lab: Lab) -> None:
 
 def test_two_people_dispose_and_only_after_the_day_it_is_kept_until(lab: Lab) -> None:
     number = specimen(lab)
-    with refused("SEQ_PRE") as caught:
+    with refused("RETENTION") as caught:
         lab.alan.do(number, "dispose", sign=True, why=WHY, disposal_manner="Incinerated", keep_until=LATER)
     assert f"The specimen must be kept until {LATER}" in str(caught[0])
     lab.alan.do(number, "dispose", sign=True, why=WHY, disposal_manner="Incinerated", keep_until=day(0))
@@ -178,18 +178,18 @@ def test_two_people_dispose_and_only_after_the_day_it_is_kept_until(lab: Lab) ->
 
 
 @pytest.mark.parametrize(
-    ("more", "said"),
+    ("more", "code", "said"),
     [
-        ({"position": "I01"}, "I01"),
-        ({"position": "A13"}, "A13"),
-        ({"position": "C5"}, "C5"),
-        ({"position": "A01"}, "A01 is given once, unless pooled"),
+        ({"position": "I01"}, "SEQ_PRE", "I01"),
+        ({"position": "A13"}, "SEQ_PRE", "A13"),
+        ({"position": "C5"}, "SEQ_PRE", "C5"),
+        ({"position": "A01"}, "DUP", "A01 is given once, unless pooled"),
     ],
 )
 def test_a_layout_with_a_position_that_is_not_there_or_twice_is_not_kept(
-    lab: Lab, more: dict[str, Any], said: str
+    lab: Lab, more: dict[str, Any], code: str, said: str
 ) -> None:
-    with refused("SEQ_PRE") as caught:
+    with refused(code) as caught:
         plate(lab, checked=False, layout=layout(lab, **more))
     assert said in str(caught[0])
 

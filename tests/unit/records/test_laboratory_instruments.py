@@ -163,14 +163,14 @@ def test_a_failed_case_stays_and_a_pass_has_evidence(lab: Lab) -> None:
     number = qualification(lab, instrument(lab, "QLF-2"), "IQ")
     lab.mia.do(number, "start")
     bare = CASE | {"actual": "It is on.", "outcome": "pass"}
-    with refused("SEQ_PRE") as caught:
+    with refused("VAL_REQ") as caught:
         lab.mia.do(number, "record", test_cases=[bare])
     assert "Evidence and result are required before a case passes (1)" in str(caught[0])
     failed = CASE | {"actual": "It smokes.", "outcome": "fail"}
     lab.mia.do(number, "record", test_cases=[failed])
     kept = lab.row(number).fields["test_cases"][0]
     assert kept["executed_by"]["number"] == lab.number_of("mia")
-    with refused("SEQ_PRE") as caught:
+    with refused("LOCKED") as caught:
         lab.mia.do(number, "record", test_cases=[CASE | SEEN])
     assert "Case 1 was recorded and is locked" in str(caught[0])
     lab.mia.do(number, "record", test_cases=[kept, CASE | SEEN])

@@ -34,7 +34,7 @@ def test_a_request_permits_exactly_one_more_run(lab: Lab) -> None:
     images = str(lab.row(run).fields["image_set"]["number"])
     with refused("SEQ_PRE") as caught:
         lab.new_run(image_set=images)
-    assert "another needs an approved reprocessing request" in str(caught[0])
+    assert "Request reprocessing with a reason" in str(caught[0])
     asked = request(lab, run)
     with refused("SEQ_PRE"):
         lab.new_run(image_set=images, reason="reprocess", request=asked)
@@ -145,7 +145,7 @@ def test_a_result_is_set_aside_only_for_a_cause_and_by_quality(lab: Lab) -> None
         lab.rita.do(number, "finish_phase1", sign=True, phase1=FOUND[:-1], assignable_cause="no")
     assert "open: calculation" in str(caught[0])
     lab.rita.do(number, "finish_phase1", sign=True, phase1=FOUND, assignable_cause="no")
-    with refused("SEQ_PRE") as caught:
+    with refused("VAL_REQ") as caught:
         lab.vera.do(number, "invalidate", sign=True, why=LONG, impact="None beyond this plate.")
     assert "only with an assignable cause" in str(caught[0])
     other, held, _ = oos(lab)
@@ -170,7 +170,7 @@ def test_retests_are_as_many_as_were_fixed_in_advance_and_none_is_averaged(lab: 
     run = str(lab.row(results).fields["run"]["number"])
     images = str(lab.row(run).fields["image_set"]["number"])
     retest = {"image_set": images, "reason": "investigation", "oos": number}
-    with refused("SEQ_PRE"):
+    with refused("SEQ_STATE"):
         lab.new_run(lab.olga, **retest)  # the plan is not approved yet
     lab.vera.do(number, "approve_plan", sign=True)
     with refused("SEQ_PRE"):
@@ -178,7 +178,7 @@ def test_retests_are_as_many_as_were_fixed_in_advance_and_none_is_averaged(lab: 
     made = lab.new_run(lab.olga, **retest)
     with refused("SEQ_PRE") as caught:
         lab.new_run(lab.olga, **retest)
-    assert f"{number} fixed 1 retests in advance" in str(caught[0])
+    assert "Plan allows 1; this is number 2" in str(caught[0])
     single = ROW | {"kind": "retest", "unit": "1", "run": made}
     conclusion = {"conclusion": "inconclusive", "individual_results": [single]}
     with refused("SEQ_PRE") as caught:

@@ -498,9 +498,7 @@ def test_retests_are_as_many_as_the_plan_fixed() -> None:
     plan = row("OOS-1", {"retest_number": 2}, "phase2")
     own = more_run(3, oos=link("OOS-1"))
     assert permitted(own, more_run(2), oos=plan) is None
-    assert permitted(own, more_run(1), more_run(2), oos=plan) == (
-        "OOS-1 fixed 2 retests in advance; they were made."
-    )
+    assert permitted(own, more_run(1), more_run(2), oos=plan) == ("Plan allows 2; this is number 3 (OOS-1).")
 
 
 def test_runs_permitted_beside_the_plan_do_not_use_it_up() -> None:

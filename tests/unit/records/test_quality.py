@@ -209,7 +209,7 @@ def test_who_worked_on_what_is_judged_takes_no_seat(world: World) -> None:
 
 def test_lines_that_do_not_add_up_are_not_proposed(world: World) -> None:
     ncr = _ncr(world, 2, 2)
-    with refused("SEQ_PRE") as caught:
+    with refused("VAL_RANGE") as caught:
         world.create("disposition", ncr=ncr, lines=[{"item": "Box 7", "quantity": 38, "action": "scrap"}])
     _says(caught, f"The lines cover 38 of 50 pieces of {ncr}")
     assert world.row(ncr).state == "under_review"
@@ -371,14 +371,14 @@ def test_anybody_raises_a_deviation_whose_class_is_computed(world: World) -> Non
 
 def test_a_discovery_is_not_dated_back(world: World) -> None:
     old = "2026-01-05T08:00:00Z"
-    with refused("SEQ_PRE") as caught:
+    with refused("VAL_RANGE") as caught:
         world.create("deviation", found_at=old, occurred_at=old)
     _says(caught, "2026-01-05 is outside")
 
 
 def test_a_planned_deviation_after_the_fact_is_refused(world: World) -> None:
     planned = {"kind": "planned", "found_at": None, "occurred_at": None, "ends_on": world.day(5)}
-    with refused("SEQ_PRE") as caught:
+    with refused("SEQ_STATE") as caught:
         world.create("deviation", **planned, starts_on=world.day(-1))
     _says(caught, "comes before the fact")
     world.create("deviation", **planned, starts_on=world.day())
@@ -390,7 +390,7 @@ def test_a_root_cause_that_is_blank_or_only_a_person_is_refused(world: World) ->
         world.do(number, "submit")
     human = [{"method": "five_why", "category": "human_error", "cause": "Forgot the filter."}]
     world.do(number, "edit", root_cause=human, other_batches="None else.")
-    with refused("SEQ_PRE") as caught:
+    with refused("REASON") as caught:
         world.do(number, "submit")
     _says(caught, "Human error needs a contributing cause")
 
@@ -547,7 +547,7 @@ def test_an_area_left_out_is_refused_when_the_change_is_submitted(world: World) 
         "edit",
         impact=[{**r, **({"owner": r["owner"]["number"]} if "owner" in r else {})} for r in impact],
     )
-    with refused("SEQ_PRE") as caught:
+    with refused("VAL_REQ") as caught:
         world.do(number, "submit")
     _says(caught, "Say 'none' and why. Not assessed: security")
 

@@ -84,7 +84,7 @@ def test_a_decision_on_a_complaint_is_not_changed_by_a_correction(world: World) 
 
 def test_no_investigation_needs_a_justification(world: World) -> None:
     number = world.new("complaint")
-    with refused("SEQ_PRE") as caught:
+    with refused("VAL_REQ") as caught:
         world.do(number, "triage", investigation_needed="no")
     assert "Justification is required before no investigation is made" in str(caught[0])
 
@@ -135,7 +135,7 @@ def test_an_auditor_does_not_audit_their_own_area(world: World) -> None:
     number = world.new("audit", auditees=[world.number_of("quality2")])
     with refused("AUTH_SELF"):
         world.do(number, "execute", by="quality2")
-    with refused("SEQ_PRE") as caught:
+    with refused("AUTH_SELF") as caught:
         world.do(number, "edit", auditors=[world.number_of("quality2")])
     assert "Nobody audits their own area" in str(caught[0])
     world.do(number, "execute")
@@ -211,7 +211,7 @@ def test_a_certificate_that_runs_out_restricts_the_supplier_and_a_condition_that
 
 def test_a_calibration_names_as_provider_only_a_supplier_that_may_be_used(world: World) -> None:
     supplier = world.new("supplier")
-    with refused("SEQ_PRE") as said:
+    with refused("HOLD") as said:
         world.new("calibration", provider=supplier)
     assert f"{supplier} is an approved supplier (it is proposed)" in said[0].message
     world.new("supplier_qualification", "approved", supplier=supplier)
@@ -347,7 +347,7 @@ def test_a_gap_assessment_begins_with_every_clause(world: World) -> None:
     assert [r["clause"] for r in world.row(number).fields["clauses"]] == [c for c, _ in CLAUSES]
     met = [r | {"rating": "met"} for r in world.row(number).fields["clauses"]]
     world.do(number, "edit", clauses=met)
-    with refused("SEQ_PRE") as caught:
+    with refused("VAL_REQ") as caught:
         world.do(number, "assess")
     assert "Evidence is required before a clause is met" in str(caught[0])
 
@@ -355,7 +355,7 @@ def test_a_gap_assessment_begins_with_every_clause(world: World) -> None:
 def test_what_a_rule_names_is_left_out_of_scope_only_for_a_reason_that_stays(world: World) -> None:
     number = world.new("scope_item", "assessed")
     assert world.row(number).fields["part11"] == "applies"
-    with refused("SEQ_PRE") as caught:
+    with refused("REASON") as caught:
         world.do(number, "exclude", out_of_scope_because=None)
     assert "Say why. A rule is named" in str(caught[0])
     with refused("REASON"):

@@ -486,7 +486,7 @@ def permitted(own: Row, *others: Row, allowed: int = 1) -> Any:
 @pytest.mark.parametrize("state", ["running", "completed", "failed", "aborted", "rejected", "accepted"])
 def test_every_earlier_run_counts_whatever_became_of_it(state: str) -> None:
     assert permitted(run(2), run(1, state)) == (
-        "MTH-0014 v3 allows 1 run on SET-0220; run 2 needs an approved reprocessing request."
+        "MTH-0014 v3 allows 1 run on SET-0220. Request reprocessing with a reason."
     )
 
 

@@ -92,7 +92,7 @@ def test_approval_comes_before_the_effective_date_or_not_at_all(lab: Lab) -> Non
     sop = lab.new_sop(effective_date=(TODAY - dt.timedelta(days=1)).isoformat())
     lab.aurel.do(sop, "submit", sign=True)
     lab.rita.do(sop, "review", sign=True)
-    with refused("SEQ_PRE"):
+    with refused("VAL_RANGE"):
         lab.quinn.do(sop, "approve", sign=True)
 
 

@@ -19,6 +19,7 @@ EXAMPLE = Example(
         "holder": w.any("user"),
         "purpose": "Read beside the microscope.",
     },
+    breaks={"create": {"is not a reason": lambda w, row: {"purpose": "print"}}},
     acts={
         "destroy": lambda w, row: {"fate": "Shredded at the bench."},
         "lose": lambda w, row: {"fate": "Not found after moving house."},

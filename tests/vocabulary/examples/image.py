@@ -32,6 +32,12 @@ def _unknown_size(w: World, row: Row) -> dict[str, Any]:
     return _read(w, row) | {"uncalibrated": False}
 
 
+def _analysed(w: World, row: Row) -> None:
+    """Let a run look at the image."""
+    images = w.new("image_set", "frozen", study=row.fields["study"]["number"], members=[row.number])
+    w.new("analysis_run", "running", study=row.fields["study"]["number"], image_set=images)
+
+
 EXAMPLE = Example(
     create=lambda w: {
         "name": "A01.tif",
@@ -47,6 +53,7 @@ EXAMPLE = Example(
         "accept": {
             "passes its checks": _failed,
             "pixel size is known": _unknown_size,
-        }
+        },
+        "exclude": {"through a reprocessing request": _analysed},
     },
 )

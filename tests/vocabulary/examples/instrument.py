@@ -10,6 +10,12 @@ def _calibrated(w: World, row: Row) -> None:
     w.new("calibration", "accepted", instrument=row.number)
 
 
+def _other_firmware(w: World, row: Row) -> None:
+    """Qualify a firmware that the instrument does not have."""
+    w.new("qualification", "approved", subject=row.number, software_versions="Firmware 5.0")
+    _calibrated(w, row)
+
+
 def _stood_down(w: World) -> str:
     """Let somebody find in service work that it must be qualified again."""
     order = w.new("maintenance", "in_progress")
@@ -28,5 +34,6 @@ EXAMPLE = Example(
     },
     acts={"install": lambda w, row: {"firmware": "6.1", "location": "Room 14"}},
     before={"put_in_service": _calibrated},
+    breaks={"put_in_service": {"is not the qualified": _other_firmware}},
     consequences={"stand_down": _stood_down},
 )

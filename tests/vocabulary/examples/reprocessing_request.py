@@ -28,6 +28,7 @@ EXAMPLE = Example(
         "change": [{"what": "disk", "old": "full", "new": "replaced"}],
         "expected_effect": "The run reaches its end.",
     },
+    breaks={"create": {"is not a reason": lambda w, row: {"reason": "segmentation error"}}},
     acts={"close": lambda w, row: {"conclusion": "The new run was not needed."}},
     before={"close": _decided},
     consequences={"execute": _executed},

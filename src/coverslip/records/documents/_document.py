@@ -38,8 +38,9 @@ _REFERENCES = w.InState(
     ("effective", "in_use"),
     empty_ok=True,
     message="{number}, referred to here, is in force (it is {state}).",
+    code="LINK_VER",
 )
-_AFTER_APPROVAL = w.InDate(("effective_date",), "Effective date must be after approval.")
+_AFTER_APPROVAL = w.InDate(("effective_date",), "Effective date must be after approval.", "VAL_RANGE")
 _COPIES = w.Rule(
     "copies_accounted_for",
     1,

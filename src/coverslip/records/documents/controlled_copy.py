@@ -8,12 +8,14 @@ which opens an incident in the same act.
 from __future__ import annotations
 
 from coverslip.kernel import words as w
-from coverslip.kernel.rules import RuleInput, rule
+from coverslip.kernel.rules import Refusal, RuleInput, rule
 from coverslip.records._shared import REGULATED, TITLE, VOIDED, computed_title, signing, void
 from coverslip.records.documents._document import REFERABLE
 from coverslip.records.documents._governing import OUT
 
 _EVER = (*OUT, "returned", "destroyed", "lost")
+LEAST_PURPOSE = 10
+"""Characters in which the purpose of a copy is said."""
 _WITNESSES = ("QA", "AUT", "REV", "TRN")
 
 
@@ -36,6 +38,17 @@ _INCIDENT = w.Create(
         "containment": w.Value("literal", "The copy is recorded as lost and is no longer a controlled one."),
     },
 )
+
+
+@rule("copy_purpose_said", 1)
+def copy_purpose_said(inp: RuleInput) -> Refusal | None:
+    """Refuse a copy for which nobody says in words what it is for."""
+    said = " ".join(str(inp.fields.get("purpose", "")).split())
+    if len(said) >= LEAST_PURPOSE:
+        return None
+    sentence = f"Say why. At least {LEAST_PURPOSE} characters, in your own words; '{said}' is not a reason"
+    return Refusal("REASON", sentence, {})
+
 
 TYPE = w.Type(
     name="controlled_copy",
@@ -65,7 +78,7 @@ TYPE = w.Type(
         ),
         "location": w.Field(w.Text(200), "Where it is used"),
         "purpose": w.Field(
-            w.Text(500, 10),
+            w.Text(500),
             "Why it is issued",
             required=True,
             help="A print without a purpose is not issued.",
@@ -87,6 +100,7 @@ TYPE = w.Type(
     create=w.Making(
         ("QA", "AUT", "TRN"),
         "issued",
+        requires=(w.Rule("copy_purpose_said", 1, message="It is said why the copy is issued."),),
         effects=(
             w.Set("printed_at", w.Value("now")),
             w.Compute(

@@ -49,7 +49,9 @@ TYPE = w.Type(
         ("*",),
         "signed",
         requires=(
-            w.Rule("own_acknowledgement", 1, message="You can only acknowledge for yourself."),
+            w.Rule(
+                "own_acknowledgement", 1, message="You can only acknowledge for yourself.", code="AUTH_SELF"
+            ),
             w.Compare(
                 ("policy", "governs_signatures"),
                 "eq",

@@ -78,6 +78,7 @@ _ORIGINALS = w.Filled(
     0,
     ("source", "spreadsheet"),
     message="Attach the original file; its hash is kept.",
+    code="VAL_REQ",
 )
 _VALUES = w.Table(
     {

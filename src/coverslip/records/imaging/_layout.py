@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from typing import Any
 
-from coverslip.kernel.rules import RuleInput, rule
+from coverslip.kernel.rules import Refusal, RuleInput, rule
 
 PLATES = {
     "6": (2, 3),
@@ -92,14 +92,14 @@ def controls_present(inp: RuleInput) -> str | None:
 
 
 @rule("specimens_usable", 1)
-def specimens_usable(inp: RuleInput) -> str | None:
+def specimens_usable(inp: RuleInput) -> Refusal | str | None:
     """Ask that every specimen on the container is at hand, in date and not on hold."""
     for row in inp.reads["specimens"]:
         if row.state not in USABLE:
             return f"Specimen {row.number} is at hand (it is {row.state.replace('_', ' ')})."
         expires = str(row.fields.get("expires", ""))
         if expires and expires < inp.today:
-            return f"Specimen expired {expires} ({row.number})."
+            return Refusal("VAL_RANGE", f"Specimen expired {expires} ({row.number})", {})
         if row.blockers:
             return f"Specimen {row.number} is not on hold ({row.blockers[0].number})."
     return None

@@ -58,12 +58,15 @@ def master_type(
     summary: tuple[str, ...],
     predicate_rules: tuple[str, ...],
     retention: w.Retention,
+    version: int = 1,
+    migration_note: str = "First version.",
 ) -> w.Type:
     """Return a type with the MASTER lifecycle; ``ready`` is asked at submission and at approval."""
     return w.Type(
         name=name,
         title=title,
-        version=1,
+        version=version,
+        migration_note=migration_note,
         purpose=purpose,
         number=w.Number(prefix),
         gxp=REGULATED,

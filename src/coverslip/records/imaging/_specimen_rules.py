@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from coverslip.kernel.rules import RuleInput, rule
+from coverslip.kernel.rules import Refusal, RuleInput, rule
 
 
 @rule("label_matches", 1)
@@ -25,16 +25,16 @@ def label_matches(inp: RuleInput) -> str | None:
 
 
 @rule("quantity_suffices", 1)
-def quantity_suffices(inp: RuleInput) -> str | None:
+def quantity_suffices(inp: RuleInput) -> Refusal | None:
     """Ask that no more is taken than there is, and that something is taken."""
     if "quantity" not in inp.fields:
-        return "The quantity of the specimen is recorded."
+        return Refusal("VAL_REQ", "The quantity of the specimen is recorded", {})
     have, taken = Decimal(inp.fields["quantity"]), Decimal(inp.fields.get("taken", "0"))
     unit = str(inp.fields.get("unit", ""))
     if taken <= 0:
-        return "Say how much is taken."
+        return Refusal("VAL_REQ", "Say how much is taken", {})
     if taken > have:
-        return f"{taken} is outside 0–{have} {unit}: no quantity falls below zero."
+        return Refusal("VAL_RANGE", f"{taken} is outside 0–{have} {unit}: no quantity falls below zero", {})
     return None
 
 

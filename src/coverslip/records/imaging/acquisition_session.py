@@ -116,7 +116,12 @@ TYPE = w.Type(
                 "room_humidity",
             ),
             requires=(
-                w.InState(("study",), ("in_progress",), "Study {number} is in progress (it is {state})."),
+                w.InState(
+                    ("study",),
+                    ("in_progress",),
+                    "Study {number} is in progress (it is {state}).",
+                    code="SEQ_STATE",
+                ),
                 w.InState(("instrument",), ("in_service",), "The instrument is in service."),
                 calibrated_guard(("instrument",)),
                 qc_guard(("instrument",)),

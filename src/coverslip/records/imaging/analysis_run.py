@@ -52,8 +52,8 @@ def run_permitted(inp: RuleInput) -> str | None:
         if len(earlier) >= permitted:
             target = next((row.label for row in inp.reads["image_set"]), "this image set")
             return (
-                f"{method.label} allows {permitted} run{'' if permitted == 1 else 's'} on {target}; run "
-                f"{len(earlier) + 1} needs an approved reprocessing request."
+                f"{method.label} allows {permitted} run{'' if permitted == 1 else 's'} on {target}. "
+                "Request reprocessing with a reason."
             )
     return None
 
@@ -71,7 +71,7 @@ def _permitted_beside(inp: RuleInput) -> str | None:
         planned = int(oos.fields.get("retest_number", 0))
         before = [r for r in inp.children["retests"] if r.uid != own]
         if len(before) >= planned:
-            return f"{oos.number} fixed {planned} retests in advance; they were made."
+            return f"Plan allows {planned}; this is number {len(before) + 1} ({oos.number})."
     return None
 
 
@@ -168,8 +168,8 @@ _WHY = (
                 "lt",
                 limit=("method", "permitted_runs"),
                 message=(
-                    "The method allows {limit} run(s) on {target}, which has {n}; another needs an approved "
-                    "reprocessing request."
+                    "The method allows {limit} run(s) on {target}, which has {n}. Request reprocessing with "
+                    "a reason."
                 ),
             ),
         ),
@@ -186,7 +186,9 @@ _WHY = (
     w.When(
         w.Compare(("reason",), "eq", "investigation"),
         (
-            w.InState(("oos",), ("phase2",), "An OOS plan is approved ({number} is {state})."),
+            w.InState(
+                ("oos",), ("phase2",), "An OOS plan is approved ({number} is {state}).", code="SEQ_STATE"
+            ),
             w.Compare(("request",), "absent", message="A retest names no reprocessing request."),
             w.Rule(
                 "retest_by_analyst_named", 1, {"oos": ("oos",)}, message="The analyst named makes the retest."

@@ -69,7 +69,11 @@ def raw_referenced(inp: RuleInput) -> str | None:
 
 
 _PINNED = w.Rule(
-    "raw_referenced", 1, {"image": ("image",), "raw": ("raw_image",)}, message="The raw image is named."
+    "raw_referenced",
+    1,
+    {"image": ("image",), "raw": ("raw_image",)},
+    message="The raw image is named.",
+    code="VAL_REQ",
 )
 _DRAWN = w.Rule("geometry_drawn", 1, message="A geometry or a mask is given.")
 

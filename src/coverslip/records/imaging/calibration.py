@@ -124,12 +124,14 @@ _CHECKS = (
         "ge",
         other=("performed_on",),
         message="The standard was in date on the day of use.",
+        code="LINK_VER",
     ),
     w.Rule(
         "next_due_in_interval",
         1,
         {"instrument": ("instrument",)},
         message="The next date is in the interval.",
+        code="VAL_RANGE",
     ),
 )
 

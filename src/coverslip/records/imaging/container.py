@@ -31,7 +31,7 @@ LAYOUT = w.Table(
 )
 _WELL_FORMED = (
     w.Rule("positions_valid", 1, message="Positions exist on the container."),
-    w.Rule("positions_once", 1, message="Every position is given once."),
+    w.Rule("positions_once", 1, message="Every position is given once.", code="DUP"),
 )
 _COMPLETE = (
     *_WELL_FORMED,

@@ -46,6 +46,15 @@ def image_checks_pass(inp: RuleInput) -> str | None:
     return " ".join(failed[:5]) or None
 
 
+@rule("excluded_by_request", 1)
+def excluded_by_request(inp: RuleInput) -> str | None:
+    """Ask, once an analysis looked at the image, for the request or investigation that leaves it out."""
+    used = sorted(row.number for row in inp.children["sets"] if row.state == "used")
+    if not used or inp.fields.get("excluded_by"):
+        return None
+    return f"Exclude through a reprocessing request ({', '.join(used[:5])} was analysed with this image)."
+
+
 @rule("pixel_size_stated", 1)
 def pixel_size_stated(inp: RuleInput) -> str | None:
     """Ask for a pixel size above 0 and at most 50 um in x and y, or the mark "uncalibrated"."""
@@ -142,6 +151,13 @@ TYPE = w.Type(
         "delivery": _read(w.Json(20_000), "Delivery (device, manner)"),
         "converter": _read(w.Json(2000), "Converter (name, version, hash)"),
         "label_present": _read(w.Bool(), "Label or macro image present"),
+        "excluded_by": w.Field(
+            w.Link(("reprocessing_request", "oos"), "none"),
+            "Excluded by",
+            critical=True,
+            immutable_at=("registering", "quarantined", "excluded"),
+            help="Needed once an analysis has looked at the image: the request or investigation.",
+        ),
     },
     states=(
         w.State("registering"),
@@ -238,6 +254,15 @@ TYPE = w.Type(
             ("available",),
             "excluded",
             ("REV",),
+            fields=("excluded_by",),
+            requires=(
+                w.Rule(
+                    "excluded_by_request",
+                    1,
+                    children={"sets": ((), "image_set", "members")},
+                    message="Images that were analysed are excluded through a reprocessing request.",
+                ),
+            ),
             signature=signing(
                 "approved",
                 "I approve that this image is not used; it is kept.",

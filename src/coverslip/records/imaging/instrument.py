@@ -36,6 +36,27 @@ def instrument_qualified(inp: RuleInput) -> str | None:
     return None
 
 
+@rule("firmware_qualified", 1)
+def firmware_qualified(inp: RuleInput) -> str | None:
+    """Ask for firmware that the last approved qualification names, where it names what it qualified."""
+    stated = [
+        (str(r.fields.get("approved_on", "")), r.number, str(r.fields["software_versions"]))
+        for r in inp.children["qualifications"]
+        if r.state == "approved" and r.fields.get("software_versions")
+    ]
+    firmware = str(inp.fields.get("firmware", ""))
+    if not stated or not firmware:
+        return None
+    qualified = max(stated)[2]
+    if _words(firmware) <= _words(qualified):
+        return None
+    return f"Firmware {firmware} is not the qualified {qualified}; assess by change control."
+
+
+def _words(text: str) -> set[str]:
+    return {word.strip(".,;:()") for word in text.casefold().split()}
+
+
 def _are(names: list[str]) -> str:
     return "is" if len(names) == 1 else "are"
 
@@ -149,6 +170,13 @@ TYPE = w.Type(
                         "maintenance": ((), "maintenance", "instrument"),
                     },
                     "The instrument is qualified.",
+                ),
+                w.Rule(
+                    "firmware_qualified",
+                    1,
+                    {},
+                    {"qualifications": ((), "qualification", "subject")},
+                    "The firmware is the qualified one.",
                 ),
                 w.NoOpen(
                     (),

@@ -93,7 +93,9 @@ def cause_for_invalidation(inp: RuleInput) -> str | None:
     return "A result is invalidated only with an assignable cause."
 
 
-_CAUSE = w.Rule("cause_for_invalidation", 1, message="Invalidation needs an assignable cause.")
+_CAUSE = w.Rule(
+    "cause_for_invalidation", 1, message="Invalidation needs an assignable cause.", code="VAL_REQ"
+)
 _INDIVIDUAL = w.Rule("results_individual", 1, message="Results are individual.")
 _PHASE_1 = w.Table(
     {
@@ -308,6 +310,7 @@ TYPE = w.Type(
                 "eq",
                 "yes",
                 message="A result is invalidated only with an assignable cause.",
+                code="VAL_REQ",
             ),
         ),
         *_PHASE_2,

@@ -40,11 +40,13 @@ def values_in_range(inp: RuleInput) -> str | None:
     return " ".join(p for p in map(_problem, rows) if p) or None
 
 
-_IN_RANGE = w.Rule("values_in_range", 1, message="Every value is within its range.")
+_IN_RANGE = w.Rule("values_in_range", 1, message="Every value is within its range.", code="VAL_RANGE")
 
 TYPE = master_type(
     name="parameter_set",
     title="Parameter set",
+    version=2,
+    migration_note="Version 2: a value outside its range is refused as such. Earlier records stay.",
     purpose="The values an algorithm runs with, and the range each may take.",
     prefix="PAR",
     fields={

@@ -134,7 +134,7 @@ _CASES = w.Table(
     min_rows=1,
 )
 _ALL_EXECUTED = w.Rule("cases_executed", 1, message="Every test case is executed.")
-_EVIDENCE = w.Rule("passes_have_evidence", 1, message="A pass has evidence.")
+_EVIDENCE = w.Rule("passes_have_evidence", 1, message="A pass has evidence.", code="VAL_REQ")
 NO_RESULTS = w.Filled(
     "test_cases", ("step", "expected"), message="Every test case says step and expectation."
 )
@@ -230,7 +230,7 @@ TYPE = w.Type(
             _EXECUTORS,
             fields=("test_cases", "deviations", "software_versions"),
             requires=(
-                w.Rule("executed_cases_kept", 1, message="What was recorded stays."),
+                w.Rule("executed_cases_kept", 1, message="What was recorded stays.", code="LOCKED"),
                 _EVIDENCE,
             ),
             effects=(

@@ -8,11 +8,13 @@ permission is one run, and what was found before stays beside it.
 from __future__ import annotations
 
 from coverslip.kernel import words as w
-from coverslip.kernel.rules import RuleInput, rule
+from coverslip.kernel.rules import Refusal, RuleInput, rule
 from coverslip.records._shared import REGULATED, TITLE, VOIDED, computed_title, sandbox, signing, void
 
 _EVER = ("requested", "in_quality", "approved", "refused", "executed", "closed")
 _DECIDED = ("completed", "in_review", "accepted", "rejected", "failed", "aborted")
+LEAST_REASON = 40
+"""Characters in which the reason is said; a category alone is none."""
 _CATEGORIES = (
     "instrument_fault",
     "segmentation_error",
@@ -37,6 +39,16 @@ def reviewer_is_enough(inp: RuleInput) -> str | None:
     """Refuse permission by a reviewer alone where results are final or out of limits."""
     why = needs_quality(inp)
     return f"Quality approves after the review, because {why}." if why else None
+
+
+@rule("repeated_for_a_reason", 1)
+def repeated_for_a_reason(inp: RuleInput) -> Refusal | None:
+    """Refuse a reason that is the category over again, or too short to say anything."""
+    said = " ".join(str(inp.fields.get("reason", "")).split())
+    if len(said) >= LEAST_REASON:
+        return None
+    sentence = f"Say why. At least {LEAST_REASON} characters, in your own words; '{said}' is not a reason"
+    return Refusal("REASON", sentence, {})
 
 
 def _fixed(kind: w.Kind, label: str, *, required: bool = True, help: str = "") -> w.Field:
@@ -65,7 +77,7 @@ TYPE = w.Type(
     fields={
         "title": TITLE,
         "run": _fixed(w.Link(("analysis_run",), "version", _DECIDED), "Run to be repeated"),
-        "reason": _fixed(w.Text(4000, 40), "Reason", help="In your own words, 40 characters or more."),
+        "reason": _fixed(w.Text(4000), "Reason", help="In your own words, 40 characters or more."),
         "category": _fixed(w.Enum(_CATEGORIES), "Category"),
         "change": _fixed(_CHANGE, "What is changed"),
         "expected_effect": _fixed(
@@ -83,7 +95,12 @@ TYPE = w.Type(
         w.State("closed", terminal=True, locked=True),
         VOIDED,
     ),
-    create=w.Making(("ANL", "REV"), "requested", effects=(computed_title(run=("run",)),)),
+    create=w.Making(
+        ("ANL", "REV"),
+        "requested",
+        requires=(w.Rule("repeated_for_a_reason", 1, message="The reason is said in words."),),
+        effects=(computed_title(run=("run",)),),
+    ),
     persons={"requester": w.Actor("create"), "reviewer": w.Signer("reviewed"), "editors": w.Touched()},
     transitions=(
         w.Transition(

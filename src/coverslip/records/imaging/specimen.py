@@ -27,7 +27,9 @@ _KINDS = (
     "reference",
     "other",
 )
-UNEXPIRED = w.When(w.Compare(("expires",), "present"), (w.InDate(("expires",), "Specimen expired {date}."),))
+UNEXPIRED = w.When(
+    w.Compare(("expires",), "present"), (w.InDate(("expires",), "Specimen expired {date}.", "VAL_RANGE"),)
+)
 _NOT_OFFERED = w.Compare(
     ("handover",), "ne", "offered", message="The hand-over that is under way is accepted or withdrawn first."
 )
@@ -333,7 +335,7 @@ _QUALITY = (
         fields=("disposal_manner", "keep_until"),
         requires=(
             _NOT_OFFERED,
-            w.Reached(("keep_until",), "The specimen must be kept until {date}."),
+            w.Reached(("keep_until",), "The specimen must be kept until {date}.", "RETENTION"),
         ),
         signature=signing("executed", "I disposed of this specimen as stated.", ("WHS", "OPR")),
         reason=w.Reason(),

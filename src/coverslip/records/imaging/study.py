@@ -1,12 +1,14 @@
 """Study: plan and conduct of imaging work (DOMAIN 4.7).
 
 Rules kept here: the kind is fixed at creation; the director takes responsibility before quality
-approves; a sandbox study is unregulated for ever and feeds nothing regulated.
+approves; a blinded study is unblinded by two people under its rule; a sandbox study is unregulated for
+ever and feeds nothing regulated.
 """
 
 from __future__ import annotations
 
 from coverslip.kernel import words as w
+from coverslip.kernel.rules import RuleInput, rule
 from coverslip.records._retention import record_events, retention_events
 from coverslip.records._shared import REGULATED, sandbox, signing
 
@@ -37,6 +39,59 @@ _CLASSES = ("DRUG", "SUPP", "DEVICE", "GLP", "CLIN", "FOOD", "COSM", "BLOOD", "P
 _PROTOCOL = w.InState(("protocol",), ("effective",), message="The protocol is a document in force.")
 _METHODS = w.InState(
     ("methods",), ("effective",), empty_ok=True, message="Method {number} is in force (it is {state})."
+)
+
+_BLINDED = ("none", "reader", "full")
+_UNDER_WAY = ("in_progress", "suspended", "data_complete")
+
+
+@rule("blinding_kept", 1)
+def blinding_kept(inp: RuleInput) -> str | None:
+    """Refuse an amendment that blinds less than before: unblinding is an act of its own."""
+    before = str((inp.record.fields if inp.record is not None else {}).get("blinding", "none"))
+    after = str(inp.fields.get("blinding", "none"))
+    if _BLINDED.index(after) >= _BLINDED.index(before):
+        return None
+    return f"Unblinding needs {inp.fields.get('unblinding_rule') or 'its rule'} and two signatures."
+
+
+_UNBLINDING = (
+    w.Compare(("blinding",), "ne", "none", message="The study is blinded."),
+    w.Compare(("unblinding_rule",), "present", message="The plan says when the study is unblinded."),
+)
+_UNBLIND = (
+    w.Transition(
+        "ask_unblinding",
+        "Ask to unblind",
+        _UNDER_WAY,
+        "",
+        persons=("director",),
+        requires=_UNBLINDING,
+        signature=signing(
+            "accepted_responsibility", "I ask that this study is unblinded, as its rule says.", ("SDR",)
+        ),
+        reason=w.Reason(20),
+    ),
+    w.Transition(
+        "unblind",
+        "Unblind",
+        _UNDER_WAY,
+        "",
+        ("QA",),
+        requires=(
+            *_UNBLINDING,
+            w.Signed(
+                "",
+                act="ask_unblinding",
+                message="Unblinding needs its rule and two signatures; the director has not signed.",
+            ),
+        ),
+        effects=(w.Set("blinding", w.Value("literal", "none")),),
+        signature=signing(
+            "approved", "I approve that this study is unblinded.", ("QA",), ("director", "responsible")
+        ),
+        reason=w.Reason(20),
+    ),
 )
 
 TYPE = w.Type(
@@ -73,7 +128,10 @@ TYPE = w.Type(
             ),
             "Design",
         ),
-        "blinding": w.Field(w.Enum(("none", "reader", "full")), "Blinding", default="none", critical=True),
+        "blinding": w.Field(w.Enum(_BLINDED), "Blinding", default="none", critical=True),
+        "unblinding_rule": w.Field(
+            w.Rich(5000), "When it is unblinded", immutable_at=_PLANNED, help="Needed to unblind."
+        ),
         "sponsor": w.Field(w.Text(300), "Sponsor"),
         "site": w.Field(w.Link(("site",), "none"), "Site"),
         "retention_class": w.Field(w.Enum(_CLASSES), "Retention class"),
@@ -154,13 +212,18 @@ TYPE = w.Type(
                 "design",
                 "blinding",
             ),
-            requires=(_PROTOCOL, _METHODS),
+            requires=(
+                _PROTOCOL,
+                _METHODS,
+                w.Rule("blinding_kept", 1, message="Unblinding needs its rule and two signatures."),
+            ),
             signature=signing(
                 "accepted_responsibility", "I amend the plan of this study as the reason says.", ("SDR",)
             ),
             reason=w.Reason(30),
             touches=True,
         ),
+        *_UNBLIND,
         w.Transition(
             "suspend", "Suspend", ("in_progress",), "suspended", ("SDR", "QA"), reason=w.Reason(), aside=True
         ),
@@ -260,5 +323,5 @@ TYPE = w.Type(
     migration_note="Version 2: a study may belong to a project; its data are complete only when its"
     " specimens and containers are accounted for, and it is reported only when its OOS investigations and"
     " deviations are closed and its reports issued; the events that start retention clocks are recorded with"
-    " their dates. Studies without such records go on as before.",
+    " their dates; unblinding is signed by two. Studies without such records go on as before.",
 )

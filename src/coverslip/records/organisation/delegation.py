@@ -100,8 +100,10 @@ _ROLE: dict[str, w.Path] = {"role": ("role",)}
 _MAY_BE_LENT = tuple(
     w.Compare(("role", "code"), "ne", code, message=f"The role {code} is not delegated.") for code in NOT_LENT
 )
-_OTHER = w.Rule("another_person", 1, message="A duty is delegated to another person.")
-_SPAN = w.Rule("delegation_span", 1, message=f"A delegation lasts {LONGEST_DAYS} days at most.")
+_OTHER = w.Rule("another_person", 1, message="A duty is delegated to another person.", code="AUTH_SELF")
+_SPAN = w.Rule(
+    "delegation_span", 1, message=f"A delegation lasts {LONGEST_DAYS} days at most.", code="VAL_RANGE"
+)
 _HELD = w.Rule(
     "giver_holds_role",
     1,

@@ -83,8 +83,10 @@ _LIVING = w.InState(
 _INSPECTOR_ENDS = w.When(
     w.Compare(("role", "code"), "eq", "INS"),
     (
-        w.Compare(("end",), "present", message="The end date is required for an inspector."),
-        w.Rule("inspector_grant_short", 1, message="An inspector's grant ends within 90 days."),
+        w.Compare(("end",), "present", message="The end date is required for an inspector.", code="VAL_REQ"),
+        w.Rule(
+            "inspector_grant_short", 1, message="An inspector's grant ends within 90 days.", code="VAL_RANGE"
+        ),
     ),
 )
 
@@ -120,7 +122,12 @@ TYPE = w.Type(
         "requested",
         requires=(
             _LIVING,
-            w.Rule("not_for_oneself", 1, message="A role is requested by someone other than its holder."),
+            w.Rule(
+                "not_for_oneself",
+                1,
+                message="A role is requested by someone other than its holder.",
+                code="AUTH_SELF",
+            ),
             _NO_CONFLICT,
             _INSPECTOR_ENDS,
         ),

@@ -79,7 +79,7 @@ _PERSON = w.Compare(
 
 _INSPECTOR_ENDS = w.When(
     w.Compare(("kind",), "eq", "inspector"),
-    (w.Compare(("valid_to",), "present", message="Valid to is required for an inspector."),),
+    (w.Compare(("valid_to",), "present", message="Valid to is required for an inspector.", code="VAL_REQ"),),
 )
 
 TYPE = w.Type(

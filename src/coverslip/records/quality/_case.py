@@ -54,7 +54,9 @@ def detected_before_now(inp: RuleInput) -> str | None:
     return f"Detected at {at} is not past." if at[:19] > inp.now[:19] else None
 
 
-PAST_DETECTION = w.Rule("detected_before_now", 1, message="It was detected before it is reported.")
+PAST_DETECTION = w.Rule(
+    "detected_before_now", 1, message="It was detected before it is reported.", code="VAL_RANGE"
+)
 
 
 def action_table(*more: tuple[str, w.Column]) -> w.Table:
@@ -102,7 +104,7 @@ def extension(from_: tuple[str, ...], independent_of: tuple[str, ...] = ("owner"
         fields=("extended_to",),
         requires=(
             w.Compare(("extended_to",), "gt", other=("due",), message="The new day is after the due day."),
-            w.InDate(("extended_to",), "The new day is today or later."),
+            w.InDate(("extended_to",), "The new day is today or later.", "VAL_RANGE"),
         ),
         effects=(w.Append("extensions", row), w.Set("due", w.Value("path", path=("extended_to",)))),
         signature=signing(

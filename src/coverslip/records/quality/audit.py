@@ -7,22 +7,23 @@ is closed when each of its findings is.
 from __future__ import annotations
 
 from coverslip.kernel import words as w
-from coverslip.kernel.rules import RuleInput, rule
+from coverslip.kernel.rules import Refusal, RuleInput, rule
 from coverslip.records._shared import REGULATED, VOIDED, signing, void
 
 
 @rule("auditors_outside_area", 1)
-def auditors_outside_area(inp: RuleInput) -> str | None:
+def auditors_outside_area(inp: RuleInput) -> Refusal | None:
     """Ask that no auditor works in the area audited, and that somebody audits."""
     auditors = {str(p["uid"]): str(p["number"]) for p in inp.fields.get("auditors") or ()}
     if not auditors and not inp.fields.get("external_auditors"):
-        return "Somebody audits: auditors of this laboratory or from outside are named."
+        said = "Somebody audits: auditors of this laboratory or from outside are named"
+        return Refusal("VAL_REQ", said, {})
     own = sorted(
         number
         for uid, number in auditors.items()
         if uid in {str(p["uid"]) for p in inp.fields.get("auditees") or ()}
     )
-    return f"Nobody audits their own area ({', '.join(own)})." if own else None
+    return Refusal("AUTH_SELF", f"Nobody audits their own area ({', '.join(own)})", {}) if own else None
 
 
 _PLANNED = ("executed", "reported", "closed", "voided")

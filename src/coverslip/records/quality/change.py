@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from coverslip.kernel import words as w
-from coverslip.kernel.rules import RuleInput, rule
+from coverslip.kernel.rules import Refusal, RuleInput, rule
 from coverslip.records._shared import REGULATED, VOIDED, signing, void
 from coverslip.records.quality import _case
 
@@ -34,22 +34,27 @@ _APPROVED = ("approved", "implementing", "verified", "effective", "closed")
 _ASSESSED = ("assessed", *_APPROVED)
 
 
+def _unsaid(sentence: str) -> Refusal:
+    return Refusal("VAL_REQ", sentence, {})
+
+
 @rule("impact_on_all_areas", 1)
-def impact_on_all_areas(inp: RuleInput) -> str | None:
+def impact_on_all_areas(inp: RuleInput) -> Refusal | None:
     """Ask for one row for each of the ten areas: an effect with its owner, or none and why."""
     rows = {str(row["area"]): row for row in inp.fields.get("impact", ())}
     missing = [a.replace("_", " ") for a in AREAS if a not in rows]
     if missing:
-        return f"{_SAY} Not assessed: {', '.join(missing)}."
+        return _unsaid(f"{_SAY} Not assessed: {', '.join(missing)}")
     unsaid = [a.replace("_", " ") for a in AREAS if rows[a]["effect"] == "none" and not rows[a].get("why")]
     if unsaid:
-        return f"{_SAY} No reason: {', '.join(unsaid)}."
+        return _unsaid(f"{_SAY} No reason: {', '.join(unsaid)}")
     author = inp.record.created_by if inp.record is not None else inp.actor
     own = [a.replace("_", " ") for a in AREAS if rows[a].get("owner", {}).get("uid") == author]
     if own:
-        return f"An area is answered for by somebody other than the author ({', '.join(own)})."
+        said = f"An area is answered for by somebody other than the author ({', '.join(own)})"
+        return Refusal("AUTH_SELF", said, {})
     idle = [a.replace("_", " ") for a in AREAS if rows[a]["effect"] != "none" and not rows[a].get("owner")]
-    return f"Every area with an effect has an owner (none: {', '.join(idle)})." if idle else None
+    return _unsaid(f"Every area with an effect has an owner (none: {', '.join(idle)})") if idle else None
 
 
 @rule("validation_impact_stated", 1)
@@ -98,7 +103,9 @@ def areas_reviewed(inp: RuleInput) -> str | None:
 
 
 _IMPACT = w.Rule("impact_on_all_areas", 1, message="All ten areas are assessed.")
-_VALIDATION = w.Rule("validation_impact_stated", 1, message="The validation impact is stated.")
+_VALIDATION = w.Rule(
+    "validation_impact_stated", 1, message="The validation impact is stated.", code="VAL_REQ"
+)
 _OWNERS = w.Compute("area_owners", w.Rule("area_owners", 1))
 _CLEARED = ("submit", "authored", "review_area", "reviewed", "approve", "approved")
 _ASSESS = "I assessed what this change affects, in all ten areas."

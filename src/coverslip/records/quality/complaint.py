@@ -84,6 +84,7 @@ _NO_INVESTIGATION = w.When(
             ("no_investigation_because",),
             "present",
             message="Justification is required before no investigation is made: name the earlier one.",
+            code="VAL_REQ",
         ),
     ),
 )
@@ -205,7 +206,9 @@ TYPE = w.Type(
     create=w.Making(
         ("*",),
         "received",
-        requires=(w.Rule("received_not_future", 1, message="The complaint was received by now."),),
+        requires=(
+            w.Rule("received_not_future", 1, message="The complaint was received by now.", code="VAL_RANGE"),
+        ),
         effects=(w.Compute("decide_by", w.Rule("reportability_due", 1)), _DUE),
     ),
     persons={

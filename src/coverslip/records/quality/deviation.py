@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 
 from coverslip.kernel import words as w
-from coverslip.kernel.rules import RuleInput, rule
+from coverslip.kernel.rules import Refusal, RuleInput, rule
 from coverslip.records._shared import REGULATED
 from coverslip.records.quality import _case
 from coverslip.records.quality._severity import (
@@ -54,20 +54,19 @@ def found_within_a_working_day(inp: RuleInput) -> str | None:
 
 
 @rule("planned_beforehand", 1)
-def planned_beforehand(inp: RuleInput) -> str | None:
+def planned_beforehand(inp: RuleInput) -> Refusal | None:
     """Ask that a planned deviation has not begun; one approved once already may be looked at again."""
     if inp.fields.get("kind") != "planned":
         return None
     starts = str(inp.fields.get("starts_on") or "")
     if not starts or not inp.fields.get("ends_on"):
-        return "A planned deviation says from when to when."
+        return Refusal("VAL_REQ", "A planned deviation says from when to when", {})
     if str(inp.fields["ends_on"]) < starts:
-        return "A planned deviation ends on or after the day it begins."
+        return Refusal("VAL_RANGE", "A planned deviation ends on or after the day it begins", {})
     again = inp.record is not None and "reopen" in inp.record.people
     if starts < inp.today and not again:
-        return (
-            f"A planned deviation comes before the fact; this one began on {starts}. Raise an unplanned one."
-        )
+        said = f"A planned deviation comes before the fact; this one began {starts}. Raise an unplanned one"
+        return Refusal("SEQ_STATE", said, {})
     return None
 
 
@@ -112,15 +111,24 @@ _PLANNED = w.Rule("planned_beforehand", 1, message="A planned deviation comes be
 _FOUND = w.When(
     w.Compare(("kind",), "eq", "unplanned"),
     (
-        w.Compare(("found_at",), "present", message="When it was found is said."),
-        w.Compare(("occurred_at",), "present", message="When it happened is said."),
+        w.Compare(("found_at",), "present", message="When it was found is said.", code="VAL_REQ"),
+        w.Compare(("occurred_at",), "present", message="When it happened is said.", code="VAL_REQ"),
         w.When(
             w.Compare(("found_at",), "present"),
-            (w.Rule("found_within_a_working_day", 1, message="It is raised within one working day."),),
+            (
+                w.Rule(
+                    "found_within_a_working_day",
+                    1,
+                    message="It is raised within one working day.",
+                    code="VAL_RANGE",
+                ),
+            ),
         ),
     ),
 )
-_CAUSE = w.Rule("cause_beyond_human_error", 1, message="Human error needs a contributing cause.")
+_CAUSE = w.Rule(
+    "cause_beyond_human_error", 1, message="Human error needs a contributing cause.", code="REASON"
+)
 _ASSESSED = w.Rule("affected_assessed", 1, message="The impact on every record affected is stated.")
 
 ROOT_CAUSE = w.Table(

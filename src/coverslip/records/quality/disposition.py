@@ -88,6 +88,7 @@ _COVER = w.Rule(
     {"ncr": ("ncr",)},
     {"others": (("ncr",), "disposition", "ncr")},
     message="The lines add up to what does not conform.",
+    code="VAL_RANGE",
 )
 _JUSTIFIED = w.Rule(
     "use_as_is_justified", 1, {"ncr": ("ncr",)}, message="Use as it is is justified by an engineer."

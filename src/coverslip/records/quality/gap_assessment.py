@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from coverslip.kernel import words as w
-from coverslip.kernel.rules import RuleInput, rule
+from coverslip.kernel.rules import Refusal, RuleInput, rule
 from coverslip.records._shared import REGULATED, VOIDED, signing, void
 from coverslip.records.quality._gap_template import CLAUSES
 
@@ -47,7 +47,7 @@ def every_clause_rated(inp: RuleInput) -> str | None:
 
 
 @rule("met_has_evidence", 1)
-def met_has_evidence(inp: RuleInput) -> str | None:
+def met_has_evidence(inp: RuleInput) -> Refusal | None:
     """Ask that every clause said to be met, or not to apply, says by which evidence or why."""
     bare = [
         r["clause"]
@@ -55,9 +55,11 @@ def met_has_evidence(inp: RuleInput) -> str | None:
         if r.get("rating") == "met" and not (r.get("evidence") or r.get("file"))
     ]
     if bare:
-        return f"Evidence is required before a clause is met: {_listed(bare)}."
+        return Refusal("VAL_REQ", f"Evidence is required before a clause is met: {_listed(bare)}", {})
     silent = [r["clause"] for r in _rows(inp) if r.get("rating") == "n_a" and not r.get("current_control")]
-    return f"A clause that does not apply says why: {_listed(silent)}." if silent else None
+    if silent:
+        return Refusal("VAL_REQ", f"A clause that does not apply says why: {_listed(silent)}", {})
+    return None
 
 
 @rule("gaps_owned", 1)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from coverslip.kernel import words as w
-from coverslip.kernel.rules import RuleInput, rule
+from coverslip.kernel.rules import Refusal, RuleInput, rule
 from coverslip.records._shared import REGULATED, sandbox, signing
 from coverslip.records.quality._open import settled
 
@@ -43,15 +43,16 @@ def exceptions_answered(inp: RuleInput) -> str | None:
     return f"Every exception is answered (open: {'; '.join(open_[:5])}{more})."
 
 
-@rule("scope_unchanged", 1)
-def scope_unchanged(inp: RuleInput) -> str | None:
+@rule("scope_unchanged", 2)
+def scope_unchanged(inp: RuleInput) -> Refusal | None:
     """Ask that the subject is still the version that was submitted for review."""
     seen = int(inp.fields["subject"]["version"])
     for row in inp.reads["subject"]:
         if row.version != seen:
             n = row.version - seen
             plural = "entry" if n == 1 else "entries"
-            return f"{row.number}: {n} new {plural} since you began; they are listed first."
+            said = f"{row.number}: {n} new {plural} since you began; they are listed first"
+            return Refusal("SIG_STALE", said, {})
     return None
 
 
@@ -151,7 +152,7 @@ TYPE = w.Type(
                 w.InState(("subject",), ("in_review",), "{number} is in review (it is {state})."),
                 w.Compare(("checklist",), "present", message="The checklist is filled in."),
                 w.Rule("exceptions_answered", 1, message="Every exception is answered."),
-                w.Rule("scope_unchanged", 1, {"subject": ("subject",)}, message="The subject is unchanged."),
+                w.Rule("scope_unchanged", 2, {"subject": ("subject",)}, message="The subject is unchanged."),
                 w.NotOnHold(("subject",), "The subject is not on hold."),
             ),
             effects=(w.Do(("subject",), "accept"),),

@@ -118,6 +118,7 @@ _EXCLUDED = w.When(
             ("out_of_scope_because",),
             "present",
             message="Say why. A rule is named, so out of scope needs a reason that stays on the record.",
+            code="REASON",
         ),
     ),
 )

@@ -15,7 +15,7 @@ _LIVE = ("proposed", "assessing", "approved", "conditional", "suspended", "disap
 
 def usable_supplier(*path: str) -> w.InState:
     """Return the guard "the supplier at ``path``, where one is named, may be used"."""
-    return w.InState(path, USABLE, "{number} is an approved supplier (it is {state}).", empty_ok=True)
+    return w.InState(path, USABLE, "{number} is an approved supplier (it is {state}).", True, "HOLD")
 
 
 def _decided(name: str, label: str, to: str) -> w.Transition:
