@@ -54,6 +54,15 @@ def obsolete_by_review(w: World, type_: str) -> str:
     return f"{number} v1"
 
 
+def with_change(w: World, type_: str) -> str:
+    """Return the label of a version that came into force with the change it was made under."""
+    number = w.new(type_, "effective")
+    change = w.new("change", "implementing")
+    w.to(w.revise(number, change_control=change), "approved")
+    w.to(change, "effective")
+    return f"{number} v2"
+
+
 def _not_yet(w: World, row: Row) -> None:
     w.do(row.number, "extend_effective", effective_date=w.day(5))
 
@@ -76,6 +85,7 @@ def document_example(type_: str, breaks: Breaks | None = None, **more: Any) -> E
         acts={"extend_effective": lambda w, row: {"effective_date": w.day(10)}},
         consequences={
             "supersede": lambda w: superseded(w, type_),
+            "make_effective_with_change": lambda w: with_change(w, type_),
             "obsolete_by_review": lambda w: obsolete_by_review(w, type_),
         },
     )

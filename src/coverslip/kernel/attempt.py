@@ -24,7 +24,7 @@ from coverslip.kernel.content import number_references, parse_reference
 from coverslip.kernel.decide import Decision, decide
 from coverslip.kernel.definition import Definition
 from coverslip.kernel.drafts import Draft, Ids, Request
-from coverslip.kernel.facts import Facts, newest_of, plan_act
+from coverslip.kernel.facts import Facts, Plan, newest_of, plan_act
 from coverslip.kernel.held import Held, Reading
 from coverslip.kernel.making import pointing
 from coverslip.kernel.ports import Batch, Read, Scope, Store
@@ -175,7 +175,7 @@ class Attempt:
     def _read_once(self, definition: Definition, number: str, record: dict[str, Any] | None) -> Facts:
         plan = plan_act(self._catalogue, definition, self.change.act, number)
         request: dict[str, Any] = {
-            "reads": list(plan.reads.values()),
+            "reads": [read for read in plan.reads.values() if not _later(read, plan)],
             "proposed": self._proposed(definition),
         }
         if record is not None:
@@ -187,6 +187,7 @@ class Attempt:
             signing=_signature(definition, self.change.act) is not None,
         )
         found = self._with_newest(found, plan.newest)
+        found = self._with_in_force(found, plan)
         self._reading = Reading(found, monotonic_s())
         return found
 
@@ -206,6 +207,20 @@ class Attempt:
             for name, numbers in wanted.items()
         }
         return replace(facts, reads={**facts.reads, **rows})
+
+    def _with_in_force(self, facts: Facts, plan: Plan) -> Facts:
+        """Return the facts with the versions in force that consequences supersede, and what these look at."""
+        for name, base in plan.in_force.items():
+            numbers = sorted({row.number for row in facts.rows(base)})
+            if not numbers:
+                continue
+            reads = [read for read in plan.reads.values() if read["as"].startswith(name)]
+            asked = {"reads": [{"as": name, "by_number": numbers}, *reads]}
+            value = self._store.facts(asked)
+            rows = {n: tuple(row_from(r) for r in found) for n, found in value["reads"].items()}
+            scopes = {**(value.get("scopes") or {}), **facts.scopes}
+            facts = replace(facts, reads={**facts.reads, **rows}, scopes=scopes)
+        return facts
 
     def _proposed(self, definition: Definition) -> dict[str, Any]:
         """Links of the fields given, so that paths lead to where they will point."""
@@ -392,6 +407,11 @@ class Attempt:
             idempotency_key=key,
             request_hash=receipts.request_hash(self.change) if key else None,
         )
+
+
+def _later(read: Mapping[str, Any], plan: Plan) -> bool:
+    """Whether a read leads on from versions in force whose numbers another read gives first."""
+    return any(str(read["as"]).startswith(name) for name in plan.in_force)
 
 
 def _signature(definition: Definition, act: str) -> w.Signature | None:

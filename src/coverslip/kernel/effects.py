@@ -16,7 +16,16 @@ from typing import Any
 from coverslip.errors import EnvironmentFault, Refused
 from coverslip.kernel import guards, words as w
 from coverslip.kernel.drafts import Created, Draft, Request, expand, title_of
-from coverslip.kernel.facts import Facts, children_name, narrowed, newest_of, one_of
+from coverslip.kernel.facts import (
+    EFFECTIVE,
+    SELF,
+    Facts,
+    children_name,
+    in_force_of,
+    narrowed,
+    newest_of,
+    one_of,
+)
 from coverslip.kernel.making import Maker
 from coverslip.kernel.rows import Row
 
@@ -108,9 +117,11 @@ class Effects:
         elif isinstance(effect, w.DoEach):
             self._do_each(draft, effect, base)
         elif isinstance(effect, w.Supersede) and draft.revision > 1:
-            for row in self._facts.rows("effective"):
-                if row.uid != draft.uid and row.state in draft.definition.effective_states:
-                    self._do(row, w.Do((), effect.act), "effective", sandbox=sandbox)
+            name = EFFECTIVE if base == SELF else in_force_of(base)
+            for row in self._facts.rows(name):
+                same = row.number == draft.number and row.uid != draft.uid
+                if same and row.state in draft.definition.effective_states:
+                    self._do_alone(row, w.Do((), effect.act), name, sandbox=sandbox)
         elif isinstance(effect, w.Create):
             self._create(draft, effect, base)
 

@@ -9,6 +9,7 @@ Rules kept here:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -21,6 +22,7 @@ SELF = "self"
 EFFECTIVE = "effective"
 """Plan name of the revision in force of the record acted on."""
 MAX_DEPTH = 6
+_ONE = re.compile(r"#[^/<@]*")
 
 
 def children_name(base: str, child: str, child_field: str) -> str:
@@ -30,12 +32,17 @@ def children_name(base: str, child: str, child_field: str) -> str:
 
 def is_children(name: str) -> bool:
     """Return whether a plan name stands for records that link somewhere, and not for a path."""
-    return name.rfind("<") > name.rfind("/")
+    return name.rfind("<") > max(name.rfind("/"), name.rfind("@"))
 
 
 def newest_of(name: str) -> str:
     """Return the name of the newest versions of the records under a plan name."""
     return f"{name}@newest"
+
+
+def in_force_of(name: str) -> str:
+    """Return the name of the versions in force of the records under a plan name, or one of them."""
+    return f"{_ONE.sub('', name)}@in_force"
 
 
 def one_of(name: str, row: Row) -> str:
@@ -50,6 +57,9 @@ class Plan:
     reads: dict[str, dict[str, Any]] = field(default_factory=dict)
     newest: list[str] = field(default_factory=list)
     """Names of reads of whose records the newest version is needed too; read in a second statement."""
+    in_force: dict[str, str] = field(default_factory=dict)
+    """Names of the versions in force of the records of another read: what leads on from them is planned in
+    ``reads``, and all of it is read in a second statement, once the numbers are known."""
 
     def path(self, base: str, path: w.Path) -> str:
         """Plan the records at ``path`` from ``base``; return the name they will have."""
@@ -274,6 +284,10 @@ def _plan_effect(
     elif isinstance(effect, w.Supersede):
         if base == SELF and EFFECTIVE in plan.reads:
             _plan(plan, catalogue, definition, effect.act, EFFECTIVE, depth + 1)
+        elif base != SELF and base != EFFECTIVE:
+            name = in_force_of(base)
+            plan.in_force[name] = base
+            _plan(plan, catalogue, definition, effect.act, name, depth + 1)
     elif isinstance(effect, w.Do):
         target = plan.path(base, effect.path)
         for found in _targets(catalogue, definition, effect.path):

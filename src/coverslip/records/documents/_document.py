@@ -3,8 +3,9 @@
 Rules kept here: author, reviewer and approver are three people; a second version names the change that
 asked for it; approval opens the training of its audience, so that it is open before the version comes
 into force; a version comes into force on its date, not before, and only once its audience is trained or
-QA waived that; at most one version of a number is in force, and what depends on the one before it
-(training, copies, review, acknowledgements) follows in the same transaction.
+QA waived that, and where its change is under way together with all that this change brings; at most one
+version of a number is in force, and what depends on the one before it (training, copies, review,
+acknowledgements) follows in the same transaction.
 """
 
 from __future__ import annotations
@@ -215,6 +216,20 @@ def _obsolete(*more: w.Effect) -> w.Transition:
     )
 
 
+_READY = (
+    w.Rule("effective_date_reached", 1, message="The effective date is reached."),
+    _TRAINED,
+    _REFERENCES,
+)
+_NOT_ALONE = w.InState(
+    ("change_control",),
+    ("approved", "effective", "closed"),
+    "The version comes into force together with {number} (it is {state}).",
+    empty_ok=True,
+)
+_IN_FORCE = (w.Supersede("supersede"), _START_REVIEW_CLOCK)
+
+
 def _force(ending: tuple[w.Effect, ...]) -> tuple[w.Transition, ...]:
     return (
         _waiver(
@@ -241,12 +256,17 @@ def _force(ending: tuple[w.Effect, ...]) -> tuple[w.Transition, ...]:
             "effective",
             ("SVC",),
             at="effective_date",
-            requires=(
-                w.Rule("effective_date_reached", 1, message="The effective date is reached."),
-                _TRAINED,
-                _REFERENCES,
-            ),
-            effects=(w.Supersede("supersede"), _START_REVIEW_CLOCK),
+            requires=(*_READY, _NOT_ALONE),
+            effects=_IN_FORCE,
+        ),
+        w.Transition(
+            "make_effective_with_change",
+            "Bring into force with its change",
+            ("approved",),
+            "effective",
+            consequence=True,
+            requires=_READY,
+            effects=_IN_FORCE,
         ),
         _waiver(
             "waive_copies",

@@ -2,7 +2,8 @@
 
 Rules kept here: all ten areas are assessed, each says what it suffers or why nothing; for a system the
 validation impact is stated; whoever answers for an area reviewed it; quality approves and is not the
-author; every planned action is done and shown before the change is verified; an emergency is assessed
+author; every planned action is done and shown before the change is verified; the document versions made
+under it come into force together with it, or nothing does; an emergency is assessed
 within three days, later only by the quality lead and with a deviation.
 """
 
@@ -13,6 +14,7 @@ from typing import Any
 from coverslip.kernel import words as w
 from coverslip.kernel.rules import Refusal, RuleInput, rule
 from coverslip.records._shared import REGULATED, VOIDED, signing, void
+from coverslip.records.documents._document import DOCUMENT_TYPES
 from coverslip.records.quality import _case
 
 AREAS = (
@@ -31,6 +33,7 @@ SYSTEMS = ("computer_system", "configuration")
 _AREA_ROLES = ("QA", "QAL", "ENG", "REV", "MET", "TRN", "SEC", "PUR", "WHS", "SDR", "AUT")
 _SAY = "Say 'none' and why."
 _APPROVED = ("approved", "implementing", "verified", "effective", "closed")
+_UNAPPROVED = ("draft", "in_review", "in_approval")
 _ASSESSED = ("assessed", *_APPROVED)
 
 
@@ -100,6 +103,18 @@ def areas_reviewed(inp: RuleInput) -> str | None:
     done = set(inp.record.people.get("review_area", ())) if inp.record is not None else set()
     open_ = [link["number"] for link in inp.fields.get("area_owners", ()) if link["uid"] not in done]
     return f"Everybody who answers for an area reviewed it (open: {', '.join(open_)})." if open_ else None
+
+
+@rule("versions_ready", 1)
+def versions_ready(inp: RuleInput) -> str | None:
+    """Ask that every document version made under the change is approved and its date has come."""
+    left = []
+    for row in sorted((r for rows in inp.children.values() for r in rows), key=lambda r: r.label):
+        if row.state in _UNAPPROVED:
+            left.append(f"{row.label} is {row.state.replace('_', ' ')}")
+        elif row.state == "approved" and str(row.fields.get("effective_date", "9999")) > inp.today:
+            left.append(f"{row.label} is for {row.fields.get('effective_date', 'no day')}")
+    return f"Every version made under this change is ready ({'; '.join(left)})." if left else None
 
 
 _IMPACT = w.Rule("impact_on_all_areas", 1, message="All ten areas are assessed.")
@@ -408,7 +423,18 @@ TYPE = w.Type(
             "effective",
             ("SVC",),
             at="effective_from",
-            requires=(w.Reached(("effective_from",), "The change becomes effective on {date}."),),
+            requires=(
+                w.Reached(("effective_from",), "The change becomes effective on {date}."),
+                w.Rule(
+                    "versions_ready",
+                    1,
+                    children={t: ((), t, "change_control") for t in DOCUMENT_TYPES},
+                    message="Every version made under this change is ready.",
+                ),
+            ),
+            effects=tuple(
+                w.DoEach(t, "change_control", "make_effective_with_change") for t in DOCUMENT_TYPES
+            ),
         ),
         w.Transition(
             "close",
