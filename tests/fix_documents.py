@@ -74,7 +74,20 @@ def _untrained(w: World, row: Row) -> None:
     w.to(row.number, "approved")
 
 
-BREAKS = {"make_effective": {"date is reached": _not_yet, "audience is trained": _untrained}}
+def _not_alone(w: World, row: Row) -> None:
+    """Make the version one that a change under way brings."""
+    w.do(row.number, "withdraw")
+    w.do(row.number, "edit", change_control=w.new("change", "implementing"))
+    w.to(row.number, "approved")
+
+
+BREAKS = {
+    "make_effective": {
+        "date is reached": _not_yet,
+        "audience is trained": _untrained,
+        "into force together": _not_alone,
+    }
+}
 
 
 def document_example(type_: str, breaks: Breaks | None = None, **more: Any) -> Example:

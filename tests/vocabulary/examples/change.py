@@ -82,6 +82,10 @@ def _not_run(w: World, row: Row) -> None:
     w.do(row.number, "edit", validation=[case])
 
 
+def _unready(w: World, row: Row) -> None:
+    w.revise(w.new("document_sop", "effective"), change_control=row.number)
+
+
 def _owner(w: World, row: Row) -> Person:
     return w.named("bench2")
 
@@ -100,6 +104,7 @@ EXAMPLE = Example(
         "submit": {"Not assessed: product quality": _forgotten, "outcome for validation": _system},
         "assess_emergency": {"Not assessed: product quality": _forgotten, "outcome for validation": _system},
         "verify": {"open: OQ-12": _not_run},
+        "make_effective": {"version made under this change": _unready},
     },
     actors={"review_area": _owner},
 )
