@@ -64,7 +64,14 @@ class Effects:
 
     def _scene(self, draft: Draft, base: str) -> guards.Scene:
         return guards.Scene(
-            self._request.catalogue, self._facts, base, draft.base, draft.fields, self._people[0], draft.act
+            self._request.catalogue,
+            self._facts,
+            base,
+            draft.base,
+            draft.fields,
+            self._people[0],
+            draft.act,
+            bool(draft.content.get("sandbox")),
         )
 
     # --- on the record itself ------------------------------------------------------------------

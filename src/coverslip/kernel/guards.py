@@ -44,7 +44,10 @@ class Unmet:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What a guard is asked about: a record as the act leaves it, named ``base`` in the facts."""
+    """What a guard is asked about: a record as the act leaves it, named ``base`` in the facts.
+
+    ``sandbox``: the act is one of a sandbox. What is tried out there counts for nothing regulated.
+    """
 
     catalogue: Catalogue
     facts: Facts
@@ -53,6 +56,7 @@ class Scene:
     fields: dict[str, Any]
     actor: str
     action: str
+    sandbox: bool = False
 
     def rows(self, path: w.Path) -> tuple[Row, ...]:
         """Records at ``path``; the record itself for the empty path."""
@@ -61,8 +65,9 @@ class Scene:
         return self.facts.rows("/".join((self.base, *path)))
 
     def children(self, path: w.Path, child: str, child_field: str) -> tuple[Row, ...]:
-        """Records of type ``child`` that link to the record at ``path``."""
-        return self.facts.rows(children_name("/".join((self.base, *path)), child, child_field))
+        """Records of type ``child`` linking to that at ``path``; to a regulated act none of a sandbox."""
+        found = self.facts.rows(children_name("/".join((self.base, *path)), child, child_field))
+        return found if self.sandbox else tuple(r for r in found if not r.content.get("sandbox"))
 
     def values(self, path: w.Path) -> list[Any]:
         """Values of the field a path ends in; a name ``table.column`` gives one value per row."""
