@@ -28,8 +28,9 @@ def python() -> Path:
     """Return the peer's interpreter; make its environment where there is none or the lock is newer."""
     stamp, found = VENV / ".installed", VENV / "bin" / "python"
     if not stamp.exists() or stamp.stat().st_mtime < LOCK.stat().st_mtime:
-        print("  making .bench-venv for the peer", flush=True)
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True)
+        # Standard output is the figures' alone.
+        print("  making .bench-venv for the peer", file=sys.stderr, flush=True)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True, stdout=sys.stderr)
         command = [str(found), "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--quiet"]
         done = subprocess.run(
             [*command, "--require-hashes", "-r", str(LOCK)], capture_output=True, text=True, check=False
@@ -65,7 +66,7 @@ def peer(lab: Any) -> Iterator[Peer]:
         admin.execute(sql.SQL("create database {}").format(name))
     environment = {"PATH": os.environ["PATH"], "PGPASSWORD": dsn["password"], "PYTHONUTF8": "1"}
     where = [dsn["host"], str(dsn["port"]), dsn["user"], DATABASE]
-    subprocess.run([interpreter, SCRIPT, "prepare", *where], check=True, env=environment)
+    subprocess.run([interpreter, SCRIPT, "prepare", *where], check=True, env=environment, stdout=sys.stderr)
     with subprocess.Popen(
         [interpreter, SCRIPT, "run", *where], env=environment, text=True,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
