@@ -98,6 +98,21 @@ def _still_valid(w: World) -> str:
     return number
 
 
+def _retiring(w: World) -> str:
+    """Return the next version of the list of meanings, with one retired that record types sign with."""
+    row = w.row("VOC-SIGNATURE-MEANING")
+    entries = [e | {"retired": e["value"] == "approved"} for e in row.fields["entries"]]
+    return w.revise(row.number, code=row.fields["code"], title=row.title, previous=row.label, entries=entries)
+
+
+def _newcomer_signs(w: World, number: str) -> Any:
+    """Let somebody sign who holds the role and has not acknowledged the policy."""
+    name = w.unique("newcomer")
+    w.lab.invite(name, "New Comer", ("QA",))
+    w.lab.train(name, f"{w.lab.n['required']} v1")
+    return w.do(number, "reject", by=name)
+
+
 PEOPLE = (
     Mistake("site", "LOCKED", "cannot be edited", done("edit", tz="Europe/Rome"), always("SITE-01")),
     Mistake(
@@ -137,6 +152,11 @@ PEOPLE = (
         "esign_acknowledgement", "AUTH_SELF", "only acknowledge for yourself",
         created("esign_acknowledgement", by="maker2"),
     ),
+    Mistake(
+        "esign_acknowledgement", "AUTH_ESIGN", "have not acknowledged the electronic-signature policy",
+        _newcomer_signs, new("role_grant"),
+    ),
+    Mistake("vocabulary", "SEQ_PRE", "Record types sign with approved", done("submit"), _retiring),
     Mistake(
         "certification_letter", "VAL_REQ", "required before sent", done("send"),
         lambda w: _unscanned(w),

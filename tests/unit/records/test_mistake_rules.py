@@ -71,3 +71,11 @@ def test_an_amendment_does_not_unblind(before: str, after: str, kept: bool) -> N
     study = row("STU-1", {"blinding": before})
     told = ask("blinding_kept", {"blinding": after, "unblinding_rule": "the end of scoring"}, record=study)
     assert told == (None if kept else "Unblinding needs the end of scoring and two signatures.")
+
+
+def test_a_record_that_moved_on_under_review_is_stale() -> None:
+    fields = {"subject": link("r") | {"version": 4}}
+    found = RuleInput(fields, None, {"subject": (row("RUN-1", version=7),)}, {}, ANN, NOW)
+    told = rules.find("scope_unchanged", 2)(found)
+    assert told.code == "SIG_STALE"
+    assert "3 new entries since you began; they are listed first" in told.sentence
