@@ -372,6 +372,9 @@ LABORATORY = (
         "analysis_run", "SEQ_PRE", "Request reprocessing with a reason", _runs, new("image_set", "frozen")
     ),
     Mistake(
+        "analysis_run", "SEQ_PRE", "request is named", created("analysis_run", reason=always("reprocess"))
+    ),
+    Mistake(
         "analysis_run", "SEQ_STATE", "the act does not exist",
         done("void", by="quality1"), new("analysis_run", "failed"),
     ),

@@ -131,6 +131,12 @@ def _said(message: str, default: str, **values: Any) -> list[Unmet]:
     return [Unmet((message or default).format_map(_Open(values)).rstrip("."))]
 
 
+def _not_given(path: w.Path, message: str) -> list[Unmet]:
+    """Say that nothing is named where a record was to be; a sentence about its number does not fit then."""
+    what = " of its ".join(name.replace("_", " ").replace(".", " ") for name in reversed(path))
+    return _said("" if "{" in message else message, "{what} is named", what=what)
+
+
 class _Open(dict[str, Any]):
     def __missing__(self, key: str) -> str:
         return f"({key})"
@@ -139,7 +145,7 @@ class _Open(dict[str, Any]):
 def _in_state(guard: w.InState, scene: Scene) -> list[Unmet]:
     rows = scene.rows(guard.path)
     if not rows and not guard.empty_ok:
-        return _said(guard.message, "{what} is given", what=" ".join(guard.path))
+        return _not_given(guard.path, guard.message)
     bad = [r for r in rows if r.state not in guard.states]
     return [
         u
@@ -157,7 +163,7 @@ def _in_state(guard: w.InState, scene: Scene) -> list[Unmet]:
 def _current(guard: w.Current, scene: Scene) -> list[Unmet]:
     rows = scene.rows(guard.path)
     if not rows:
-        return _said(guard.message, "{what} is given", what=" ".join(guard.path))
+        return _not_given(guard.path, guard.message)
     bad = [r for r in rows if r.state not in scene.catalogue[r.type].effective_states]
     return [
         u
@@ -249,7 +255,7 @@ def _filled(guard: w.Filled, scene: Scene) -> list[Unmet]:
     if len(rows) < guard.min_rows:
         return _said(
             guard.message, "{what} has {n} rows or more (it has {found})",
-            what=what, n=guard.min_rows, found=len(rows),
+            what=what, n=guard.min_rows, found=len(rows), columns=", ".join(guard.columns),
         )  # fmt: skip
     lacking = sorted({c for row in rows for c in guard.columns if row.get(c) in (None, "")})
     if not lacking:
