@@ -436,7 +436,15 @@ class _Deciding:
             e.field: self.request.gathered[e.field] for e in effects if isinstance(e, w.Gather)
         }
         scene = guards.Scene(
-            self.request.catalogue, self.facts, SELF, row, seen, self.person, self.change.act, self.sandbox
+            self.request.catalogue,
+            self.facts,
+            SELF,
+            row,
+            seen,
+            self.person,
+            self.change.act,
+            self.sandbox,
+            "".join(self.people[1:]),
         )
         asked = () if self.sandbox else requires
         guards.raise_unmet(guards.unmet(asked, scene), self.label, self.change.act.replace("_", " "))

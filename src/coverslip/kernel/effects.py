@@ -72,6 +72,7 @@ class Effects:
             self._people[0],
             draft.act,
             bool(draft.content.get("sandbox")),
+            "".join(self._people[1:]),
         )
 
     # --- on the record itself ------------------------------------------------------------------

@@ -57,6 +57,7 @@ class Scene:
     actor: str
     action: str
     sandbox: bool = False
+    behalf: str = ""
 
     def rows(self, path: w.Path) -> tuple[Row, ...]:
         """Records at ``path``; the record itself for the empty path."""
@@ -331,7 +332,9 @@ def ask_rule(rule: w.Rule, scene: Scene) -> Any:
     function = rules.find(rule.name, rule.version)
     reads = {name: scene.rows(path) for name, path in rule.reads.items()}
     children = {name: scene.children(*where) for name, where in rule.children.items()}
-    return function(rules.RuleInput(scene.fields, scene.row, reads, children, scene.actor, scene.facts.now))
+    return function(
+        rules.RuleInput(scene.fields, scene.row, reads, children, scene.actor, scene.facts.now, scene.behalf)
+    )
 
 
 def _rule(guard: w.Rule, scene: Scene) -> list[Unmet]:

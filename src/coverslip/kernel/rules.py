@@ -27,7 +27,8 @@ class RuleInput:
 
     ``fields`` are the record's fields as the act would leave them; ``record`` its row before the
     act (``None`` at creation); ``reads`` and ``children`` the rows declared, by name; ``actor`` the
-    acting person's id; ``now`` the database time, UTC, ISO 8601.
+    acting person's id; ``now`` the database time, UTC, ISO 8601; ``behalf`` the id of the person acted for,
+    where the role is another's.
     """
 
     fields: Mapping[str, Any]
@@ -36,6 +37,12 @@ class RuleInput:
     children: Mapping[str, tuple[Row, ...]]
     actor: str
     now: str
+    behalf: str = ""
+
+    @property
+    def people(self) -> frozenset[str]:
+        """Ids of who acts and for whom: what a person may not do, nobody does for them."""
+        return frozenset({self.actor, self.behalf} - {""})
 
     @property
     def today(self) -> str:

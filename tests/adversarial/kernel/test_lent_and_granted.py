@@ -57,3 +57,15 @@ def test_nothing_that_excludes_it_is_lent_to_somebody_who_will_be_administrator(
     with refused("SEQ_PRE") as said:
         lab.sam.do(number, "accept", sign=True)
     assert "segregation of duties" in said[0].message
+
+
+def test_nobody_asks_for_a_role_for_whom_they_act_for(lab: Lab) -> None:
+    number = _asked(lab, "quinn", "mia", "QA")
+    lab.vera.do(number, "approve", sign=True)
+    lab.mia.do(number, "accept", sign=True)
+    lab.machine(number, "begin")
+    fields = {"role": "ROLE-TRN", "justification": "Needed here."}
+    with refused("AUTH_SELF") as said:
+        lab.mia.create("role_grant", person=lab.number_of("quinn"), **fields)
+    assert "someone other than its holder" in said[0].message
+    lab.mia.create("role_grant", person=lab.number_of("alan"), **fields)

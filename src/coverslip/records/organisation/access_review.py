@@ -20,7 +20,7 @@ def _uid(row: object, name: str) -> str:
     return str(link.get("uid", "")) if isinstance(link, dict) else ""
 
 
-@rule("decides_for_others", 1)
+@rule("decides_for_others", 2)
 def decides_for_others(inp: RuleInput) -> str | None:
     """Ask that whoever adds or takes away a decision is the one it names, and not the one it is about."""
     before = list(inp.record.fields.get("decisions", ())) if inp.record is not None else []
@@ -28,7 +28,7 @@ def decides_for_others(inp: RuleInput) -> str | None:
     moved = [row for row in after if row not in before] + [row for row in before if row not in after]
     if any(_uid(row, "decided_by") != inp.actor for row in moved):
         return "Each person enters and withdraws their own decisions only."
-    if any(_uid(row, "user") == inp.actor for row in moved):
+    if any(_uid(row, "user") in inp.people for row in moved):
         return "Nobody decides on their own account."
     return None
 
@@ -178,7 +178,7 @@ TYPE = w.Type(
             ("collecting",),
             who=_DECIDERS,
             fields=("decisions",),
-            requires=(w.Rule("decides_for_others", 1, message="Nobody decides on themselves."), _THEIR_OWN),
+            requires=(w.Rule("decides_for_others", 2, message="Nobody decides on themselves."), _THEIR_OWN),
         ),
         w.Transition(
             "review",

@@ -43,11 +43,11 @@ def no_role_conflict(inp: RuleInput) -> str | None:
     return f"Administrator cannot also hold {', '.join(clash)} (segregation of duties)."
 
 
-@rule("not_for_oneself", 1)
+@rule("not_for_oneself", 2)
 def not_for_oneself(inp: RuleInput) -> str | None:
-    """Refuse a request that the future holder makes."""
+    """Refuse a request that the future holder makes, or somebody for them."""
     link = inp.fields.get("person") or {}
-    return "A role is requested by someone other than its holder." if link.get("uid") == inp.actor else None
+    return "A role is requested by someone other than its holder." if link.get("uid") in inp.people else None
 
 
 @rule("end_reached", 1)
@@ -124,7 +124,7 @@ TYPE = w.Type(
             _LIVING,
             w.Rule(
                 "not_for_oneself",
-                1,
+                2,
                 message="A role is requested by someone other than its holder.",
                 code="AUTH_SELF",
             ),

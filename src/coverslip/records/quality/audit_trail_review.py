@@ -114,7 +114,7 @@ def reviewer_outside_sample(inp: RuleInput) -> str | None:
     own = [
         str(r["event"])
         for r in inp.fields.get("items") or ()
-        if (r.get("person") or {}).get("uid") == inp.actor
+        if (r.get("person") or {}).get("uid") in inp.people
     ]
     return f"Nobody reviews what they did ({', '.join(own[:8])})." if own else None
 
