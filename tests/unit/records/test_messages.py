@@ -27,7 +27,6 @@ BLAMING = (
     "you forgot",
     "your fault",
     "your mistake",
-    "is invalid",
     "illegal",
     "wrong!",
     "error:",
