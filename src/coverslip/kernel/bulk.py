@@ -122,6 +122,9 @@ def _require_apart(decided: Sequence[_Decided]) -> None:
         for key, _ in one.decision.scopes:
             if counted.get(key, line) != line:
                 raise _entangled(one.decision, line)
+        # What lets somebody act is looked at too: nobody acts in the command that ends or changes it.
+        if any(changed.get(granted.source, line) != line for granted in one.facts.authority):
+            raise _entangled(one.decision, line)
 
 
 def _entangled(decision: Decision, line: int) -> Refused:

@@ -91,3 +91,19 @@ def test_nothing_and_more_than_500_are_refused(lab: Lab) -> None:
     for count in (0, 501):
         with refused("VAL_RANGE"):
             lab.door.submit_all([Change("create", type="document_sop")] * count, lab.aurel.context)
+
+
+def test_nobody_acts_in_the_command_that_ends_what_lets_them_act(lab: Lab) -> None:
+    account = lab.row(lab.number_of("ada"))
+    lock = Change(
+        "lock", number=account.number, reason="Away for a long while.", expected_version=account.version
+    )
+    fields = {"username": "eve", "printed_name": "Eve", "kind": "person"}
+    for lines in (
+        [lock, Change("create", "user", fields=fields)],
+        [Change("create", "user", fields=fields), lock],
+    ):
+        with refused("SEQ_PRE") as said:
+            lab.door.submit_all(lines, lab.ada.context)
+        assert "another line" in said[0].message
+    assert lab.row(account.number).state == "active"
