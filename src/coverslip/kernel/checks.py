@@ -58,6 +58,8 @@ def _effect(t: w.Type, effect: w.Effect, known: Mapping[str, w.Type]) -> Iterato
             yield f"appends {effect.field}.{column}, which is no column of a table"
     elif isinstance(effect, w.DoEach):
         yield from _each(effect, known)
+    elif isinstance(effect, w.Do):
+        yield from _done(t, effect, known)
     elif isinstance(effect, w.Create):
         yield from _create(t, effect, known)
 
@@ -69,8 +71,34 @@ def _each(effect: w.DoEach, known: Mapping[str, w.Type]) -> Iterator[str]:
         return
     if effect.act not in {one.name for one in target.transitions}:
         yield f"asks {effect.type} for {effect.act}, which it cannot do"
+    if _signed(target, effect.act):
+        yield f"asks every {effect.type} for {effect.act}, which is signed, and nobody would sign it"
     if effect.field.partition(".")[0] not in target.fields:
         yield f"finds {effect.type} by {effect.field}, which it does not have"
+
+
+def _done(t: w.Type, effect: w.Do, known: Mapping[str, w.Type]) -> Iterator[str]:
+    """A link to any type leads to nothing certain and is left alone."""
+    found = [t]
+    for step in effect.path:
+        kinds = [kind for one in found for kind in _kinds(one, step)]
+        found = [known[n] for kind in kinds if isinstance(kind, w.Link) for n in kind.types if n in known]
+    for target in found:
+        if _signed(target, effect.act):
+            yield f"asks {target.name} for {effect.act}, which is signed, and nobody would sign it"
+
+
+def _kinds(t: w.Type, step: str) -> Iterator[w.Kind]:
+    name, _, column = step.partition(".")
+    kind = t.fields[name].kind if name in t.fields else None
+    if isinstance(kind, w.Table):
+        yield from (spec.kind for n, spec in kind.columns.items() if n == column)
+    elif kind is not None:
+        yield kind
+
+
+def _signed(t: w.Type, act: str) -> bool:
+    return any(one.name == act and one.signature is not None for one in t.transitions)
 
 
 def _create(t: w.Type, effect: w.Create, known: Mapping[str, w.Type]) -> Iterator[str]:
@@ -107,6 +135,8 @@ def _made(effect: w.Create, name: str, known: Mapping[str, w.Type]) -> Iterator[
         return
     for given in sorted({*effect.values, *([effect.link] if effect.link else [])} - target.fields.keys()):
         yield f"creates {name} with {given}, which it does not have"
+    if target.create.signature is not None:
+        yield f"creates {effect.type}, whose creation is signed, and nobody would sign it"
     for guard in target.create.requires:
         if not _asks_own_fields(guard):
             yield (
