@@ -272,7 +272,8 @@ TYPE = w.Type(
             reason=w.Reason(20),
         ),
     ),
-    migration_note="Nobody is waited for while an image is available.",
+    migration_note="Version 2: nobody is waited for while an image is available; one that was analysed is"
+    " excluded only by the request or investigation named. Images excluded before name none.",
     retention=w.Retention(longest_of=("study",)),
     summary=("name", "session", "format", "acquired_at"),
     predicate_rules=("21 CFR 58.3(k)", "21 CFR 211.194(a)(4)", "21 CFR 211.180(d)"),

@@ -228,6 +228,7 @@ TYPE = w.Type(
     predicate_rules=("21 CFR 211.68", "21 CFR 211.160(b)(4)", "21 CFR 58.61", "ISO 13485 7.6"),
     migration_note="Version 2: criticality, microscope QC, intervals and owner may be stated; a critical"
     " instrument needs IQ, OQ and PQ before service, and a failed check stands it down; who edited it"
-    " does not approve it. Instruments that state none of these go into service as before, once a person"
+    " does not approve it; firmware other than the qualified one is refused."
+    " Instruments that state none of these go into service as before, once a person"
     " answers for them.",
 )

@@ -207,5 +207,6 @@ TYPE = w.Type(
     summary=("title", "subject"),
     predicate_rules=("21 CFR 211.22", "21 CFR 211.192", "21 CFR 211.194(a)(8)", "21 CFR 11.10(e)"),
     sandbox=sandbox("subject", "study"),
-    migration_note="Quality's decision now asks that deviations, nonconformities and flags are settled.",
+    migration_note="Quality's decision now asks that deviations, nonconformities and flags are settled; a run"
+    " that moved on under review is refused as stale.",
 )
