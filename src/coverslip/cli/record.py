@@ -110,6 +110,9 @@ def _acts(record: dict[str, Any]) -> None:
         signed = f", signed as '{act['meaning']}'" if act["meaning"] else ""
         if act["allowed"]:
             show.say(f"can     {act['act']} ({act['label']}{signed})")
+        elif signing.waits_for_fields(act):
+            takes = ", ".join(act["fields"])
+            show.say(f"not yet {act['act']} (with it you give {takes}. {act['code']}: {act['why_not']})")
         else:
             show.say(f"cannot  {act['act']} ({act['code']}: {act['why_not']})")
 

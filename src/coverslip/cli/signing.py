@@ -56,8 +56,12 @@ def _to_sign(offered: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:
     """Whether a signature is asked for now: the act is open, or what is given with it may open it."""
     if not offered["meaning"] or offered["allowed"]:
         return bool(offered["meaning"])
-    code = str(offered.get("code", ""))
-    return not fields.keys().isdisjoint(offered["fields"]) and not code.startswith(_WHATEVER_IS_GIVEN)
+    return waits_for_fields(offered) and not fields.keys().isdisjoint(offered["fields"])
+
+
+def waits_for_fields(offered: Mapping[str, Any]) -> bool:
+    """Whether an act that is not open takes fields that may open it."""
+    return bool(offered["fields"]) and not str(offered.get("code", "")).startswith(_WHATEVER_IS_GIVEN)
 
 
 def create(

@@ -235,6 +235,13 @@ def test_an_act_that_waits_for_what_is_given_with_it_is_signed(ada: Any, user: s
     assert ran.code == 0 and "You sign as 'acknowledged'" in ran.out
 
 
+def test_an_act_that_takes_fields_says_which(ada: Any, user: str, lab: Any) -> None:
+    AWaitingLab(lab, "SEQ_PRE")
+    shown = ada("record", "do", user).out
+    assert "not yet enrol (with it you give signing_keys, code_by. SEQ_PRE: " in shown
+    assert "cannot  unlock" not in shown and "cannot  edit (SEQ_PRE" in shown
+
+
 def test_what_is_not_open_for_another_reason_is_not_signed(ada: Any, user: str, lab: Any) -> None:
     AWaitingLab(lab, "SEQ_PRE")
     assert "You sign as" not in _signed_with(ada, user).out
