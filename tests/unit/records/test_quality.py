@@ -63,6 +63,20 @@ def test_a_rejected_inspection_holds_its_subject_and_opens_the_ncr_in_one_comman
         world.do(subject.number, "edit", reason="It is corrected here.", title="Something else")
 
 
+def test_a_hold_stands_until_it_is_decided_what_becomes_of_the_nonconformity(world: World) -> None:
+    _, hold, ncr = world.do(_inspected(world, bad=2), "reject").entries
+    with refused("SEQ_PRE") as caught:
+        world.do(hold.number, "lift")
+    _says(caught, f"It is decided what becomes of {ncr.number}.")
+    assert world.row(hold.number).state == "active"
+
+
+def test_a_hold_that_no_nonconformity_set_is_lifted_with_a_reason(world: World) -> None:
+    hold = world.create_only("hold", subject=world.new("change"), reason="The label is smudged.")
+    world.do(hold, "lift")
+    assert world.row(hold).state == "lifted"
+
+
 def test_a_rejection_that_is_refused_writes_neither_hold_nor_ncr(world: World) -> None:
     number = _inspected(world, bad=2)
     subject = world.row(number).fields["subject"]["number"]

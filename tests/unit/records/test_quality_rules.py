@@ -607,3 +607,23 @@ def test_everybody_who_answers_for_an_area_reviews_it_and_nobody_else() -> None:
     assert ask("areas_reviewed", owners, record=row("CHG-1", people={"review_area": [BOB, "cid"]})) is None
     assert ask("answers_for_an_area", owners, actor=BOB) is None
     assert ask("answers_for_an_area", owners, actor=ANN) is not None
+
+
+# --- holds -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", ["open", "contained", "under_review", "disposition_proposed"])
+def test_a_hold_is_not_lifted_while_its_nonconformity_is_undecided(state: str) -> None:
+    ncr = row("NCR-1", kind="ncr", state=state)
+    said = f"It is decided what becomes of {ncr.number}."
+    assert ask("nonconformity_decided", {}, reads={"cause": [ncr]}, children={"opened": []}) == said
+    assert ask("nonconformity_decided", {}, reads={"cause": []}, children={"opened": [ncr]}) == said
+
+
+@pytest.mark.parametrize("state", ["dispositioned", "executed", "closed", "voided"])
+def test_a_hold_is_lifted_once_its_nonconformity_is_decided(state: str) -> None:
+    ncr = row("NCR-1", kind="ncr", state=state)
+    other = row("INSP-1", kind="inspection", state="open")
+    assert ask("nonconformity_decided", {}, reads={"cause": [ncr]}, children={"opened": []}) is None
+    assert ask("nonconformity_decided", {}, reads={"cause": [other]}, children={"opened": [ncr]}) is None
+    assert ask("nonconformity_decided", {}, reads={"cause": []}, children={"opened": []}) is None
