@@ -17,7 +17,7 @@ _UNDECIDED = ("open", "contained", "under_review", "disposition_proposed")
 
 @rule("nonconformity_decided", 1)
 def nonconformity_decided(inp: RuleInput) -> str | None:
-    """Refuse lifting while the nonconformity that set the hold, or that its inspection opened, is undecided."""
+    """Refuse lifting while the nonconformity that set the hold, or its inspection opened, is undecided."""
     own = [row for row in inp.reads["cause"] if row.type == "ncr"]
     left = sorted(row.number for row in (*own, *inp.children["opened"]) if row.state in _UNDECIDED)
     return f"It is decided what becomes of {', '.join(left)}." if left else None
