@@ -17,6 +17,7 @@ OTHERWISE = {
     "report.issue": "What it says was approved by somebody who edited nothing.",
     "role.approve_documents": "It judges the documents proposed; who proposed them is kept out.",
     "study.archive": "What the plan says was approved by others long before.",
+    "study.unblind": "It approves that blinding ends, by a plan that others approved long before.",
     "training_record.exempt": "It judges the exemption asked for; who asked is kept out.",
 }
 
