@@ -8,6 +8,9 @@ from typing import Any
 from coverslip.kernel import rules
 from coverslip.kernel.rows import Row
 from coverslip.kernel.rules import Refusal, RuleInput
+from coverslip.records import all_types
+
+all_types()  # a rule is known once the type it stands beside was loaded
 
 NOW = "2026-11-21T04:00:00.000000Z"
 ANN, BOB = "ann", "bob"
