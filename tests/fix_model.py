@@ -159,7 +159,8 @@ class Model:
             f"{said}: a version is left out after {known.version}"
         )
         assert leaf["record"].get("prev", "") == known.leaf_hash, f"{said}: not chained to the version before"
-        people = {leaf["actor"]["id"], *([leaf["actor"]["behalf"]] if "behalf" in leaf["actor"] else [])}
+        lent = {leaf["actor"]["behalf"]} if "behalf" in leaf["actor"] else set()
+        people = {leaf["actor"]["id"], *lent}
         found = transition(known.type, act)
         signature = _signature(known.type, act) if primary else None
         signed = any(body["s"] == "signature" for body in leaf["bodies"])
@@ -170,7 +171,7 @@ class Model:
             assert primary or (found is not None and found.consequence) or act in _acts(known.type), said
         if content is not None:
             self._fields(known, act, content, said)
-        _remember(known, act, found, people, signature, primary)
+        _remember(known, act, found, people, lent, signature, primary)
         known.state = (
             known.type.create.state if act == "create" else (found.to if found else "") or known.state
         )
@@ -189,11 +190,12 @@ def _remember(
     act: str,
     found: w.Transition | None,
     people: set[str],
+    lent: set[str],
     signature: w.Signature | None,
     primary: bool,
 ) -> None:
     for cleared in found.clears if found else ():
-        for key in (cleared, f"signed_{cleared}"):
+        for key in (cleared, f"signed_{cleared}", f"behalf_{cleared}", f"behalf_signed_{cleared}"):
             if key in known.people:
                 known.people.setdefault(f"former_{key}", set()).update(known.people.pop(key))
     keys = [act]
@@ -203,6 +205,8 @@ def _remember(
         keys.append(f"signed_{signature.meaning}")
     for key in keys:
         known.people.setdefault(key, set()).update(people)
+        if lent:
+            known.people.setdefault(f"behalf_{key}", set()).update(lent)
 
 
 def _uids(value: Any) -> Iterable[str]:

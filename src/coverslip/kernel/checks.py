@@ -110,11 +110,12 @@ def _create(t: w.Type, effect: w.Create, known: Mapping[str, w.Type]) -> Iterato
     targets = _linked(t, effect.next_of, known)
     if not targets:
         yield f"makes the next version of {'.'.join(effect.next_of)}, which leads to no one type"
+    had = {field for name in targets for field in known[name].fields}
+    for left in sorted(set(effect.without) - had if targets else ()):
+        yield f"leaves out {left} of {' or '.join(sorted(targets))}, which does not have it"
     for name in sorted(targets):
         if not known[name].revisions:
             yield f"makes the next version of {name}, which has none"
-        for left in sorted(set(effect.without) - known[name].fields.keys()):
-            yield f"leaves out {left} of {name}, which does not have it"
         yield from _made(effect, name, known)
 
 

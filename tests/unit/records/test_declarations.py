@@ -311,7 +311,7 @@ def test_consequences_name_acts_of_their_targets_and_fields_that_exist(t: w.Type
     ("wrong", "said"),
     [
         ({"next_of": ("owner",)}, "makes the next version of user, which has none"),
-        ({"next_of": ("document",), "without": ("colour",)}, "leaves out colour of document_sop"),
+        ({"next_of": ("document",), "without": ("colour",)}, "leaves out colour of"),
         ({"next_of": ("document",), "type": "user"}, "has the type of the record before it"),
         ({"next_of": ("nowhere",)}, "leads to no one type"),
         (

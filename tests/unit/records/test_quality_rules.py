@@ -627,3 +627,12 @@ def test_a_hold_is_lifted_once_its_nonconformity_is_decided(state: str) -> None:
     assert ask("nonconformity_decided", {}, reads={"cause": [ncr]}, children={"opened": []}) is None
     assert ask("nonconformity_decided", {}, reads={"cause": [other]}, children={"opened": [ncr]}) is None
     assert ask("nonconformity_decided", {}, reads={"cause": []}, children={"opened": []}) is None
+
+
+def test_versions_of_a_change_come_together_only_when_all_are_ready() -> None:
+    ready = row("SOP-1", {"effective_date": "2026-11-21"}, state="approved")
+    assert ask("versions_ready", children={"sop": (ready,)}) is None
+    later = row("SOP-2", {"effective_date": "2026-11-22"}, state="approved")
+    draft = row("SOP-3", state="in_review")
+    said = ask("versions_ready", children={"sop": (ready, later), "wi": (draft,)})
+    assert "SOP-2 is for 2026-11-22" in said and "SOP-3 is in review" in said and "SOP-1" not in said

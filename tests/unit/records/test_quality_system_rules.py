@@ -453,3 +453,14 @@ def test_people_in_the_sample_are_listed_once_and_none_of_them_records_it() -> N
     assert ask("reviewer_outside_sample", {"items": items}, actor=ANN) is None
     said = ask("reviewer_outside_sample", {"items": items}, actor=BOB)
     assert said == "Nobody reviews what they did (E1, E2)."
+
+
+def test_expired_certificates_are_told_once_a_day_with_their_numbers() -> None:
+    certificates = [
+        {"kind": "iso_9001", "certificate_number": "Q-1", "valid_to": "2026-11-20"},
+        {"kind": "iso_9001", "certificate_number": "Q-2", "valid_to": "2026-11-21"},
+    ]
+    (said,) = ask("certificate_alert", {"title": "Glass", "certificates": certificates}, record=row("SQL-1"))
+    assert "Q-1" in said["what"] and "Q-2" not in said["what"]
+    assert said["bucket"] == "certificate_expired/SQL-1/2026-11-21"
+    assert said["recipients"] == ["PUR", "QA"] and said["escalate_at"] > NOW
