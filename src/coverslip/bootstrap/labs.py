@@ -19,6 +19,7 @@ from coverslip.exports.service import Exports, Signing
 from coverslip.ingest import Imports, Ingest, Unfinished
 from coverslip.kernel.change import Context
 from coverslip.kernel.identity import context_of
+from coverslip.kernel.rows import Row
 from coverslip.ledger import note
 from coverslip.records.founding import SCHEDULER
 from coverslip.review.access import access_gatherer
@@ -104,7 +105,18 @@ class Lab:
         unfinished = Unfinished(c.door, c.reading, self.service, c.accounts.now)
         runs = Runs(c.door, c.reading, c.vault, self.service, UPLOAD_LIMIT_BYTES)
         jobs = (imports, unfinished, runs)
-        return Work(c.door, c.reading, self.service, lambda: c.accounts.now()[:10], jobs)
+
+        def blocked(row: Row, label: str, why: str) -> None:
+            today = c.accounts.now()[:10]
+            self.alerts().raise_alert(
+                "overdue",
+                "warning",
+                f"{row.label}: '{label}' was to happen by itself and waits: {why}"[:1000],
+                [row.number],
+                bucket=f"{row.label}/{label}/{today}",
+            )
+
+        return Work(c.door, c.reading, self.service, lambda: c.accounts.now()[:10], jobs, blocked)
 
     def anchors(self) -> list[dict[str, Any]]:
         """Return how each place stands that keeps checkpoints."""

@@ -66,7 +66,10 @@ class Work:
     service: Callable[[], Context]
     today: Callable[[], str]
     jobs: Sequence[Job]
+    blocked: Callable[[Row, str, str], None] = lambda row, act, why: None
+    """Told once a day of an act whose day is over and that is still refused, and why."""
     _waiting: dict[tuple[str, str], float] = field(default_factory=dict)
+    _told: set[tuple[str, str, str]] = field(default_factory=set)
 
     def due(self) -> int:
         """Do every timer transition that is due; return how many were done."""
@@ -94,7 +97,9 @@ class Work:
         if self._waiting.get(key, 0.0) > monotonic_s():
             return 0
         self._waiting[key] = monotonic_s() + RETRY_S
-        if self.door.explain(row, self.service(), act) is not None:
+        refusal = self.door.explain(row, self.service(), act)
+        if refusal is not None:
+            self._tell(row, act, refusal.message)
             return 0
         try:
             change = Change(act, number=row.number, revision=row.revision, expected_version=row.version)
@@ -105,6 +110,15 @@ class Work:
             _log.info("timer %s %s: %s", row.number, act, error)
             return 0
         return 1
+
+    def _tell(self, row: Row, act: str, why: str) -> None:
+        """Say that what was left to a day past has not happened: nobody would look for it."""
+        today = self.today()
+        found = self.door.catalogue[row.type].acts[act]
+        key = (row.uid, act, today)
+        if str(row.fields.get(found.at, today))[:10] < today and key not in self._told:
+            self._told = {one for one in self._told if one[2] == today} | {key}
+            self.blocked(row, found.label, why)
 
 
 def run(work: Work, stop: threading.Event) -> None:

@@ -69,3 +69,24 @@ def test_what_was_waited_for_long_ago_is_forgotten(lab: Lab) -> None:
     work._waiting[("long-ago", "expire")] = 0.0
     work.due()
     assert work._waiting == {}
+
+
+def test_what_a_past_day_did_not_bring_about_is_told_once_a_day_with_the_reason(lab: Lab) -> None:
+    sop = lab.new_sop(criticality="gxp_critical")
+    lab.approve_sop(sop)
+    version = lab.row(sop)
+    lab.quinn.create("hold", subject=f"{sop} v{version.revision}", reason="Held by quality for a check.")
+    told: list[tuple[str, str, str]] = []
+    work = lab.work()
+    tomorrow = (TODAY + dt.timedelta(days=1)).isoformat()
+    work.blocked = lambda row, act, why: told.append((row.label, act, why))
+    work.due()
+    assert told == [], "its day is not over"
+    work.today = lambda: tomorrow
+    work._waiting.clear()
+    work.due()
+    work._waiting.clear()
+    work.due()
+    mine = [(act, why) for label, act, why in told if label == f"{sop} v{version.revision}"]
+    assert len(mine) == 1, mine
+    assert mine[0][0] == "Bring into force" and "on hold" in mine[0][1]
