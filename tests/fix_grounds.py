@@ -55,6 +55,7 @@ class Grounds:
         self.home = Home(root)
         self.device_key = Ed25519PrivateKey.generate()
         self.numbers: dict[str, str] = {}
+        self._numbers: dict[str, dict[str, str]] = {}
         self._memories: dict[str, dict[Path, bytes]] = {}
         self._remembering = (self.home.signer / "journal", self.home.anchors)
         people = tuple(
@@ -73,6 +74,7 @@ class Grounds:
 
     def keep(self, name: str) -> None:
         """Keep the database as it is now, and what signer and anchor remember of it, as template ``name``."""
+        self._numbers[name] = dict(self.numbers)
         self._memories[name] = {path: path.read_bytes() for path in self._remembering if path.exists()}
         with self.admin() as admin:
             admin.execute(
@@ -81,6 +83,9 @@ class Grounds:
 
     def bring(self, name: str) -> None:
         """Put a copy of a template in the place of the database, and of what is remembered of it."""
+        if name in self._numbers:
+            self.numbers.clear()
+            self.numbers.update(self._numbers[name])
         for path in self._remembering if name in self._memories else ():
             path.write_bytes(self._memories[name].get(path, b""))
         with self.admin() as admin:

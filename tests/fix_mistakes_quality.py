@@ -160,7 +160,7 @@ QUALITY = (
         "disposition", "VAL_RANGE", "cover 49 of 50 pieces",
         created("disposition", lines=always([{"item": "Box 7", "quantity": 49, "action": "scrap"}])),
     ),
-    Mistake("capa", "SEQ_PRE", "Effectiveness window ends", done("close", by="quality1"), _capa),
+    Mistake("capa", "SEQ_PRE", "Effectiveness window ends", done("close", by="quality1"), _implemented),
     Mistake("capa", "AUTH_SELF", "someone other than", done("close", by="otto"), _capa),
     Mistake("capa", "LOCKED", "is fixed", done("edit", by="quality1", criterion=[_METRIC]), _capa),
     Mistake(

@@ -80,7 +80,7 @@ def test_a_body_salted_again_does_not_open_its_commitment(copy: Any, named: Any)
     assert named(copy.verify(), kind="body", record=copy.n["results"], version=version, field="content")
 
 
-@pytest.mark.parametrize("which", ["image1", "release"])
+@pytest.mark.parametrize("which", ["sop", "release"])
 def test_a_leaf_edited_is_named_inside_and_outside_of_a_full_tile(copy: Any, named: Any, which: str) -> None:
     entry_id, index, version = copy.entry(copy.n[which], 2)
     copy.attack(

@@ -131,11 +131,11 @@ def test_a_legal_hold_on_a_study_preserves_what_was_made_for_it(lab: Lab) -> Non
     study = over(lab)
     hold = hold_legally(lab, subjects=[lab.n["study"]])
     kept = lab.services().retaining.one(lab.row(lab.n["session"]))
-    assert kept["preserved_by"] == [hold]
-    assert lab.services().retaining.one(lab.row(study))["preserved_by"] == []
+    assert hold in kept["preserved_by"]
+    assert hold not in lab.services().retaining.one(lab.row(study))["preserved_by"]
     lab.quinn.do(hold, "propose_release", sign=True, why=WHY)
     lab.vera.do(hold, "release", sign=True, why=WHY)
-    assert lab.services().retaining.one(lab.row(lab.n["session"]))["preserved_by"] == []
+    assert hold not in lab.services().retaining.one(lab.row(lab.n["session"]))["preserved_by"]
 
 
 def test_a_legal_hold_on_a_result_preserves_what_it_stands_on(lab: Lab) -> None:
@@ -143,7 +143,7 @@ def test_a_legal_hold_on_a_result_preserves_what_it_stands_on(lab: Lab) -> None:
     image = lab.row(images).fields["members"][0]["number"]
     hold = hold_legally(lab, subjects=[images])
     assert lab.services().retaining.one(lab.row(image))["preserved_by"] == [hold]
-    assert lab.services().retaining.one(lab.row(lab.n["instrument"]))["preserved_by"] == []
+    assert hold not in lab.services().retaining.one(lab.row(lab.n["instrument"]))["preserved_by"]
 
 
 def test_nobody_releases_a_legal_hold_alone(lab: Lab) -> None:
