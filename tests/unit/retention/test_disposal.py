@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -82,6 +83,15 @@ def test_each_look_at_the_clocks_names_the_tree_it_looked_at(lab: Lab) -> None:
     assert all(row["due"] and row["rule_version"] == "1" for row in found)
     sizes = [row["tree_size"] for row in found]
     assert sizes == sorted(sizes)
+
+
+@pytest.fixture(autouse=True)
+def _no_legal_hold_outlives_its_test(lab: Lab) -> Iterator[None]:
+    yield
+    for row in lab.reading.in_state("legal_hold", "active"):
+        lab.quinn.do(row.number, "propose_release", sign=True, why=WHY)
+    for row in lab.reading.in_state("legal_hold", "release_proposed"):
+        lab.vera.do(row.number, "release", sign=True, why=WHY)
 
 
 @pytest.mark.parametrize("ended", [False, True])
