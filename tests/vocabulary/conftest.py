@@ -28,3 +28,18 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     if shares:
         seen, of = sum(s for s, _ in shares), sum(n for _, n in shares)
         terminalreporter.section(f"{seen} of {of} guards seen failing")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the table of mistakes in its own order: its rows share one world, in which days pass."""
+    places = [i for i, item in enumerate(items) if item.path.name == "test_mistakes.py"]
+    rows = sorted((items[i] for i in places), key=_row)
+    for i, item in zip(places, rows, strict=True):
+        items[i] = item
+
+
+def _row(item: pytest.Item) -> tuple[int, int]:
+    line = item.location[1] or 0
+    indices = getattr(getattr(item, "callspec", None), "indices", {})
+    return line, next(iter(indices.values()), 0)
