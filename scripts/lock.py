@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = {
     "server.lock": ("server", "imaging", "embedded"),
-    "dev.lock": ("server", "imaging", "embedded", "dev"),
+    "dev.lock": ("server", "imaging", "embedded", "science", "dev"),
 }
 HEADER = "# {name}: extras {extras}. Names, versions, markers and hashes only. Written by `make lock`.\n"
 LINE = re.compile(
