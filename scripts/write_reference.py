@@ -21,7 +21,7 @@ from typer.main import get_command  # noqa: E402
 from typer.testing import CliRunner  # noqa: E402
 
 from coverslip.api.app import create_app  # noqa: E402
-from coverslip.api.services import Services  # noqa: E402
+from coverslip.application.services import Services  # noqa: E402
 from coverslip.clauses import control_of  # noqa: E402 -- the source tree first, installed or not
 from coverslip.cli import app as commands  # noqa: E402
 from coverslip.errors import CATALOGUE, ErrorSpec  # noqa: E402

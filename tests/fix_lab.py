@@ -24,7 +24,7 @@ from httpx import Response
 from coverslip.alerts import Alerts
 from coverslip.analysis.rerun import Reruns
 from coverslip.api.app import create_app
-from coverslip.api.services import Services
+from coverslip.application.services import Services
 from coverslip.bootstrap import retaining, wiring
 from coverslip.bootstrap.checking import projector
 from coverslip.bootstrap.working import working

@@ -6,11 +6,10 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from coverslip.api.services import Services
-from coverslip.errors import NotFound
+from coverslip.application.finding import find, reference as reference
+from coverslip.application.services import Services
 from coverslip.kernel.accounts import Session
 from coverslip.kernel.change import Context
-from coverslip.kernel.content import parse_reference
 from coverslip.kernel.identity import Place, context_of
 from coverslip.kernel.rows import Row
 
@@ -40,19 +39,9 @@ def context_for(session: Annotated[Session, Depends(session_of)]) -> Context:
     return context_of(session)
 
 
-def reference(text: str) -> tuple[str, int]:
-    """Read a record's number, with or without a version: ``SOP-0012``, ``SOP-0012v3``."""
-    found = parse_reference(text[:80])
-    if found is None:
-        raise NotFound("NOT_FOUND", what="record", record=text[:60])
-    return found
-
-
 def row_for(request: Request, services: Services, number: str) -> Row:
     """Return the record a path names, and remember it as the subject of a refusal."""
-    row = services.reading.find(*reference(number))
-    if row is None:
-        raise NotFound("NOT_FOUND", what="record", record=number[:60])
+    row = find(services, number)
     request.state.subject = row
     return row
 

@@ -31,8 +31,8 @@ from coverslip.api import (
     types,
 )
 from coverslip.api.problems import answer
-from coverslip.api.services import Services
 from coverslip.api.strict import check_address, check_body
+from coverslip.application.services import Services
 from coverslip.errors import CoverslipError, EnvironmentFault, Invalid
 from coverslip.kernel import gate
 from coverslip.kernel.events import NOBODY

@@ -9,7 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
 from coverslip.api.access import ContextOf, ServicesOf, row_for
-from coverslip.api.spool import spooled
+from coverslip.application.spool import spooled
 from coverslip.errors import Invalid, NotFound
 from coverslip.ledger import canonical
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 
 from coverslip.api.access import ContextOf, ServicesOf, reference, row_for
-from coverslip.api.services import Services
+from coverslip.application.services import Services
 from coverslip.errors import Invalid
 
 router = APIRouter(tags=["past"])

@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from coverslip.application.refusing import recorded
 from coverslip.errors import CoverslipError, EnvironmentFault, Invalid, NotFound, Refused
 from coverslip.kernel.events import NOBODY, Events
 
@@ -36,17 +37,9 @@ def install(app: FastAPI, events: Events) -> None:
 
     @app.exception_handler(CoverslipError)
     def _known(request: Request, error: CoverslipError) -> JSONResponse:
-        try:
-            context = getattr(request.state, "context", NOBODY)
-            events.refuse(
-                error,
-                context,
-                getattr(request.state, "action", request.url.path),
-                getattr(request.state, "subject", None),
-            )
-        except EnvironmentFault as fault:
-            return answer(fault)
-        return answer(error)
+        state = request.state
+        context, action = getattr(state, "context", NOBODY), getattr(state, "action", request.url.path)
+        return answer(recorded(events, error, context, action, getattr(state, "subject", None)))
 
     @app.exception_handler(RequestValidationError)
     def _malformed(request: Request, error: RequestValidationError) -> JSONResponse:

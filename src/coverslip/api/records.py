@@ -10,17 +10,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request
 
 from coverslip.api.access import ContextOf, ServicesOf, row_for
-from coverslip.api.services import Services
 from coverslip.api.shapes import Act, NewRecord, Signing, receipt_value, record_value
+from coverslip.application import acting, viewing
+from coverslip.application.acting import Wish
+from coverslip.application.open_acts import OpenAct, open_acts
+from coverslip.application.services import Services
 from coverslip.errors import Invalid, NotFound
 from coverslip.kernel import history
-from coverslip.kernel.change import Change, Context, Credential, Receipt
-from coverslip.kernel.definition import Definition
-from coverslip.kernel.drafts import expand
+from coverslip.kernel.change import Context, Credential, Receipt
 from coverslip.kernel.events import Event
 from coverslip.kernel.identity import ENROLMENT_HOURS
-from coverslip.kernel.rows import Row
-from coverslip.kernel.view import render, shown_hash
 
 router = APIRouter(tags=["records"])
 Key = Annotated[str, Header(alias="Idempotency-Key", max_length=100)]
@@ -63,57 +62,24 @@ def create(
 ) -> dict[str, Any]:
     """Make a record."""
     request.state.action = "create"
-    if body.signature is not None:
-        _require_shown(body.signature, _preview(services, body), "")
-    change = Change(
-        "create",
-        type=body.type,
-        number=body.number,
-        fields=body.fields,
-        reason=body.reason,
-        shown=body.signature.shown if body.signature else "",
-        idempotency_key=key,
-        occurred_at=body.occurred_at,
-    )
-    receipt = services.door.submit(change, context, _credential(body.signature))
+    wish = Wish(body.fields, body.reason, None, key, body.occurred_at)
+    receipt = acting.create(services, context, body.type, wish, body.number, _signing(body.signature))
     return _written(services, receipt)
 
 
 @router.post("/records/preview")
 def preview(body: NewRecord, services: ServicesOf, context: ContextOf) -> dict[str, Any]:
     """Return what a new record will look like, so that it can be read before it is signed."""
-    text = _preview(services, body)
-    return {"text": text, "shown": shown_hash(text)}
-
-
-def _preview(services: Services, body: NewRecord) -> str:
-    definition = services.catalogue.get(body.type)
-    if definition is None:
-        raise NotFound("NOT_FOUND", what="record type", record=body.type)
-    return "\n".join(
-        [f"New {definition.type.title.lower()}", *(f"{n}: {v}" for n, v in sorted(body.fields.items()))]
-    )
-
-
-def _require_shown(signing: Signing, text: str, record: str) -> None:
-    """Refuse a signature that names another view than the one there is."""
-    if signing.shown != shown_hash(text):
-        raise Invalid(
-            "VAL_FORM",
-            record=record,
-            field="shown",
-            expected="the hash of the record as it is now",
-            found="the hash of another view",
-        )
+    found = viewing.preview(services, body.type, body.fields)
+    return {"text": found.text, "shown": found.shown}
 
 
 @router.get("/records/{number}")
 def show(number: str, request: Request, services: ServicesOf, context: ContextOf) -> dict[str, Any]:
     """Return one record with what this person may do and why not."""
     row = row_for(request, services, number)
-    definition = services.catalogue[row.type]
     return record_value(row, services.catalogue.under(row.type, row.definition)) | {
-        "acts": _acts(services, row, definition, context),
+        "acts": [_act_value(one) for one in open_acts(services, row, context)],
         "signatures": history.manifests(services.reading.history(row.uid)),
         "around": services.working.around(row),
     }
@@ -123,17 +89,8 @@ def show(number: str, request: Request, services: ServicesOf, context: ContextOf
 def view(number: str, request: Request, services: ServicesOf, context: ContextOf) -> dict[str, Any]:
     """Return the rendering a signature names; seeing it is an entry."""
     row = row_for(request, services, number)
-    text = _view(services, row)
-    shown = shown_hash(text)
-    services.events.record(
-        Event("view", "view", {"record": row.number, "version": row.version, "shown": shown}, row), context
-    )
-    return {"number": row.number, "version": row.version, "text": text, "shown": shown}
-
-
-def _view(services: Services, row: Row) -> str:
-    manifests = [m["text"] for m in history.manifests(services.reading.history(row.uid))]
-    return render(services.catalogue.under(row.type, row.definition), row, manifests)
+    found = viewing.open_view(services, row, context)
+    return {"number": row.number, "version": row.version, "text": found.text, "shown": found.shown}
 
 
 @router.get("/records/{number}/history")
@@ -222,60 +179,28 @@ def _act(
 ) -> dict[str, Any]:
     request.state.action = name
     row = row_for(request, services, number)
-    if body.signature is not None:
-        _require_shown(body.signature, _view(services, row), row.number)
-    change = Change(
-        name,
-        row.type,
-        row.number,
-        row.revision,
-        body.fields,
-        body.reason,
-        body.expected_version,
-        body.signature.shown if body.signature else "",
-        key,
-        body.occurred_at,
-    )
-    return _written(services, services.door.submit(change, context, _credential(body.signature)))
+    wish = Wish(body.fields, body.reason, body.expected_version, key, body.occurred_at)
+    return _written(services, acting.act(services, context, row, name, wish, _signing(body.signature)))
 
 
-def _credential(signing: Signing | None) -> Credential | None:
-    return Credential(signing.username, signing.password) if signing else None
+def _signing(given: Signing | None) -> acting.Signing | None:
+    return acting.Signing(Credential(given.username, given.password), given.shown) if given else None
 
 
 def _written(services: Services, receipt: Receipt) -> dict[str, Any]:
-    value = receipt_value(receipt)
-    first = receipt.entries[0]
-    value["receipt"] = services.receipts(first.entry, first.leaf_hash, receipt.at)
+    return receipt_value(receipt) | {"receipt": acting.proof(services, receipt)}
+
+
+def _act_value(one: OpenAct) -> dict[str, Any]:
+    value: dict[str, Any] = {
+        "act": one.name,
+        "label": one.label,
+        "allowed": one.allowed,
+        "meaning": one.signature.meaning if one.signature else None,
+        "meaning_text": one.signature.text if one.signature else None,
+        "fields": list(one.declared.fields) if one.declared else [],
+    }
+    if one.refusal is not None:
+        why = one.refusal
+        value |= {"why_not": why.message, "code": why.code, "remedy": why.remedy}
     return value
-
-
-def _acts(services: Services, row: Row, definition: Definition, context: Context) -> list[dict[str, Any]]:
-    found = []
-    names = ["edit"] if definition.type.edit is not None else []
-    names += [
-        t.name
-        for t in definition.type.transitions
-        if not t.consequence and row.state in expand(definition, t.from_)
-    ]
-    for name in names:
-        declared = definition.acts.get(name)
-        # In a sandbox no signature is asked, so none is announced.
-        signing = declared.signature if declared and not row.content.get("sandbox") else None
-        refusal = services.door.explain(row, context, name)
-        found.append(
-            {
-                "act": name,
-                "label": declared.label if declared else "Edit",
-                "allowed": refusal is None,
-                "meaning": signing.meaning if signing else None,
-                "meaning_text": signing.text if signing else None,
-                "fields": list(declared.fields) if declared else [],
-                **(
-                    {"why_not": refusal.message, "code": refusal.code, "remedy": refusal.remedy}
-                    if refusal
-                    else {}
-                ),
-            }
-        )
-    return found

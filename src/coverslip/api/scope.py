@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 
 from coverslip.api.access import ContextOf, ServicesOf
-from coverslip.api.services import Services
+from coverslip.application.services import Services
 from coverslip.exports import scope
 from coverslip.kernel.events import Event
 from coverslip.kernel.rows import Row

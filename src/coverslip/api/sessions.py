@@ -7,13 +7,11 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from coverslip.api.access import ContextOf, ServicesOf, SessionOf, place_of
-from coverslip.api.services import Services
 from coverslip.api.shapes import DeviceSignIn, Enrolment, SignIn, receipt_value
-from coverslip.errors import CoverslipError, Refused
-from coverslip.kernel.change import Change, Credential
-from coverslip.kernel.identity import SignedIn, context_of
-from coverslip.kernel.rows import NIL
-from coverslip.kernel.view import render, shown_hash
+from coverslip.application import entering
+from coverslip.application.services import Services
+from coverslip.errors import CoverslipError
+from coverslip.kernel.identity import SignedIn
 
 router = APIRouter(tags=["sessions"])
 
@@ -22,22 +20,8 @@ router = APIRouter(tags=["sessions"])
 def sign_in(body: SignIn, request: Request, services: ServicesOf) -> dict[str, Any]:
     """Sign in with user name and password; answers a bearer token and the last attempts before."""
     request.state.action = "sign_in"
-    wait = services.identity.delay_s(body.username)
-    if wait:
-        raise Refused("THROTTLED", seconds=wait)
-    try:
-        found = services.identity.sign_in(
-            body.username, body.password, place_of(request, body.workstation, body.zone)
-        )
-    except CoverslipError as error:
-        raise _already_recorded(error) from None
-    return _signed_in(services, found)
-
-
-def _already_recorded(error: CoverslipError) -> CoverslipError:
-    """Identity records its own refusals; the handler must not write a second entry."""
-    error.recorded = True
-    return error
+    place = place_of(request, body.workstation, body.zone)
+    return _signed_in(services, entering.sign_in(services, body.username, body.password, place))
 
 
 def _signed_in(services: Services, found: SignedIn) -> dict[str, Any]:
@@ -70,7 +54,7 @@ def device_sign_in(body: DeviceSignIn, request: Request, services: ServicesOf) -
             place_of(request, body.device),
         )
     except CoverslipError as error:
-        raise _already_recorded(error) from None
+        raise entering.already_recorded(error) from None
     return _signed_in(services, opened)
 
 
@@ -115,36 +99,4 @@ def enrol(body: Enrolment, request: Request, services: ServicesOf) -> dict[str, 
     """Use a one-time code: make one's own key under one's own password and sign for it."""
     request.state.action = "enrol"
     place = place_of(request, body.workstation, body.zone)
-    wait = services.identity.enrolment_delay_s(body.username, place.address)
-    if wait:
-        raise Refused("THROTTLED", seconds=wait)
-    begun = services.identity.begin_enrolment(body.code, body.username, body.password, place)
-    opened, made, _ = begun
-    context = context_of(opened.session)
-    request.state.context = context
-    try:
-        number = str((services.accounts.account(context.person) or {}).get("number", ""))
-        row = services.reading.find(number)
-        if row is None:
-            raise Refused("AUTH_REQUIRED")
-        shown = shown_hash(render(services.catalogue.under(row.type, row.definition), row))
-        key = {
-            "kid": made.kid,
-            "scheme": made.wrapped["scheme"],
-            "public": made.public,
-            "enrolled_at": opened.session.opened_at,
-        }
-        fields: dict[str, Any] = {"signing_keys": [*row.fields.get("signing_keys", ()), key]}
-        maker = services.accounts.account(services.identity.code_maker(body.code) or NIL)
-        if maker is not None and maker.get("number"):
-            fields["code_by"] = maker["number"]
-        change = Change("enrol", number=number, fields=fields, expected_version=row.version, shown=shown)
-        receipt = services.door.submit(change, context, Credential(body.username, body.password))
-    except CoverslipError:
-        services.identity.abandon_enrolment(body.code, begun)
-        raise
-    else:
-        services.identity.keep_enrolment(begun)
-    finally:
-        services.identity.sign_out(opened.session, "enrolled")
-    return receipt_value(receipt)
+    return receipt_value(entering.enrol(services, body.code, body.username, body.password, place))

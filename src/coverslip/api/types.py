@@ -8,8 +8,8 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from coverslip.api.access import ContextOf, ServicesOf
-from coverslip.api.services import Services
 from coverslip.api.shapes import Body
+from coverslip.application.services import Services
 from coverslip.errors import Invalid, NotFound
 from coverslip.kernel import patches, words as w
 from coverslip.kernel.definition import Definition

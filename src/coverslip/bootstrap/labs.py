@@ -11,7 +11,7 @@ from coverslip.alerts import Alerts
 from coverslip.analysis.registry import bundled
 from coverslip.analysis.rerun import Reruns
 from coverslip.analysis.service import Runs
-from coverslip.api.services import Services
+from coverslip.application.services import Services
 from coverslip.bootstrap import anchors as anchoring, retaining, wiring
 from coverslip.bootstrap.working import working
 from coverslip.errors import EnvironmentFault

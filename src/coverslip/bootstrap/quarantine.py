@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg
 
-from coverslip.api.services import Services
+from coverslip.application.services import Services
 from coverslip.bootstrap import wiring
 from coverslip.bootstrap.labs import GATHERERS, Lab
 from coverslip.errors import EvidenceBroken

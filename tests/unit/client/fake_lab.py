@@ -23,7 +23,7 @@ from uuid import UUID, uuid4
 import uvicorn
 
 from coverslip.api.app import create_app
-from coverslip.api.services import Services
+from coverslip.application.services import Services
 from coverslip.errors import Conflict, Invalid, NotFound, Refused
 from coverslip.kernel.accounts import Session
 from coverslip.kernel.change import Change, EntryReceipt, Receipt

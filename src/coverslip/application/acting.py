@@ -1,0 +1,87 @@
+"""Acting: every change a person or program asks for, handed to the door.
+
+Rules kept here: what is signed was shown as it is now; a receipt says what was entered and is signed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from coverslip.application.services import Services
+from coverslip.application.viewing import preview, require_shown, view
+from coverslip.kernel.change import Change, Context, Credential, Receipt
+from coverslip.kernel.rows import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """The components given for one signing, and the hash of the view that was shown."""
+
+    credential: Credential
+    shown: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is wanted beside which record and act: values, why, and the version that was read."""
+
+    fields: dict[str, Any] = field(default_factory=dict)
+    reason: str = ""
+    expected_version: int | None = None
+    key: str = ""
+    occurred_at: str = ""
+
+
+def create(
+    services: Services,
+    context: Context,
+    type: str,
+    wish: Wish,
+    number: str = "",
+    signing: Signing | None = None,
+) -> Receipt:
+    """Make a record; ``number`` names the document whose next version is wanted.
+
+    Raises what ``Door.submit`` raises.
+    """
+    if signing is not None:
+        require_shown(signing.shown, preview(services, type, wish.fields), "")
+    change = Change(
+        "create",
+        type=type,
+        number=number,
+        fields=wish.fields,
+        reason=wish.reason,
+        shown=signing.shown if signing else "",
+        idempotency_key=wish.key,
+        occurred_at=wish.occurred_at,
+    )
+    return services.door.submit(change, context, signing.credential if signing else None)
+
+
+def act(
+    services: Services, context: Context, row: Row, name: str, wish: Wish, signing: Signing | None = None
+) -> Receipt:
+    """Do an act on a record as it was read. Raises what ``Door.submit`` raises."""
+    if signing is not None:
+        require_shown(signing.shown, view(services, row), row.number)
+    change = Change(
+        name,
+        row.type,
+        row.number,
+        row.revision,
+        wish.fields,
+        wish.reason,
+        wish.expected_version,
+        signing.shown if signing else "",
+        wish.key,
+        wish.occurred_at,
+    )
+    return services.door.submit(change, context, signing.credential if signing else None)
+
+
+def proof(services: Services, receipt: Receipt) -> str:
+    """Return the signed note that promises the first entry of a receipt its place in the tree."""
+    first = receipt.entries[0]
+    return services.receipts(first.entry, first.leaf_hash, receipt.at)

@@ -1,0 +1,52 @@
+"""What a person may do with a record, and why not, asked of the door in advance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from coverslip.application.services import Services
+from coverslip.errors import CoverslipError
+from coverslip.kernel import words as w
+from coverslip.kernel.change import Context
+from coverslip.kernel.drafts import expand
+from coverslip.kernel.rows import Row
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAct:
+    """One act on a record in the state it is in. ``refusal`` says why this person may not do it now."""
+
+    name: str
+    label: str
+    declared: w.Transition | None
+    signature: w.Signature | None
+    refusal: CoverslipError | None
+
+    @property
+    def allowed(self) -> bool:
+        """Whether it may be done now."""
+        return self.refusal is None
+
+
+def open_acts(services: Services, row: Row, context: Context) -> list[OpenAct]:
+    """Return every act the state allows somebody, ``edit`` first, in declared order."""
+    return [_asked(services, row, context, name) for name in names(services, row)]
+
+
+def names(services: Services, row: Row) -> Iterator[str]:
+    """Yield the acts the state of a record allows somebody."""
+    definition = services.catalogue[row.type]
+    if definition.type.edit is not None:
+        yield "edit"
+    for one in definition.type.transitions:
+        if not one.consequence and row.state in expand(definition, one.from_):
+            yield one.name
+
+
+def _asked(services: Services, row: Row, context: Context, name: str) -> OpenAct:
+    declared = services.catalogue[row.type].acts.get(name)
+    # In a sandbox no signature is asked, so none is announced.
+    signing = declared.signature if declared and not row.content.get("sandbox") else None
+    refusal = services.door.explain(row, context, name)
+    return OpenAct(name, declared.label if declared else "Edit", declared, signing, refusal)
