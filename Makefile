@@ -8,6 +8,7 @@ VENV := .venv
 STAMP := $(VENV)/.installed
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+ASSETS := src/coverslip/web/static/assets/manifest.json
 LOCKS := requirements/server.lock requirements/dev.lock
 JOBS ?= auto
 PORT ?= 8480
@@ -15,7 +16,7 @@ PYTEST_ARGS ?=
 
 export PYTHONUTF8 := 1
 
-.PHONY: help venv system demo serve test check bench bench-large soak lock docs clean
+.PHONY: help venv assets system demo serve test check bench bench-large soak lock docs clean
 
 help: ## list these commands
 	@sed -nE 's/^([a-z-]+):.*## (.*)$$/  make \1\t\2/p' Makefile | expand -t 22
@@ -32,16 +33,24 @@ $(STAMP): $(LOCKS) pyproject.toml scripts/find_python.sh
 	$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
 
-system: ## see that compiler, OpenSSL and PostgreSQL are there; as root on Debian install them
+assets: $(ASSETS) ## collect scripts, fonts and icons of the pages from npm, by lock; needed once, not at run time
+
+$(ASSETS): frontend/package.json frontend/package-lock.json src/coverslip/web/icons.txt scripts/assets.py | $(STAMP)
+	@$(BIN)/python scripts/assets.py
+
+build/axe/axe.min.js: | $(STAMP)
+	@$(BIN)/python scripts/assets.py
+
+system: ## see that compiler, OpenSSL, PostgreSQL and Chromium are there; as root on Debian install them
 	@bash scripts/install_system.sh
 
 demo: $(STAMP) ## run the main job end to end on real images and verify its evidence bundle
 	$(BIN)/coverslip demo
 
-serve: $(STAMP) ## serve the demonstration laboratory on this machine (after `make demo`)
+serve: $(STAMP) $(ASSETS) ## serve the demonstration laboratory on this machine (after `make demo`)
 	$(BIN)/coverslip serve --home "$${COVERSLIP_HOME:-coverslip-demo/lab}" --port $(PORT)
 
-test: system $(STAMP) ## run all tests; a test that cannot run is a failure, never a skip
+test: system $(STAMP) $(ASSETS) build/axe/axe.min.js ## run all tests; a test that cannot run is a failure, never a skip
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(PYTEST_ARGS) tests
 
 check: $(STAMP) ## lint, format, types, import contracts
@@ -66,5 +75,5 @@ docs: $(STAMP) ## write the generated pages of docs/reference
 	$(BIN)/python scripts/write_reference.py
 
 clean: ## remove the environment and caches; never a home
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build dist frontend/node_modules src/coverslip/web/static/assets .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests scripts bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

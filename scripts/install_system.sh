@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# See that the system parts the tests and measurements need are there: a C compiler, OpenSSL, PostgreSQL.
+# See that the system parts the tests and measurements need are there: a C compiler, OpenSSL, PostgreSQL,
+# and Chromium, in which the pages are tried.
 # As root on Debian or Ubuntu they are installed; elsewhere what is missing is named, and the tests that need it fail.
 set -euo pipefail
 
@@ -10,6 +11,7 @@ missing=()
 command -v cc >/dev/null && headers || missing+=(gcc libc6-dev)
 command -v openssl >/dev/null || missing+=(openssl)
 postgresql || missing+=(postgresql)
+command -v chromium >/dev/null || missing+=(chromium)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
