@@ -2,9 +2,9 @@
 
 Rules kept here:
 
-* An address carries the hash of its content: in the file's name for what ``make assets`` collected, as ``?v=``
-  for the files beside it. A new content has a new address, so both may be kept for ever; fonts alone keep their
-  names, since the style names them.
+* An address carries the hash of its content: in the file's name for what ``make assets`` collected, as
+  ``?v=`` for the files beside it. A new content has a new address, so both may be kept for ever. Fonts alone
+  keep their names, since the style names them.
 * A name that leads to nothing is an error when the page is made, never a dead address in it.
 """
 
