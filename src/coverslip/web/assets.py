@@ -62,5 +62,5 @@ def _missing(what: str, found: str) -> CoverslipError:
         what=what,
         expected="collected when Coverslip was built",
         found=found,
-        remedy="In a checkout run 'make assets'; a wheel holds them.",
+        remedy="In a checkout run 'make assets' (scripts/assets.py); a wheel holds them.",
     )
