@@ -18,6 +18,7 @@ from coverslip.api import (
     devices,
     events,
     exports,
+    images,
     ledger,
     me,
     past,
@@ -98,6 +99,7 @@ def create_app(services: Services) -> FastAPI:
         events.router,
         scope.router,
         training.router,
+        images.router,
     ):
         app.include_router(router, prefix="/api/v1")
 

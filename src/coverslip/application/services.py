@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Protocol
 
+from coverslip.application.pictures import Pictures, no_pictures
 from coverslip.errors import CoverslipError, EnvironmentFault
 from coverslip.kernel.accounts import Accounts
 from coverslip.kernel.change import Context
@@ -226,3 +227,5 @@ class Services:
     """Numbers no record has, entry ids never used, leaves that are missing."""
     quarantine: Callable[[], CoverslipError | None] = lambda: None
     """Why nothing may be written; None where everything may."""
+    pictures: Pictures = field(default_factory=no_pictures)
+    """Seeing images."""

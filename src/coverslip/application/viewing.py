@@ -42,6 +42,12 @@ def open_view(services: Services, row: Row, context: Context) -> View:
     return found
 
 
+def open_image(services: Services, row: Row, context: Context) -> None:
+    """Record that somebody opened the viewer of an image: one entry for each opening, none for a tile."""
+    detail = {"record": row.number, "version": row.version, "original": str(row.fields.get("root", ""))}
+    services.events.record(Event("view", "open_image", detail, row), context)
+
+
 def preview(services: Services, type: str, fields: Mapping[str, Any]) -> View:
     """Return what a new record will look like, so that it can be read before it is signed."""
     definition = type_named(services, type)
