@@ -31,6 +31,7 @@ pytest_plugins = (
     "fix_site_server",
     "fix_witness",
     "fix_native",
+    "fix_browser",
 )
 
 settings.register_profile(
