@@ -439,6 +439,13 @@ _SPECS = (
     ),
     _spec(
         "invalid",
+        "WRONG_HOST",
+        421,
+        "This server does not answer under the name it was asked for.",
+        "Use the address your laboratory gave you.",
+    ),
+    _spec(
+        "invalid",
         "TOO_LARGE",
         413,
         "{what} is {size}; at most {limit} is accepted.",

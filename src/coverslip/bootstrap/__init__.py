@@ -17,6 +17,7 @@ from coverslip.bootstrap.completing import ledger_gaps, ledger_heads, receipt_ch
 from coverslip.bootstrap.drilling import drill as restore_drill
 from coverslip.bootstrap.founding import Founding, init
 from coverslip.bootstrap.keeping import backup_places, backups_kept, certificates
+from coverslip.bootstrap.listening import listening
 from coverslip.bootstrap.migrating import migrate
 from coverslip.bootstrap.moving import move
 from coverslip.bootstrap.recovering import recover, recoveries, situation
@@ -50,6 +51,7 @@ __all__ = [
     "ledger_replay",
     "ledger_status",
     "ledger_verify",
+    "listening",
     "migrate",
     "move",
     "receipt_check",

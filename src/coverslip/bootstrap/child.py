@@ -15,6 +15,7 @@ from coverslip.application.services import Services
 from coverslip.bootstrap import quarantine, wiring
 from coverslip.bootstrap.founding import sequencer_of
 from coverslip.bootstrap.labs import lab
+from coverslip.bootstrap.listening import Listening, listening
 from coverslip.bootstrap.signing import open_signer
 from coverslip.client.secrecy import keep_to_itself
 from coverslip.errors import CoverslipError
@@ -59,31 +60,18 @@ def _keeper(home: Home) -> None:
         run(duties(found), stop)
 
 
-def _web(home: Home, host: str | None, port: int | None, reason: str = "") -> None:
-    import uvicorn
-
+def _web(home: Home, place: Listening, reason: str = "") -> None:
     from coverslip.api.app import create_app
+    from coverslip.bootstrap import fronting
 
     opened = quarantine.quarantined(home, quarantine.from_argument(reason)) if reason else _services(home)
     with opened as services:
         path = wiring.api_socket(home)
         path.unlink(missing_ok=True)
-        listeners = [wiring.bind_unix(path)]
+        private = [wiring.bind_unix(path)]
         wiring.name_address(home, path)
-        if port is not None:
-            listeners.append(wiring.bind_loopback(host or "127.0.0.1", port))
-        config = uvicorn.Config(
-            create_app(services),
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            # The address is the peer's: a header is whatever its sender says (21 CFR 11.300(d)).
-            proxy_headers=False,
-            h11_max_incomplete_event_size=64 * 1024,
-            timeout_keep_alive=30,
-            limit_concurrency=200,
-        )
-        uvicorn.Server(config).run(sockets=listeners)
+        public = [] if place.port is None else [wiring.bind(place.host, place.port)]
+        fronting.run(create_app(services), place, private, public)
 
 
 @contextmanager
@@ -100,6 +88,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("home", type=Path)
     parser.add_argument("--host")
     parser.add_argument("--port", type=int)
+    parser.add_argument("--tls-cert", type=Path)
+    parser.add_argument("--tls-key", type=Path)
+    parser.add_argument("--name", action="append", default=[])
     parser.add_argument("--quarantine", default="")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -107,7 +98,8 @@ def main(arguments: list[str] | None = None) -> int:
     home = Home(given.home)
     try:
         if given.role == "web":
-            _web(home, given.host, given.port, given.quarantine)
+            place = listening(given.host, given.port, given.tls_cert, given.tls_key, given.name)
+            _web(home, place, given.quarantine)
         else:
             roles = {"signer": _signer, "sequencer": _sequencer, "worker": _worker, "keeper": _keeper}
             roles[given.role](home)

@@ -26,6 +26,7 @@ import httpx
 
 from coverslip.bootstrap import anchors, guarding, quarantine, recovering, signing, wiring
 from coverslip.bootstrap.forgetful import forgetful
+from coverslip.bootstrap.listening import Listening
 from coverslip.bootstrap.migrating import alone, require_current
 from coverslip.errors import EnvironmentFault, EvidenceBroken
 from coverslip.settings import Home
@@ -34,6 +35,7 @@ from coverslip.store.server.parent import die_with_parent
 
 CHILDREN = ("signer", "sequencer", "worker", "keeper", "web")
 READY_S = 60.0
+PRIVATE = Listening()
 RESTARTS = 5
 _log = logging.getLogger("coverslip")
 
@@ -41,15 +43,14 @@ _log = logging.getLogger("coverslip")
 def serve(
     root: Path,
     only: str | None = None,
-    host: str | None = None,
-    port: int | None = None,
+    place: Listening = PRIVATE,
     say: Callable[[str], None] = lambda text: print(text, flush=True),
     stop: threading.Event | None = None,
 ) -> None:
     """Run an installation until told to stop (SIGINT, SIGTERM or ``stop``).
 
-    ``only="database"`` runs the database alone, for operators. ``host`` and ``port`` add a loopback
-    listener beside the private socket. Prints ``ready: unix:PATH`` when requests are answered.
+    ``only="database"`` runs the database alone, for operators. ``place`` is a listener beside the private
+    socket. Prints ``ready: unix:PATH`` when requests are answered, and where browsers find the pages.
     """
     home = Home(root.resolve())
     wiring.installation(home)
@@ -68,17 +69,17 @@ def serve(
             recovering.finish(home)
             require_current(home)
             guarding.check_guards(home)
-            listener = _listener(host, port)
+            listener = place.arguments()
             children = [_Child(home, name, listener if name == "web" else []) for name in CHILDREN]
             try:
-                _supervise(home, cluster, children, say, done)
+                _supervise(home, cluster, children, say, done, place)
                 return
             except _Contradicted:
                 reason = quarantine.contradiction(home) or EvidenceBroken("RECOVERY_REQUIRED")
         _log.error("quarantine: %s", reason)
         say(f"quarantine: {reason.message} {reason.remedy}")
-        given = [*_listener(host, port), "--quarantine", quarantine.to_argument(reason)]
-        _supervise(home, cluster, [_Child(home, "web", given)], say, done)
+        given = [*place.arguments(), "--quarantine", quarantine.to_argument(reason)]
+        _supervise(home, cluster, [_Child(home, "web", given)], say, done, place)
 
 
 def _supervise(
@@ -87,6 +88,7 @@ def _supervise(
     children: list[_Child],
     say: Callable[[str], None],
     done: threading.Event,
+    place: Listening,
 ) -> None:
     """Keep the children until told to stop; they have ended when this returns or raises."""
     try:
@@ -94,6 +96,8 @@ def _supervise(
             child.start()
         _wait_ready(home, cluster, children, done)
         say(f"ready: unix:{wiring.api_socket(home)}")
+        if place.origins:
+            say(f"pages: {place.origins[0]}/")
         while not done.wait(0.5):
             _keep(cluster, children)
     finally:
@@ -117,20 +121,6 @@ def _on_signal(done: threading.Event) -> None:
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: done.set())
-
-
-def _listener(host: str | None, port: int | None) -> list[str]:
-    if port is None:
-        return []
-    if (host or "127.0.0.1") not in ("127.0.0.1", "::1", "localhost"):
-        raise EnvironmentFault(
-            "ENVIRONMENT",
-            what="the listener",
-            expected="a loopback address without a certificate",
-            found=str(host),
-            remedy="Put a TLS proxy before it, or leave --host out.",
-        )
-    return ["--host", host or "127.0.0.1", "--port", str(port)]
 
 
 class _Contradicted(Exception):

@@ -197,12 +197,23 @@ def bind_unix(path: Path) -> socket.socket:
     return found
 
 
-def bind_loopback(host: str, port: int) -> socket.socket:
-    """Return a listening loopback socket."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    found = socket.socket(family, socket.SOCK_STREAM)
-    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    found.bind((host, port))
+def bind(host: str, port: int) -> socket.socket:
+    """Return a listening socket. Raises ``ENVIRONMENT`` for an address that is taken or another's."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        found = socket.socket(family, kind)
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind(address)
+    except OSError as error:
+        raise EnvironmentFault(
+            "ENVIRONMENT",
+            what=f"{host}:{port}",
+            expected="a free address of this machine",
+            found=error.strerror or str(error),
+            remedy="Name another with --host and --port.",
+        ) from error
     found.listen(128)
     return found
 

@@ -28,9 +28,20 @@ def serve(
     only: Annotated[str | None, typer.Option(help="'database' starts the database alone.")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on beside the private socket.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on.")] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option(help="Certificate with its chain (PEM); needed off the loopback.")
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option(help="Its private key (PEM, mode 0600, without a passphrase).")
+    ] = None,
+    name: Annotated[
+        list[str] | None,
+        typer.Option(help="Host name browsers use, beside those in the certificate; may be repeated."),
+    ] = None,
 ) -> None:
     """Run the installation until stopped. Prints 'ready: unix:PATH' once it takes requests."""
-    bootstrap().serve(the_home(home), only=only, host=host, port=port)
+    parts = bootstrap()
+    parts.serve(the_home(home), only, parts.listening(host, port, tls_cert, tls_key, name or ()))
 
 
 def doctor(home: HomeDir = None, as_json: AsJson = False) -> None:
