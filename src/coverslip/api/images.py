@@ -10,6 +10,7 @@ Rules kept here:
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -55,6 +56,7 @@ def region(
     headers = {
         "Coverslip-Shape": ",".join(str(n) for n in found.shape),
         "Coverslip-Dtype": found.dtype,
+        "Coverslip-Sha256": sha256(found.data).hexdigest(),
         "ETag": f'"{found.tag}"',
     }
     return Response(found.data, media_type="application/octet-stream", headers=headers)
