@@ -1,5 +1,9 @@
-"""The Python client: what scientists import and the command line is made of. Needs httpx only."""
+"""The Python client: what scientists import and the command line is made of.
 
+It needs httpx only; calls that return numpy, pandas or zarr need the extra ``science``.
+"""
+
+from coverslip.client.connecting import ask_on_terminal
 from coverslip.client.coverslip import Coverslip, local_zone, workstation
 from coverslip.client.device import DeviceKey
 from coverslip.client.errors import (
@@ -14,12 +18,18 @@ from coverslip.client.errors import (
     UnreachableError,
 )
 from coverslip.client.files import FileFacts, examine
+from coverslip.client.found import Record
+from coverslip.client.images import Image, Plane, Verified
+from coverslip.client.indexing import OutsideError
+from coverslip.client.pixels import Channel, PixelSize
+from coverslip.client.runs import Run
 from coverslip.client.transport import Address, find_address, parse_address
 from coverslip.client.values import Entry, Receipt, Saved, Signature, SignedIn, View
 
 __all__ = [
     "Address",
     "ApiError",
+    "Channel",
     "ConflictError",
     "Coverslip",
     "DeviceKey",
@@ -27,16 +37,24 @@ __all__ = [
     "EvidenceError",
     "FaultError",
     "FileFacts",
+    "Image",
     "InvalidError",
     "MisuseError",
     "NotFoundError",
+    "OutsideError",
+    "PixelSize",
+    "Plane",
     "Receipt",
+    "Record",
     "RefusedError",
+    "Run",
     "Saved",
     "Signature",
     "SignedIn",
     "UnreachableError",
+    "Verified",
     "View",
+    "ask_on_terminal",
     "examine",
     "find_address",
     "local_zone",

@@ -4,12 +4,18 @@
     >>> cs.sign_in("b.osei", getpass())                          # doctest: +SKIP
     >>> [r["number"] for r in cs.records.list("image")]          # doctest: +SKIP
 
+or, asked for the password, and signed out at the end:
+
+    >>> with Coverslip.connect() as cs:                          # doctest: +SKIP
+    ...     cs.results("RUN-2026-00001")
+
 Rules kept here: a password is sent once and kept nowhere; a session belongs to whoever signed in; every
 error is an ``ApiError`` with its code.
 """
 
 from __future__ import annotations
 
+import contextlib
 import mimetypes
 import os
 import socket
@@ -19,8 +25,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from coverslip.client.connecting import TOKEN_VARIABLE, password_of, username_of
 from coverslip.client.device import DeviceKey, header, manifest, statement
-from coverslip.client.errors import fault, misuse
+from coverslip.client.errors import ApiError, fault, misuse
 from coverslip.client.files import (
     BLOCK_BYTES,
     FileFacts,
@@ -33,6 +40,7 @@ from coverslip.client.files import (
     save,
 )
 from coverslip.client.records import Records, segment
+from coverslip.client.science import Science
 from coverslip.client.transport import Address, Transport, decoded, find_address, parse_address
 from coverslip.client.values import Json, Receipt, Saved, SignedIn, receipt, signed_in
 from coverslip.ledger.files import FileDigest
@@ -52,7 +60,7 @@ def local_zone() -> str:
     return parts[1] if len(parts) == 2 and not given else "UTC"
 
 
-class Coverslip:
+class Coverslip(Science):
     """A client of one running server. Use it in ``with``, or close it."""
 
     def __init__(
@@ -77,6 +85,36 @@ class Coverslip:
             )
         self._transport = Transport(address, token, timeout_s)
         self.records = Records(self._transport)
+        self._ends_session = False
+
+    @classmethod
+    def connect(
+        cls,
+        server: str | Address = "",
+        *,
+        home: Path | str | None = None,
+        username: str = "",
+        timeout_s: float = 60.0,
+    ) -> Coverslip:
+        """Return a client that is signed in: by ``COVERSLIP_TOKEN``, else by a password that is typed.
+
+        Whoever signs in is ``username``, else ``COVERSLIP_USER``, else asked for. A session opened here ends
+        with ``with``; that of a token goes on. Raises ``MisuseError`` where no server is named or nobody can
+        be asked, ``RefusedError`` for a token or password that does not hold.
+        """
+        found = cls(server, home=home, timeout_s=timeout_s)
+        try:
+            if token := os.environ.get(TOKEN_VARIABLE, ""):
+                found._transport.token = token
+                found.me()
+            else:
+                who = username_of(username)
+                found.sign_in(who, password_of(who))
+                found._ends_session = True
+        except BaseException:  # the connection must not stay open; raised again
+            found.close()
+            raise
+        return found
 
     def __enter__(self) -> Coverslip:
         return self
@@ -84,7 +122,13 @@ class Coverslip:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        try:
+            if self._ends_session and self._transport.token:
+                # What went wrong inside is what matters; a session nobody ends, ends by itself.
+                with contextlib.suppress(ApiError):
+                    self.sign_out()
+        finally:
+            self.close()
 
     def __repr__(self) -> str:
         return (

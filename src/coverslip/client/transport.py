@@ -98,6 +98,14 @@ def _socket_of(home: Path) -> Address:
     return parse_address(text) if text else Address("http://localhost", str(home / SOCKET))
 
 
+@dataclass(frozen=True, slots=True)
+class Octets:
+    """Bytes that came, and the answer's headers by name in lower case."""
+
+    data: bytes
+    headers: Mapping[str, str]
+
+
 class Transport:
     """Sends requests and turns answers into values or ``ApiError``. Close it, or use it in ``with``."""
 
@@ -157,6 +165,36 @@ class Transport:
             except httpx.HTTPError as error:
                 raise self._unreachable(error) from error
         return _decoded(response)
+
+    def octets(self, path: str, *, query: Mapping[str, Any] | None = None, most: int) -> Octets:
+        """Read bytes with the answer's headers, at most ``most`` of them; sent again once, as a read.
+
+        Raises ``ApiError``; ``FaultError`` where the answer is larger than ``most``.
+        """
+        self._require_socket()
+        for attempt in (1, 2):
+            try:
+                return self._octets(path, query, most)
+            except httpx.ConnectError as error:
+                raise self._unreachable(error) from error
+            except (httpx.NetworkError, httpx.RemoteProtocolError) as error:
+                if attempt == 2:
+                    raise self._unreachable(error) from error
+            except httpx.HTTPError as error:
+                raise self._unreachable(error) from error
+        raise AssertionError("the second attempt answers or raises")
+
+    def _octets(self, path: str, query: Mapping[str, Any] | None, most: int) -> Octets:
+        with self._http.stream("GET", PREFIX + path, params=query, headers=self._headers(None)) as response:
+            if not response.is_success:
+                response.read()
+                _decoded(response)
+            data = bytearray()
+            for block in response.iter_bytes():
+                data += block
+                if len(data) > most:
+                    raise fault(f"The answer to {path}", f"at most {most} bytes", "more")
+            return Octets(bytes(data), {name.lower(): text for name, text in response.headers.items()})
 
     @contextmanager
     def stream(
