@@ -3,8 +3,9 @@
 Rules kept here:
 
 * ``planes/…/region`` answers ``application/octet-stream``: native values, little-endian, C order. Its headers
-  say what they are: ``Coverslip-Shape`` such as ``512,512`` or ``512,512,3`` (y, x, samples), and
-  ``Coverslip-Dtype``, numpy's name of the type, such as ``uint16``.
+  say what they are: ``Coverslip-Shape`` such as ``512,512`` or ``512,512,3`` (y, x, samples),
+  ``Coverslip-Dtype``, numpy's name of the type, such as ``uint16``, and ``Coverslip-Sha256`` of the bytes
+  (hex), so that a client takes no others.
 * A tile's address holds every setting it was made with; its ``ETag`` is made of these and of the original.
 """
 
