@@ -1,7 +1,7 @@
 """Records as typed values and as tables: what a list or a search found.
 
 Rules kept here: nothing of what the server said is lost, it stands in ``raw``; a table carries its units, and
-when and where it was read; voided records are left out unless they are asked for.
+where it was read; voided records are left out unless they are asked for.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from coverslip.client.extra import need
@@ -83,7 +82,7 @@ def frame(records: Iterable[Record], definition: Json, server: str) -> pd.DataFr
 
     Instants are UTC timestamps, dates timestamps without zone, decimals and quantities float64, whole
     numbers Int64, links text; tables, files and fields with several values stay Python values. ``attrs`` has
-    ``type``, ``definition`` (hash), ``server``, ``read_at`` and ``units`` of the fields that declare one.
+    ``type``, ``definition`` (hash), ``server`` and ``units`` of the fields that declare one.
     """
     pandas = need("pandas", "records as a table")
     declared = json.loads(definition["canonical"])["type"]["fields"]
@@ -98,7 +97,6 @@ def frame(records: Iterable[Record], definition: Json, server: str) -> pd.DataFr
             "type": definition["name"],
             "definition": definition["definition"],
             "server": server,
-            "read_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "units": {n: f["kind"]["unit"] for n, f in declared.items() if "unit" in f["kind"]},
         }
     )
