@@ -137,7 +137,7 @@ class Grounds:
                 },
                 wiring.kept_in(LocalVault(self.home.vault)),
             )
-            yield Lab(
+            lab = Lab(
                 self.home,
                 self.cluster,
                 store,
@@ -152,6 +152,10 @@ class Grounds:
                 self.device_key,
                 state,
             )
+            try:
+                yield lab
+            finally:
+                lab.readers.close()
 
 
 def _settle(lab: Lab) -> None:

@@ -30,6 +30,8 @@ from coverslip.bootstrap.checking import projector
 from coverslip.bootstrap.working import working
 from coverslip.errors import CoverslipError
 from coverslip.exports.service import Exports, Signing
+from coverslip.imaging.pool import ReaderPool
+from coverslip.imaging.views import Views
 from coverslip.ingest import Ingest
 from coverslip.kernel.change import Change, Context, Credential, Receipt
 from coverslip.kernel.clock import ClockState
@@ -181,6 +183,7 @@ class Lab:
     device_key: Ed25519PrivateKey
     state: dict[str, ClockState]
     _people: dict[str, Person] = field(default_factory=dict)
+    readers: ReaderPool = field(default_factory=ReaderPool)
 
     # --- people --------------------------------------------------------------------------------
 
@@ -368,6 +371,7 @@ class Lab:
             upload_limit_bytes=1 << 22,
             working=working(self.accounts._pool, self.store, self.door),
             teaching=Matrix(self.reading, self.accounts.now),
+            pictures=Views(self.vault, self.readers),
         )
 
     def attach(self, name: str = "scan.pdf", data: bytes = b"%PDF-1.4 scan") -> dict[str, Any]:

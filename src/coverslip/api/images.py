@@ -17,8 +17,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from coverslip.api.access import ContextOf, ServicesOf, row_for
-from coverslip.application.pictures import Picture
-from coverslip.imaging.display import MAX_INDEX, display
+from coverslip.imaging.display import MAX_INDEX, Picture, display
 
 router = APIRouter(tags=["images"])
 Index = Annotated[int, Path(ge=0, le=MAX_INDEX)]

@@ -9,31 +9,11 @@ Rules kept here:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 from coverslip.errors import EnvironmentFault
-from coverslip.imaging.display import Display
+from coverslip.imaging.display import Display, Picture, Region
 from coverslip.kernel.rows import Row
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A rendering: its bytes, media type, and the tag that names original and settings."""
-
-    data: bytes
-    media: str
-    tag: str
-
-
-@dataclass(frozen=True, slots=True)
-class Region:
-    """Native values, little-endian in C order: ``shape`` (y, x[, samples]), numpy's name of the type."""
-
-    data: bytes
-    shape: tuple[int, ...]
-    dtype: str
-    tag: str
 
 
 class Pictures(Protocol):

@@ -16,6 +16,8 @@ from coverslip.bootstrap import anchors as anchoring, retaining, wiring
 from coverslip.bootstrap.working import working
 from coverslip.errors import EnvironmentFault
 from coverslip.exports.service import Exports, Signing
+from coverslip.imaging.pool import ReaderPool
+from coverslip.imaging.views import Views
 from coverslip.ingest import Imports, Ingest, Unfinished
 from coverslip.kernel.change import Context
 from coverslip.kernel.identity import context_of
@@ -53,6 +55,8 @@ class Lab:
 
     core: wiring.Core
     _service: Context | None = field(default=None)
+    readers: ReaderPool = field(default_factory=ReaderPool)
+    """Reader processes of images; none runs until an image is looked at."""
 
     def service(self) -> Context:
         """Return the context of the scheduler's session, opening a new one when the last has ended."""
@@ -149,6 +153,7 @@ class Lab:
             upload_limit_bytes=UPLOAD_LIMIT_BYTES,
             working=working(c.pool, c.store, c.door),
             teaching=Matrix(c.reading, c.accounts.now),
+            pictures=Views(c.vault, self.readers),
         )
 
 
@@ -156,4 +161,8 @@ class Lab:
 def lab(home: Home) -> Iterator[Lab]:
     """Open a lab over a running database."""
     with wiring.core(home, {**GATHERERS, **retaining.gatherers(wiring.catalogue(home.types))}) as core:
-        yield Lab(core)
+        opened = Lab(core)
+        try:
+            yield opened
+        finally:
+            opened.readers.close()

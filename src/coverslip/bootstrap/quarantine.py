@@ -81,4 +81,7 @@ def quarantined(home: Home, reason: EvidenceBroken) -> Iterator[Services]:
         opened = Lab(core)
         exports = opened.exports()
         exports.wait_s = 0.0
-        yield replace(opened.services(), exporting=exports, quarantine=lambda: again(reason))
+        try:
+            yield replace(opened.services(), exporting=exports, quarantine=lambda: again(reason))
+        finally:
+            opened.readers.close()

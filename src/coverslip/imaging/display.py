@@ -27,8 +27,6 @@ MAX_INDEX: Final = 1_000_000
 MEDIA: Final = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 _VALUE: Final = re.compile(r"-?\d{1,20}(\.\d{1,12})?")
 _CHANNEL: Final = re.compile(r"(\d{1,4}):([0-9a-f]{6}):([^:]{1,40}):([^:]{1,40})")
-COLOURS: Final = ("0000ff", "00ff00", "ff0000", "00ffff", "ff00ff", "ffff00", "ffffff")
-GREY: Final = "ffffff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +73,25 @@ class Display:
         return {
             "z": self.z, "t": self.t, "channels": channels, "format": self.format, "quality": self.quality,
         }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A rendering: its bytes, media type, and the tag that names original and settings."""
+
+    data: bytes
+    media: str
+    tag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Native values, little-endian in C order: ``shape`` (y, x[, samples]), numpy's name of the type."""
+
+    data: bytes
+    shape: tuple[int, ...]
+    dtype: str
+    tag: str
 
 
 def channels_of(text: str) -> tuple[Shown, ...]:

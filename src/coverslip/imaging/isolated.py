@@ -33,14 +33,14 @@ _START: Final = (
     "from coverslip.imaging.readers.child import main\n"
     "sys.exit(main())\n"
 )
-_ENVIRONMENT: Final = {
+ENVIRONMENT: Final = {
     "LANG": "C.UTF-8",
     "TZ": "UTC",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "TIFFFILE_NUM_THREADS": "1",
 }
-_PACKAGE_ROOT: Final = str(Path(__file__).resolve().parents[2])
+PACKAGE_ROOT: Final = str(Path(__file__).resolve().parents[2])
 _ERROR_BYTES: Final = 64 << 10
 
 
@@ -74,9 +74,9 @@ def ask(task: str, path: Path, limits: Limits, **request: Any) -> dict[str, Any]
 
 
 def _run(body: bytes, limits: Limits, out: int, errors: int) -> int | None:
-    command = [sys.executable, "-I", "-B", "-c", _START, _PACKAGE_ROOT]
+    command = [sys.executable, "-I", "-B", "-c", _START, PACKAGE_ROOT]
     process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=out, stderr=errors, env=_ENVIRONMENT, cwd="/",
+        command, stdin=subprocess.PIPE, stdout=out, stderr=errors, env=ENVIRONMENT, cwd="/",
         start_new_session=True,
     )  # fmt: skip
     try:

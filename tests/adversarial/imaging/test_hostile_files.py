@@ -448,7 +448,7 @@ def test_random_damage_never_passes_unnoticed_as_a_crash_of_the_caller(tmp_path:
 GUARD = """
 import os, sys
 from coverslip.imaging.readers import child
-sys.addaudithook(child._guard(sys.argv[1]))
+sys.addaudithook(child.guard(sys.argv[1]))
 import socket
 allowed = []
 for name, act in {

@@ -33,7 +33,7 @@ def main() -> int:
     from coverslip.imaging.readers import base, tasks
 
     output = request.get("output", "")
-    sys.addaudithook(_guard(output))
+    sys.addaudithook(guard(output))
     with open(request["path"], "rb") as stream:
         source = base.Source.of(stream, Limits(**limits))
         try:
@@ -58,7 +58,9 @@ def _limit(limits: dict[str, int], writes: bool) -> None:
         resource.setrlimit(kind, (soft, hard))
 
 
-def _guard(output: str) -> Any:
+def guard(output: str) -> Any:
+    """Return an audit hook that refuses what a reader has no need of; it may write ``output`` only."""
+
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open":
             path, _, flags = arguments

@@ -74,6 +74,15 @@ def _inspect(kind: str, source: Source, name: str) -> dict[str, Any]:
     }
 
 
+def checked(kind: str, source: Source) -> dict[str, Any]:
+    """Return the answer for a PNG or JPEG file. Raises RefusedFile where its pixels cannot be had whole."""
+    answer = _inspect(kind, source, "")
+    for item in answer["findings"]:
+        if not item["ok"] and item["check"] in _UNREADABLE:
+            raise RefusedFile(item["check"], item["expected"], item["found"], item["where"])
+    return answer
+
+
 def _plane(kind: str, source: Source, request: dict[str, Any]) -> dict[str, Any]:
     c, z, t = (int(request[axis]) for axis in "czt")
     page, lossy = 0, False
@@ -82,11 +91,7 @@ def _plane(kind: str, source: Source, request: dict[str, Any]) -> dict[str, Any]
     else:
         if (c, z, t) != (0, 0, 0):
             raise RefusedFile("planes", "plane c=0 z=0 t=0, the only one", f"c={c} z={z} t={t}")
-        answer = _inspect(kind, source, "")
-        broken = [item for item in answer["findings"] if not item["ok"] and item["check"] in _UNREADABLE]
-        problem = broken[0] if broken else None
-        if problem is not None:
-            raise RefusedFile(problem["check"], problem["expected"], problem["found"], problem["where"])
+        answer = checked(kind, source)
         lossy = bool(answer["lossy"])
         try:
             pixels = (

@@ -53,7 +53,7 @@ def inspect(source: Source, findings: Findings, name: str) -> dict[str, Any]:
     cut = segments.grid(structure, first)
     answer: dict[str, Any] = {"flavour": "", "channels": [], "other": {}}
     with tifffile.TiffFile(source.stream, is_ome=False, is_lsm=False, _multifile=False) as tiff:
-        layout = _layout(structure, pages, cut, answer, findings, name, tiff)
+        layout = layout_of(structure, pages, cut, answer, findings, name, tiff)
         vendor.exif(structure, first, answer)
         whole = _present(structure, layout, cut)
         _planes(layout, whole, findings)
@@ -81,8 +81,8 @@ def plane(source: Source, c: int, z: int, t: int) -> tuple[npt.NDArray[Any], int
     pages = tw.main_pages(structure) or structure.pages
     cut = segments.grid(structure, pages[0])
     with tifffile.TiffFile(source.stream, is_ome=False, is_lsm=False, _multifile=False) as tiff:
-        layout = _layout(structure, pages, cut, {"other": {}}, findings, "", tiff)
-        index = _index(layout, c, z, t)
+        layout = layout_of(structure, pages, cut, {"other": {}}, findings, "", tiff)
+        index = index_of(layout, c, z, t)
         page = layout.pages[0] if layout.stacked else layout.pages[index]
         own = segments.grid(structure, page)
         if own.page_bytes > source.limits.max_plane_bytes:
@@ -121,7 +121,8 @@ def _stacked(source: Source, cut: Grid, page: Any, index: int) -> npt.NDArray[An
     return np.frombuffer(data, kind).reshape(page.shape).astype(page.dtype)
 
 
-def _index(layout: Layout, c: int, z: int, t: int) -> int:
+def index_of(layout: Layout, c: int, z: int, t: int) -> int:
+    """Return which of a layout's planes is at channel, depth and time. Raises RefusedFile: ``planes``."""
     sizes = layout.axes
     for axis, at in (("c", c), ("z", z), ("t", t)):
         if not 0 <= at < sizes.get(axis, 1):
@@ -138,10 +139,15 @@ def _index(layout: Layout, c: int, z: int, t: int) -> int:
     return index
 
 
-def _layout(
+def layout_of(
     structure: Structure, pages: list[Directory], cut: Grid, answer: dict[str, Any], findings: Findings,
     name: str, tiff: Any,
 ) -> Layout:  # fmt: skip
+    """Return what the planes are and where; what is known of the file goes into ``answer``.
+
+    Raises:
+        RefusedFile: a description beyond the limit.
+    """
     first, limit = pages[0], structure.source.limits.description_bytes
     tag = first.tags.get(tw.DESCRIPTION)
     if tag is not None and tag.length > limit:
