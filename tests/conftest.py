@@ -21,6 +21,7 @@ pytest_plugins = (
     "fix_guards",
     "fix_memory",
     "fix_story",
+    "fix_science",
     "fix_lab",
     "fix_grounds",
     "fix_people",

@@ -47,13 +47,16 @@ class PixelServer:
         return httpx.Response(200, json=self._record())
 
     def _description(self) -> dict[str, Any]:
-        shape = dict(zip("tczyxs", self.pixels.shape, strict=False))
+        shape = dict(zip("tczyx", self.pixels.shape[:5], strict=True))
         return {
+            "number": NUMBER,
+            "root": "cd" * 32,
             "shape": shape,
+            "samples": self.pixels.shape[5] if self.pixels.ndim == 6 else 1,
             "dtype": self.pixels.dtype.name,
             "channels": [{"index": i, "name": f"ch{i}"} for i in range(shape["c"])],
-            "pixel_size": {"x_um": "0.325", "y_um": "0.325"},
-            "levels": 1,
+            "pixel_size_um": {"x": "0.325", "y": "0.325"},
+            "levels": [{"level": 0, "width": shape["x"], "height": shape["y"], "stored": True}],
         }
 
     def _region(self, c: int, z: int, t: int, asked: httpx.QueryParams) -> httpx.Response:

@@ -86,7 +86,13 @@ class Image:
     def __init__(self, transport: Transport, records: Records, download: Download, number: str) -> None:
         self._transport, self._download = transport, download
         self.record: Json = records.show(number)
-        self._pixels = Pixels(transport, str(self.record["label"]))
+        fields = self.record["fields"]
+        self._pixels = Pixels(
+            transport,
+            str(self.record["label"]),
+            str(fields.get("root", "")),
+            str(fields.get("pixel_size_z_um", "")),
+        )
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{axis} {size}" for axis, size in zip(self.axes, self.shape, strict=True))

@@ -31,11 +31,12 @@ _DTYPE = re.compile(r"u?int(8|16|32|64)|float(16|32|64)|complex(64|128)|bool")
 
 @dataclass(frozen=True, slots=True)
 class PixelSize:
-    """Lengths of one pixel in micrometres; ``None`` where the file does not say. Nothing is guessed."""
+    """Lengths of one pixel in micrometres; ``None`` where they may not be told, and ``why`` not."""
 
     x: float | None = None
     y: float | None = None
     z: float | None = None
+    why: str = ""
 
     @property
     def calibrated(self) -> bool:
@@ -45,10 +46,11 @@ class PixelSize:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """One channel, from 0; what the file does not say is empty. Emission in nanometres, exposure in ms."""
+    """One channel, from 0; what the file does not say is empty. Wavelengths in nanometres, exposure in ms."""
 
     index: int
     name: str = ""
+    excitation_nm: str = ""
     emission_nm: str = ""
     exposure_ms: str = ""
 
@@ -76,19 +78,22 @@ class Facts:
         return self.shape[5:]
 
 
-def facts(number: str, value: Any) -> Facts:
-    """Read the server's description of an image's pixels. Raises ``FaultError`` where it is none."""
+def facts(number: str, value: Any, z_um: str = "") -> Facts:
+    """Read the server's description of an image's pixels; ``z_um`` is the slice distance of its record.
+
+    Raises ``FaultError`` where it is no description.
+    """
     try:
-        sizes = {str(axis): size for axis, size in value["shape"].items()}
-        axes = AXES + ("s" if sizes.get("s", 1) > 1 else "")
-        shape = tuple(sizes.get(axis, 1) for axis in axes)
+        sizes, samples = value["shape"], value["samples"]
+        axes = AXES + ("s" if samples > 1 else "")
+        shape = tuple(sizes[axis] for axis in AXES) + ((samples,) if samples > 1 else ())
         found = Facts(
             axes,
             shape,
             str(value["dtype"]),
             tuple(_channel(place, one) for place, one in enumerate(value.get("channels") or ())),
-            _pixel_size(value.get("pixel_size") or {}),
-            _levels(value.get("levels", 1)),
+            _pixel_size(value, z_um),
+            len(value["levels"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _no_facts(number, f"{type(error).__name__}: {error}") from error
@@ -103,17 +108,17 @@ def _no_facts(number: str, found: str) -> Exception:
 
 
 def _channel(place: int, value: Mapping[str, Any]) -> Channel:
-    told = {name: str(value.get(name) or "") for name in ("name", "emission_nm", "exposure_ms")}
+    told = {
+        name: str(value.get(name) or "") for name in ("name", "excitation_nm", "emission_nm", "exposure_ms")
+    }
     return Channel(int(value.get("index", place)), **told)
 
 
-def _pixel_size(value: Mapping[str, Any]) -> PixelSize:
-    given = {axis: value.get(f"{axis}_um", value.get(axis)) for axis in "xyz"}
-    return PixelSize(**{axis: float(text) for axis, text in given.items() if text not in (None, "")})
-
-
-def _levels(value: Any) -> int:
-    return len(value) if isinstance(value, list) else int(value)
+def _pixel_size(value: Mapping[str, Any], z_um: str) -> PixelSize:
+    told = value.get("pixel_size_um")
+    if told is None:
+        return PixelSize(why=str(value["uncalibrated"]))
+    return PixelSize(float(told["x"]), float(told["y"]), float(z_um) if z_um else None)
 
 
 class Bounded:
@@ -148,11 +153,13 @@ class Bounded:
 class Pixels:
     """Rectangles of one image's planes, from the server."""
 
-    def __init__(self, transport: Transport, number: str) -> None:
+    def __init__(self, transport: Transport, number: str, root: str, z_um: str = "") -> None:
+        """Ask what the pixels are. Raises ``EvidenceError`` where their file is another than ``root``."""
         self._transport, self.number = transport, number
         value: Json = transport.json("GET", f"/images/{segment(number)}/pixels")
-        self.facts = facts(number, value)
-        self.told = value
+        self.facts = facts(number, value, z_um)
+        if value.get("root", "") != root:
+            raise broken(number, "root of the file", root or "none", str(value.get("root", "")) or "none")
 
     def region(self, t: int, c: int, z: int, x: int, y: int, w: int, h: int) -> bytes:
         """Return the values of a rectangle, row by row from the top, little-endian.

@@ -41,8 +41,15 @@ def test_colour_has_its_samples_behind_the_others() -> None:
 
 
 def test_an_image_without_calibration_has_no_pixel_size(server: PixelServer) -> None:
-    server.described = {"pixel_size": {}}
-    assert not server.client().image(NUMBER).pixel_size.calibrated
+    server.described = {"pixel_size_um": None, "uncalibrated": "The record names no pixel size."}
+    found = server.client().image(NUMBER).pixel_size
+    assert (found.calibrated, found.x, found.why) == (False, None, "The record names no pixel size.")
+
+
+def test_pixels_of_another_file_than_the_records_are_refused(server: PixelServer) -> None:
+    server.described = {"root": "ef" * 32}
+    with pytest.raises(EvidenceError, match="root"):
+        server.client().image(NUMBER)
 
 
 def test_planes_are_read_one_by_one_when_asked(image: Image, server: PixelServer) -> None:
@@ -178,7 +185,10 @@ def test_a_chunk_that_cannot_be_read_is_an_error_and_never_zeros(image: Image, s
         {"dtype": "object"},
         {"dtype": "uint16; rm"},
         {"channels": [{"index": "one"}]},
-        {"pixel_size": {"x_um": "wide"}},
+        {"pixel_size_um": {"x": "wide", "y": "1"}},
+        {"pixel_size_um": None},
+        {"samples": "3"},
+        {"samples": None},
     ],
 )
 def test_a_description_that_is_none_is_a_fault(server: PixelServer, described: dict[str, object]) -> None:
