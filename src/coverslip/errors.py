@@ -457,6 +457,16 @@ _SPECS = (
     _spec("not_found", "NOT_FOUND", 404, "There is no {what} {record}.", "Check the number."),
     _spec(
         "refused",
+        "CROSS_SITE",
+        403,
+        "This form was not sent from a page of your session ({action}).",
+        "Open the page again here, and send the form from it.",
+        "P11-10-d.1",
+        "21 CFR 11.10(d)",
+        "per_minute",
+    ),
+    _spec(
+        "refused",
         "METHOD",
         405,
         "{action} does not exist for {record}: records and their trail are never removed.",

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from coverslip.kernel.words import Type
 
-__all__ = ["all_types"]
+__all__ = ["all_types", "areas"]
 
 
 @functools.cache
@@ -24,7 +24,21 @@ def all_types() -> tuple[Type, ...]:
 
 def _found() -> Iterator[Type]:
     for folder in sorted(m.name for m in pkgutil.iter_modules(__path__, f"{__name__}.") if m.ispkg):
-        package = importlib.import_module(folder)
-        for module in sorted(m.name for m in pkgutil.iter_modules(package.__path__, f"{folder}.")):
-            if not module.rpartition(".")[2].startswith("_"):
-                yield importlib.import_module(module).TYPE
+        yield from (importlib.import_module(module).TYPE for module in _modules(folder))
+
+
+def _modules(folder: str) -> Iterator[str]:
+    package = importlib.import_module(folder)
+    for module in sorted(m.name for m in pkgutil.iter_modules(package.__path__, f"{folder}.")):
+        if not module.rpartition(".")[2].startswith("_"):
+            yield module
+
+
+@functools.cache
+def areas() -> dict[str, str]:
+    """Return by type name the folder its declaration lies in: imaging, documents, quality and so on."""
+    return {
+        importlib.import_module(module).TYPE.name: module.split(".")[-2]
+        for folder in sorted(m.name for m in pkgutil.iter_modules(__path__, f"{__name__}.") if m.ispkg)
+        for module in _modules(folder)
+    }

@@ -1,0 +1,163 @@
+"""Rendering: one Jinja environment, what every template may use, pages and their fragments.
+
+Rules kept here:
+
+* Everything is escaped unless a template of this package made it; nothing a person typed is markup.
+* A time is shown in the full form, with the zone of whoever did it, or in the compact form under a heading
+  that names UTC.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+from coverslip import __version__
+from coverslip.kernel.view import is_link, plain
+from coverslip.web import badges, navigation
+from coverslip.web.visit import Visit, services_of, serving_of
+
+FOLDER = Path(__file__).parent
+STATIC = FOLDER / "static"
+_MARKDOWN = MarkdownIt("js-default", {"html": False, "linkify": False}).disable("image")
+
+
+@cache
+def environment() -> Environment:
+    """Return the one environment of templates."""
+    made = Environment(
+        loader=FileSystemLoader(FOLDER / "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    made.filters |= {
+        "utc": utc,
+        "iso": iso,
+        "local": local,
+        "thousands": lambda n: f"{n:,}",
+        "plain": plain,
+        "words": lambda text: str(text).replace("_", " "),
+        "markdown": lambda text: Markup(_MARKDOWN.render(str(text))),  # noqa: S704 -- raw HTML is off
+        "initials": initials,
+        "size": size,
+        "ref": ref,
+    }
+    made.tests |= {"link": lambda v: isinstance(v, dict) and is_link(v), "file": is_file}
+    made.globals |= {
+        "asset": asset,
+        "badge": badges.badge,
+        "href": navigation.href,
+        "release": __version__,
+    }
+    return made
+
+
+@cache
+def _manifest() -> dict[str, str]:
+    found = STATIC / "assets" / "manifest.json"
+    return dict(json.loads(found.read_text("utf-8"))) if found.exists() else {}
+
+
+def asset(name: str) -> str:
+    """Return the address of a static file; the name of a built one carries its hash."""
+    return f"/static/{_manifest().get(name, name)}"
+
+
+def page(
+    request: Request, visit: Visit | None, name: str, status: int = 200, **values: Any
+) -> HTMLResponse:
+    """Render a whole page, or, for a request that asks for one part of it, the block ``fragment`` names.
+
+    ``values["fragment"]`` names the block that answers a request of htmx; left out, there is none.
+    """
+    block = values.pop("fragment", "")
+    template = environment().get_template(name)
+    given = _common(request, visit) | values
+    if block and request.headers.get("hx-request") == "true":
+        body = "".join(template.blocks[block](template.new_context(given)))
+    else:
+        body = template.render(given)
+    headers = {"Cache-Control": "no-store", "Vary": "HX-Request, Cookie"}
+    return HTMLResponse(body, status, headers=headers)
+
+
+def _common(request: Request, visit: Visit | None) -> dict[str, Any]:
+    services = services_of(request)
+    return {
+        "request_path": request.url.path,
+        "visit": visit,
+        "installation": services.installation(),
+        "now": services.accounts.now(),
+        "zone": visit.zone if visit else "UTC",
+        "theme": request.cookies.get("theme", ""),
+        "secure": serving_of(request).secure,
+        "navigation": navigation.groups(services, visit) if visit else [],
+        "csrf": visit.csrf if visit else "",
+        "nav": "",
+        "sandbox": False,
+    }
+
+
+def utc(instant: str) -> str:
+    """Return an instant as ``2026-11-20 14:32:07``, UTC."""
+    return dt.datetime.fromisoformat(instant).astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def iso(instant: str) -> str:
+    """Return an instant as the attribute ``datetime`` wants it."""
+    return utc(instant).replace(" ", "T") + "Z"
+
+
+def local(instant: str, zone: str) -> Sequence[str]:
+    """Return the parts of an instant at a workstation: the date where it differs, time with offset, zone."""
+    moment = dt.datetime.fromisoformat(instant).astimezone(dt.UTC)
+    try:
+        there = moment.astimezone(ZoneInfo(zone or "UTC"))
+    except (ZoneInfoNotFoundError, ValueError):
+        there, zone = moment, "UTC"
+    offset = there.strftime("%z").replace("-", "−")
+    day = [] if there.date() == moment.date() else [there.strftime("%Y-%m-%d")]
+    return [*day, f"{there:%H:%M:%S} {offset[:3]}:{offset[3:]}", zone or "UTC"]
+
+
+def initials(name: str) -> str:
+    """Return the first letters of a person's first and last names."""
+    parts = name.split() or ["?"]
+    return (parts[0][0] + (parts[-1][0] if len(parts) > 1 else "")).upper()
+
+
+def size(count: int) -> str:
+    """Return a number of bytes as people read it."""
+    amount, unit = float(count), "bytes"
+    for unit in ("bytes", "kB", "MB", "GB", "TB"):  # noqa: B007 -- the last one is used after the loop
+        if amount < 1000 or unit == "TB":
+            break
+        amount /= 1000
+    return f"{count} bytes" if unit == "bytes" else f"{amount:.1f} {unit}"
+
+
+def is_file(value: Any) -> bool:
+    """Return whether a value is a file kept in the vault."""
+    return isinstance(value, dict) and {"name", "sha256", "size"} <= value.keys()
+
+
+def ref(value: Any) -> str:
+    """Return how addresses name a record: ``SOP-0012v3``; of a row, a link or its text."""
+    if isinstance(value, dict):
+        revision = value.get("revision")
+        return f"{value['number']}v{revision}" if revision else str(value["number"])
+    text = getattr(value, "label", value)
+    return str(text).replace(" ", "")

@@ -1,0 +1,127 @@
+"""A visit: who looks at a page, in which session, and what pages need to know of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import Depends, Request
+
+from coverslip.application.services import Services
+from coverslip.kernel.accounts import Session
+from coverslip.kernel.change import Context
+from coverslip.kernel.identity import Place, context_of
+from coverslip.web.security import csrf_token, require_token
+from coverslip.web.serving import Serving
+
+THEMES = ("light", "dark")
+
+
+class SignInFirst(Exception):
+    """Nobody is signed in; the page leads to the sign-in and back."""
+
+    def __init__(self, back: str) -> None:
+        super().__init__(back)
+        self.back = back
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One request of somebody who is signed in."""
+
+    services: Services
+    session: Session
+    token: str
+    serving: Serving
+
+    @cached_property
+    def context(self) -> Context:
+        """The context in which this person acts."""
+        return context_of(self.session)
+
+    @cached_property
+    def account(self) -> dict[str, str]:
+        """What the account says of the person: name, number, user name."""
+        return self.services.accounts.account(self.session.person) or {}
+
+    @property
+    def name(self) -> str:
+        """Printed name of the person."""
+        return str(self.account.get("name") or self.session.username)
+
+    @cached_property
+    def roles(self) -> list[str]:
+        """Codes of the roles the person holds now."""
+        return self.services.reading.roles(self.session.person)
+
+    @property
+    def csrf(self) -> str:
+        """Token that forms of this session carry."""
+        return csrf_token(self.token)
+
+    @property
+    def zone(self) -> str:
+        """IANA time zone of the workstation."""
+        return self.session.zone
+
+
+def services_of(request: Request) -> Services:
+    """Return the services of the application."""
+    found: Services = request.app.state.services
+    return found
+
+
+def serving_of(request: Request) -> Serving:
+    """Return how browsers reach this server."""
+    found: Serving = request.app.state.serving
+    return found
+
+
+def place_of(request: Request, workstation: str = "", zone: str = "UTC") -> Place:
+    """Return where a request comes from; the address is the peer's, never a header's."""
+    address = request.client.host if request.client else "local"
+    return Place(workstation, address, request.headers.get("user-agent", "")[:120], zone)
+
+
+def token_of(request: Request) -> str:
+    """Return the session token a browser sent, empty when there is none."""
+    return request.cookies.get(serving_of(request).cookie, "")[:200]
+
+
+def visit_of(request: Request) -> Visit:
+    """Return the visit of a live session; raises ``SignInFirst``."""
+    from coverslip.errors import Refused
+
+    services, token = services_of(request), token_of(request)
+    try:
+        session = services.identity.session(token)
+    except Refused as error:
+        raise SignInFirst(_here(request)) from error
+    visit = Visit(services, session, token, serving_of(request))
+    request.state.context, request.state.visit = visit.context, visit
+    return visit
+
+
+def _here(request: Request) -> str:
+    if request.method != "GET":
+        return "/work"
+    query = f"?{request.url.query}" if request.url.query else ""
+    return quote(request.url.path) + query
+
+
+async def writing_visit(request: Request) -> Visit:
+    """Return the visit of a session whose own form was sent; raises ``CROSS_SITE`` otherwise."""
+    from starlette.concurrency import run_in_threadpool
+
+    visit = await run_in_threadpool(visit_of, request)
+    given = request.headers.get("x-csrf-token") or str((await request.form()).get("csrf", ""))
+    require_token(request, visit.token, given)
+    return visit
+
+
+ServicesOf = Annotated[Services, Depends(services_of)]
+ServingOf = Annotated[Serving, Depends(serving_of)]
+VisitOf = Annotated[Visit, Depends(visit_of)]
+WritingVisit = Annotated[Visit, Depends(writing_visit)]
