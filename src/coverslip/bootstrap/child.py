@@ -21,6 +21,7 @@ from coverslip.client.secrecy import keep_to_itself
 from coverslip.errors import CoverslipError
 from coverslip.settings import Home
 from coverslip.store.signer_socket import SignerClient, SignerServer
+from coverslip.web.serving import Serving
 
 
 def _stopping() -> threading.Event:
@@ -61,8 +62,8 @@ def _keeper(home: Home) -> None:
 
 
 def _web(home: Home, place: Listening, reason: str = "") -> None:
-    from coverslip.api.app import create_app
     from coverslip.bootstrap import fronting
+    from coverslip.bootstrap.faces import faces
 
     opened = quarantine.quarantined(home, quarantine.from_argument(reason)) if reason else _services(home)
     with opened as services:
@@ -71,7 +72,7 @@ def _web(home: Home, place: Listening, reason: str = "") -> None:
         private = [wiring.bind_unix(path)]
         wiring.name_address(home, path)
         public = [] if place.port is None else [wiring.bind(place.host, place.port)]
-        fronting.run(create_app(services), place, private, public)
+        fronting.run(faces(services, Serving(place.secure)), place, private, public)
 
 
 @contextmanager

@@ -28,7 +28,13 @@ class Item:
 
 
 _FIXED: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
-    ("", (("home", "My work", "/work", "work"), ("clipboard-check", "Review and release", "/review", "review"))),
+    (
+        "",
+        (
+            ("home", "My work", "/work", "work"),
+            ("clipboard-check", "Review and release", "/review", "review"),
+        ),
+    ),
     (
         "Imaging",
         (
@@ -58,7 +64,10 @@ _FIXED: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
             ("eye", "Inspections", "/inspections", "inspections"),
         ),
     ),
-    ("Administration", (("users", "People and roles", "/admin/people", "people"), ("help", "Help", "/help", "help"))),
+    (
+        "Administration",
+        (("users", "People and roles", "/admin/people", "people"), ("help", "Help", "/help", "help")),
+    ),
 )
 
 

@@ -2,7 +2,6 @@
 
 Rules kept here:
 
-* The Host header must name this server; nothing is built from it before that is known.
 * A write must come from these pages (``Origin``, ``Sec-Fetch-Site``) and carry the session's own token.
 * Scripts, styles and connections are this origin's only; no page is shown inside another's frame.
 * A body has a known length within its limit before it is read.
@@ -48,8 +47,6 @@ def csrf_token(token: str) -> str:
 def refused_before(request: Request, serving: Serving) -> CoverslipError | None:
     """Return why a request is not looked at any further, or ``None``."""
     host = request.headers.get("host", "")
-    if not serving.answers(host):
-        return Invalid("WRONG_HOST")
     if request.method in ("GET", "HEAD", "OPTIONS"):
         return None
     return _foreign(request, serving, host) or _too_large(request)
@@ -77,9 +74,7 @@ def require_token(request: Request, session_token: str, given: str) -> None:
 def _too_large(request: Request) -> CoverslipError | None:
     length = request.headers.get("content-length", "")
     if request.headers.get("transfer-encoding") or not length.isdigit():
-        return Invalid(
-            "TOO_LARGE", what="A body of unknown length", size="unknown", limit=FORM_LIMIT_BYTES
-        )
+        return Invalid("TOO_LARGE", what="A body of unknown length", size="unknown", limit=FORM_LIMIT_BYTES)
     if int(length) > FORM_LIMIT_BYTES and not request.url.path.endswith(UPLOAD_PATHS):
         return Invalid("TOO_LARGE", what="The form", size=int(length), limit=FORM_LIMIT_BYTES)
     return None

@@ -10,7 +10,6 @@ Rules kept here:
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -26,10 +25,10 @@ from markupsafe import Markup
 from coverslip import __version__
 from coverslip.kernel.view import is_link, plain
 from coverslip.web import badges, navigation
+from coverslip.web.assets import Assets
 from coverslip.web.visit import Visit, services_of, serving_of
 
 FOLDER = Path(__file__).parent
-STATIC = FOLDER / "static"
 _MARKDOWN = MarkdownIt("js-default", {"html": False, "linkify": False}).disable("image")
 
 
@@ -66,18 +65,18 @@ def environment() -> Environment:
 
 
 @cache
-def _manifest() -> dict[str, str]:
-    found = STATIC / "assets" / "manifest.json"
-    return dict(json.loads(found.read_text("utf-8"))) if found.exists() else {}
+def assets() -> Assets:
+    """Return the addresses of static files; raises ENVIRONMENT where none were collected."""
+    return Assets()
 
 
 def asset(name: str) -> str:
-    """Return the address of a static file; the name of a built one carries its hash."""
-    return f"/static/{_manifest().get(name, name)}"
+    """Return the address of a static file."""
+    return assets().url(name)
 
 
 def page(
-    request: Request, visit: Visit | None, name: str, status: int = 200, **values: Any
+    request: Request, visit: Visit | None, name: str, status_code: int = 200, **values: Any
 ) -> HTMLResponse:
     """Render a whole page, or, for a request that asks for one part of it, the block ``fragment`` names.
 
@@ -91,7 +90,7 @@ def page(
     else:
         body = template.render(given)
     headers = {"Cache-Control": "no-store", "Vary": "HX-Request, Cookie"}
-    return HTMLResponse(body, status, headers=headers)
+    return HTMLResponse(body, status_code, headers=headers)
 
 
 def _common(request: Request, visit: Visit | None) -> dict[str, Any]:
@@ -142,7 +141,7 @@ def initials(name: str) -> str:
 def size(count: int) -> str:
     """Return a number of bytes as people read it."""
     amount, unit = float(count), "bytes"
-    for unit in ("bytes", "kB", "MB", "GB", "TB"):  # noqa: B007 -- the last one is used after the loop
+    for unit in ("bytes", "kB", "MB", "GB", "TB"):
         if amount < 1000 or unit == "TB":
             break
         amount /= 1000

@@ -8,8 +8,11 @@ from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
 
 from coverslip.application.services import Services
+from coverslip.errors import Refused
 from coverslip.kernel.accounts import Session
 from coverslip.kernel.change import Context
 from coverslip.kernel.identity import Place, context_of
@@ -92,8 +95,6 @@ def token_of(request: Request) -> str:
 
 def visit_of(request: Request) -> Visit:
     """Return the visit of a live session; raises ``SignInFirst``."""
-    from coverslip.errors import Refused
-
     services, token = services_of(request), token_of(request)
     try:
         session = services.identity.session(token)
@@ -113,14 +114,18 @@ def _here(request: Request) -> str:
 
 async def writing_visit(request: Request) -> Visit:
     """Return the visit of a session whose own form was sent; raises ``CROSS_SITE`` otherwise."""
-    from starlette.concurrency import run_in_threadpool
-
     visit = await run_in_threadpool(visit_of, request)
-    given = request.headers.get("x-csrf-token") or str((await request.form()).get("csrf", ""))
+    given = request.headers.get("x-csrf-token") or str((await form_of(request)).get("csrf", ""))
     require_token(request, visit.token, given)
     return visit
 
 
+async def form_of(request: Request) -> FormData:
+    """Return the form that was sent; asked for after the visit, which checks its token."""
+    return await request.form(max_files=50, max_fields=5000)
+
+
+FormOf = Annotated[FormData, Depends(form_of)]
 ServicesOf = Annotated[Services, Depends(services_of)]
 ServingOf = Annotated[Serving, Depends(serving_of)]
 VisitOf = Annotated[Visit, Depends(visit_of)]

@@ -1,0 +1,55 @@
+"""My work: what waits for whoever asks, what others did, and how the installation stands."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi.responses import RedirectResponse
+
+from coverslip.web.templating import page
+from coverslip.web.visit import VisitOf, WritingVisit
+
+router = APIRouter()
+_PAGE = 25
+
+
+@router.get("/work")
+def work(
+    request: Request,
+    visit: VisitOf,
+    cursor: Annotated[str, Query(max_length=200, pattern=r"^([0-9-]{10}/.*)?$")] = "",
+) -> Response:
+    """Show what waits for this person, most urgent first."""
+    found = visit.services.working.mine(visit.context, cursor, _PAGE)
+    signing = [one for one in found["items"] if any(act["signed"] for act in one["acts"])]
+    other = [one for one in found["items"] if one not in signing]
+    return page(
+        request,
+        visit,
+        "work.html",
+        nav="work",
+        signing=signing,
+        other=other,
+        following=found["next"],
+        happened=visit.services.working.events(visit.session.person, None, 10),
+        notices=visit.services.reading.concerning(visit.session.person, visit.services.catalogue.grants)[:10],
+        last=_last_sign_ins(visit),
+        catalogue=visit.services.catalogue,
+        ledger=visit.services.reading.status(),
+        anchors=visit.services.anchors(),
+        backups=visit.services.reading.certificates("backup")[:1],
+        today=visit.services.accounts.now()[:10],
+    )
+
+
+def _last_sign_ins(visit: VisitOf) -> dict[str, Any]:
+    return visit.services.accounts.last_sign_ins(visit.session.person)
+
+
+@router.post("/work/seen")
+def seen(visit: WritingVisit, index: Annotated[int, Form(ge=0, lt=2**53)]) -> Response:
+    """Keep how far this person has looked at what others did."""
+    most = int(visit.services.reading.status()["size"]) - 1
+    visit.services.working.seen(visit.session.person, max(0, min(index, most)))
+    return RedirectResponse("/work", 303)
