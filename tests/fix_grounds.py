@@ -34,6 +34,7 @@ from coverslip.kernel.identity import Identity
 from coverslip.kernel.rows import NIL
 from coverslip.records.founding import charter
 from coverslip.review.access import access_gatherer
+from coverslip.review.coverage import openings_gatherer
 from coverslip.review.exceptions import gatherer
 from coverslip.review.recurrence import recurrence_gatherer
 from coverslip.review.trail import drawn_gatherer, sample_gatherer
@@ -128,7 +129,8 @@ class Grounds:
                 lambda: state["clock"],
                 events,
                 {
-                    ("review_exceptions", 1): gatherer(reading),
+                    ("review_exceptions", 2): gatherer(reading),
+                    ("review_openings", 1): openings_gatherer(reading),
                     ("access_snapshot", 1): access_gatherer(reading),
                     ("cause_recurrences", 1): recurrence_gatherer(reading),
                     **{n: made(reading) for n, made in retaining.gatherers(wiring.catalogue()).items()},

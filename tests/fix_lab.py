@@ -43,6 +43,7 @@ from coverslip.ledger import canonical, note
 from coverslip.records.founding import SCHEDULER
 from coverslip.records.quality import change
 from coverslip.review.as_of import AsOf
+from coverslip.review.workspace import Workspace
 from coverslip.settings import Home
 from coverslip.store.accounts_sql import PostgresAccounts
 from coverslip.store.ledger_sql import PostgresStore
@@ -364,6 +365,7 @@ class Lab:
             delivery=self.ingest(),
             exporting=exports,
             reproducing=Reruns(self.reading, self.vault),
+            reviewing=self.workspace(),
             receipts=lambda entry, hashed, at: self.signer.receipt(entry, bytes.fromhex(hashed), at).decode(),
             installation=self.reading.installation,
             retaining=retaining.retentions(self.door.catalogue, self.reading),
@@ -560,12 +562,28 @@ class Lab:
         answers = [{"exception": i["key"], "answer": "Seen and understood."} for i in items]
         checklist = [{"question": "Are all images there?", "answer": "yes"}]
         person.do(case, "answer", checklist=checklist, answers=answers, conclusion="It is right.")
+        self.open_items(case, person)
         person.do(case, "technical", sign=True)
+
+    def workspace(self) -> Workspace:
+        """Return what shows a review case and records what of it was opened."""
+        return Workspace(self.door, self.reading, self.events)
+
+    def open_items(self, case: str, person: Person) -> None:
+        """Have everything sent to a person that must be opened before a case is decided."""
+        space, row = self.workspace(), self.row(case)
+        for item in space.coverage(row).items:
+            if item.needed:
+                space.item(row, item.key, person.context)
+        page = 1
+        while page:
+            page = int(space.trail(row, person.context, page)["next"])
 
     def new_release(self) -> tuple[str, str]:
         """Return an accepted run and the release decision proposed for it by Quinn."""
         run, case = self.new_review()
         self.review(case)
+        self.open_items(case, self.vera)
         self.vera.do(case, "qa_decide", sign=True)
         return run, self.quinn.create(
             "release_decision", subject=run, review_case=case, basis="Reviewed and accepted."

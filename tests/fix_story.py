@@ -136,6 +136,14 @@ class Person:
             done = self.do(number, act, **more)
             assert done.status_code == 200, (number, act, done.text)
 
+    def open_items(self, case: str) -> None:
+        """Open what must be opened of a review case, and its whole trail."""
+        for item in self.ask("GET", f"/reviews/{case}").json()["coverage"]["unopened"]:
+            assert self.ask("GET", f"/reviews/{case}/items/{item['key']}").status_code == 200
+        page = 1
+        while page:
+            page = self.ask("GET", f"/reviews/{case}/trail?page={page}").json()["next"]
+
     def until(self, number: str, done: Callable[[str], bool], seconds: float = 60) -> dict[str, Any]:
         """Wait for the worker to bring a record into a state."""
         deadline = time.monotonic() + seconds
@@ -437,7 +445,9 @@ def _release(cast: Cast, n: dict[str, str]) -> None:
     answers = [{"exception": i["key"], "answer": "Looked at."} for i in items if i["severity"] != "info"]
     asked = [{"question": "Images opened?", "answer": "yes"}]
     rita.must(n["review"], "answer", checklist=asked, answers=answers)
+    rita.open_items(n["review"])
     rita.must(n["review"], "technical", sign=True)
+    quinn.open_items(n["review"])
     quinn.must(n["review"], "qa_decide", sign=True)
     n["release"] = vera.new("release_decision", subject=n["run"], review_case=n["review"],
                             basis="Reviewed and within limits.")  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Protocol
 
@@ -176,6 +176,50 @@ class NoTeaching:
         )
 
 
+class Reviewing(Protocol):
+    """Review cases as a reviewer looks at them; what is opened is entered as opened."""
+
+    def show(self, case: Row, context: Context) -> dict[str, Any]:
+        """Return exceptions, items, coverage, conditions, signatures and what arrived; opens nothing."""
+        ...
+
+    def item(self, case: Row, key: str, context: Context) -> dict[str, Any]:
+        """Return one item with its evidence; that it was sent is an entry. Raises ``NOT_FOUND``."""
+        ...
+
+    def trail(
+        self, case: Row, context: Context, page: int = 1, wanted: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """Return a page of the trail of the scope, newest first; that a whole one was sent is an entry."""
+        ...
+
+    def position(self, case: Row) -> str:
+        """Return where case and scope stand; another answer means that something arrived."""
+        ...
+
+
+class NoReviews:
+    """Stands where an installation shows no reviews."""
+
+    def show(self, case: Row, context: Context) -> dict[str, Any]:
+        """Raise ``ENVIRONMENT``."""
+        raise EnvironmentFault("ENVIRONMENT", what="review cases", expected="a review service", found="none")
+
+    def item(self, case: Row, key: str, context: Context) -> dict[str, Any]:
+        """Raise ``ENVIRONMENT``."""
+        return self.show(case, context)
+
+    def trail(
+        self, case: Row, context: Context, page: int = 1, wanted: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """Raise ``ENVIRONMENT``."""
+        return self.show(case, context)
+
+    def position(self, case: Row) -> str:
+        """Return nothing."""
+        return ""
+
+
 class PastViews(Protocol):
     """What stood at a moment."""
 
@@ -220,6 +264,7 @@ class Services:
     reproducing: Reproducing = field(default_factory=NoRuns)
     working: Working = field(default_factory=NoWork)
     teaching: Teaching = field(default_factory=NoTeaching)
+    reviewing: Reviewing = field(default_factory=NoReviews)
     anchors: Callable[[], list[dict[str, Any]]] = list
     """How each place stands that keeps checkpoints: last success, age, independence, whether too old."""
     upload_limit_bytes: int = 64 * 1024**3

@@ -26,9 +26,11 @@ from coverslip.ledger import note
 from coverslip.records.founding import SCHEDULER
 from coverslip.review.access import access_gatherer
 from coverslip.review.as_of import AsOf
+from coverslip.review.coverage import openings_gatherer
 from coverslip.review.exceptions import gatherer
 from coverslip.review.recurrence import recurrence_gatherer
 from coverslip.review.trail import drawn_gatherer, sample_gatherer
+from coverslip.review.workspace import Workspace
 from coverslip.settings import Home
 from coverslip.store.anchor_rows import AnchorReading
 from coverslip.store.gaps import pooled as pooled_gaps
@@ -40,7 +42,8 @@ from coverslip.training import Matrix
 from coverslip.worker.loop import Work
 
 GATHERERS = {
-    ("review_exceptions", 1): gatherer,
+    ("review_exceptions", 2): gatherer,
+    ("review_openings", 1): openings_gatherer,
     ("access_snapshot", 1): access_gatherer,
     ("cause_recurrences", 1): recurrence_gatherer,
     ("trail_sample", 1): sample_gatherer,
@@ -148,6 +151,7 @@ class Lab:
             past=AsOf(c.catalogue, PostgresPast(c.pool), c.reading),
             algorithms=bundled,
             reproducing=Reruns(c.reading, c.vault),
+            reviewing=Workspace(c.door, c.reading, c.events),
             anchors=self.anchors,
             gaps=lambda: pooled_gaps(c.pool),
             upload_limit_bytes=UPLOAD_LIMIT_BYTES,

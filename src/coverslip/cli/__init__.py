@@ -26,6 +26,7 @@ from coverslip.cli import (
     record,
     refining,
     retention,
+    review,
     runs,
     scope,
     training,
@@ -70,6 +71,7 @@ app.add_typer(retention.app, name="retention")
 app.command()(past.authority)
 files.add(app)
 app.add_typer(runs.app, name="run")
+app.add_typer(review.app, name="review")
 scope.add(app)
 events.add(app)
 app.add_typer(training.app, name="training")

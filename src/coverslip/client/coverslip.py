@@ -40,6 +40,7 @@ from coverslip.client.files import (
     save,
 )
 from coverslip.client.records import Records, segment
+from coverslip.client.reviews import Reviews
 from coverslip.client.science import Science
 from coverslip.client.transport import Address, Transport, decoded, find_address, parse_address
 from coverslip.client.values import Json, Receipt, Saved, SignedIn, receipt, signed_in
@@ -85,6 +86,7 @@ class Coverslip(Science):
             )
         self._transport = Transport(address, token, timeout_s)
         self.records = Records(self._transport)
+        self.reviews = Reviews(self._transport)
         self._ends_session = False
 
     @classmethod

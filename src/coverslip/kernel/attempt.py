@@ -26,6 +26,7 @@ from coverslip.kernel.definition import Definition
 from coverslip.kernel.drafts import Draft, Ids, Request
 from coverslip.kernel.facts import Facts, Plan, newest_of, plan_act
 from coverslip.kernel.held import Held, Reading
+from coverslip.kernel.judging import Condition, conditions
 from coverslip.kernel.making import pointing
 from coverslip.kernel.ports import Batch, Read, Scope, Store
 from coverslip.kernel.refinery import Refinery
@@ -52,7 +53,7 @@ class Attempt:
     """One change on its way: resolved references, numbers drawn once, facts read per decision."""
 
     def __init__(self, parts: Parts, change: Change, context: Context, *, dry: bool = False) -> None:
-        """``dry``: nothing will be written, so no number is drawn and nothing gathered."""
+        """``dry``: nothing will be written: no number is drawn, only what a guard looks at is gathered."""
         self._parts, self.change, self.context, self._dry = parts, change, context, dry
         self._store = parts.store
         self._command = str(uuid7())
@@ -260,7 +261,14 @@ class Attempt:
             self._check_authority_first(facts)
             self._ids = self._new_ids()
             self._gathered = self._gather(facts)
-        request = Request(
+        decision = decide(self._request(), deciding)
+        drafts = (decision.primary, *decision.consequences, *(c.draft for c in decision.creates))
+        self.defines = self._parts.catalogue.following(facts, drafts, self._catalogue)
+        return decision, facts
+
+    def _request(self) -> Request:
+        assert self._ids is not None  # noqa: S101 -- drawn by whoever asks
+        return Request(
             self._catalogue,
             self.definition,
             self.change,
@@ -270,10 +278,12 @@ class Attempt:
             self._gathered,
             self._previous,
         )
-        decision = decide(request, deciding)
-        drafts = (decision.primary, *decision.consequences, *(c.draft for c in decision.creates))
-        self.defines = self._parts.catalogue.following(facts, drafts, self._catalogue)
-        return decision, facts
+
+    def judge(self) -> list[Condition]:
+        """Return every guard of the act by itself; who may do it is not asked."""
+        facts = self._facts()
+        self._ids, self._gathered = self._new_ids(), self._gather(facts)
+        return conditions(self._request(), facts)
 
     def _check_authority_first(self, facts: Facts) -> None:
         """Numbers are drawn only for people who may act at all, so that probing burns none."""
@@ -315,7 +325,7 @@ class Attempt:
         found: dict[str, Any] = {}
         for effect in self._effects():
             if isinstance(effect, w.Gather):
-                if self._dry:
+                if self._dry and not effect.asked:
                     found[effect.field] = {}
                     continue
                 rows = facts.rows("/".join(("self", *effect.path)))

@@ -27,6 +27,7 @@ from coverslip.kernel.drafts import Draft
 from coverslip.kernel.events import Events
 from coverslip.kernel.facts import Facts, facts_from
 from coverslip.kernel.held import Held
+from coverslip.kernel.judging import Condition
 from coverslip.kernel.ports import Store
 from coverslip.kernel.refinery import Refinery
 from coverslip.kernel.rows import Row
@@ -181,6 +182,11 @@ class Door:
             # What is yet to be given is not asked for; what a guard says is, whatever its code.
             return None if error.spec.family == "invalid" and "unmet" not in error.values else error
         return None
+
+    def conditions(self, row: Row, context: Context, act: str) -> list[Condition]:
+        """Return every guard of an act on a record, met or not; nothing is written or recorded."""
+        change = Change(act, row.type, row.number, row.revision, {}, "", row.version)
+        return Attempt(self._parts, change, context, dry=True).judge()
 
     def require_writer(self, context: Context, action: str) -> None:
         """Refuse who may not write at all, where no record says who may; the refusal is an entry."""

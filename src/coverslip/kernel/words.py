@@ -221,13 +221,15 @@ class Gather(Word, frozen=True):
     """Set ``field`` to what the named gatherer finds in the ledger about the record at ``path``.
 
     Gathering reads entries, so it happens before the decision; what it found, and up to which tree
-    size, is part of the content.
+    size, is part of the content. ``asked``: a guard of the act looks at it, so that it is gathered as well
+    when somebody only asks whether the act is open to them.
     """
 
     field: str
     gatherer: str
     version: int
     path: Path = ()
+    asked: bool = False
 
 
 Effect = Set | Append | Snapshot | Do | DoEach | Create | Supersede | Compute | Gather

@@ -11,30 +11,23 @@ Rules kept here:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from coverslip.kernel.history import trail
 from coverslip.kernel.rows import Row
+from coverslip.review.scope import Reading as ScopeReading, heads, scope
 
-MAX_DEPTH = 3
 MAX_EXCEPTIONS = 500
+_ORDER = {"critical": 0, "warn": 1, "info": 2}
 
 
-class Reading(Protocol):
+class Reading(ScopeReading, Protocol):
     """What gathering reads."""
 
-    def history(self, uid: str) -> list[dict[str, Any]]:
-        """Return the entries of a record and those about it."""
-        ...
-
-    def by_uid(self, kind: str, uid: str) -> Row | None:
-        """Return a record."""
-        ...
-
-    def linked(self, uid: str) -> list[Row]:
-        """Return the records that link to one."""
+    def histories(self, uids: Collection[str]) -> list[dict[str, Any]]:
+        """Return the entries of records and those about them, oldest first, with ``of``: the record's uid."""
         ...
 
     def status(self) -> dict[str, Any]:
@@ -44,17 +37,22 @@ class Reading(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One exception: where, how grave, and in words."""
+    """One exception: where, how grave, and in words; ``evidence`` is what a page shows beside it."""
 
     severity: str
     record: str
     text: str
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """What it is called; the same while it says the same."""
+        return hashlib.sha256(f"{self.record}\n{self.text}".encode()).hexdigest()[:12]
 
     def item(self) -> dict[str, str]:
-        """Return the item a review case keeps; its key stays the same while it says the same."""
-        key = hashlib.sha256(f"{self.record}\n{self.text}".encode()).hexdigest()[:12]
+        """Return the item a review case keeps."""
         return {
-            "key": key,
+            "key": self.key,
             "severity": self.severity,
             "record": self.record,
             "sentence": f"{self.record}: {self.text}"[:1000],
@@ -62,49 +60,42 @@ class Found:
 
 
 def gatherer(reading: Reading) -> Callable[[Row], dict[str, Any]]:
-    """Return the named gatherer ``review_exceptions`` version 1."""
+    """Return the named gatherer ``review_exceptions`` version 2.
+
+    Beside the exceptions it keeps ``heads``: how every record of the scope stood when it was looked at.
+    """
 
     def gather(subject: Row) -> dict[str, Any]:
         size = int(reading.status()["size"])
         rows = scope(reading, subject)
-        found = {i["key"]: i for row in rows for i in (e.item() for e in exceptions(reading, row, subject))}
-        order = {"critical": 0, "warn": 1, "info": 2}
-        items = sorted(found.values(), key=lambda i: (order[i["severity"]], i["record"], i["key"]))
+        # Heads first: what is entered between the two readings has then arrived, and is not overlooked.
+        stood = heads(reading, rows)
+        found = {one.key: one.item() for one in all_exceptions(reading, rows, subject)}
+        items = sorted(found.values(), key=lambda i: (_ORDER[i["severity"]], i["record"], i["key"]))
         return {
             "items": items[:MAX_EXCEPTIONS],
             "found": len(items),
             "tree_size": size,
             "scope": sorted(row.label for row in rows),
+            "heads": stood,
         }
 
     return gather
 
 
-def scope(reading: Reading, subject: Row) -> list[Row]:
-    """Return the subject and every record it links to, to depth 3, and what links to the subject."""
-    found: dict[str, Row] = {subject.uid: subject}
-    edge = [subject]
-    for _ in range(MAX_DEPTH):
-        edge = [row for parent in edge for row in _targets(reading, parent) if row.uid not in found]
-        found |= {row.uid: row for row in edge}
-    found |= {row.uid: row for row in reading.linked(subject.uid) if row.uid not in found}
-    return list(found.values())
+def all_exceptions(reading: Reading, rows: Collection[Row], subject: Row) -> Iterator[Found]:
+    """Yield what is out of the ordinary about every record of a scope."""
+    histories: dict[str, list[dict[str, Any]]] = {row.uid: [] for row in rows}
+    for entry in reading.histories(list(histories)):
+        histories[entry["of"]].append(entry)
+    for row in rows:
+        yield from exceptions(histories[row.uid], row, subject)
 
 
-def _targets(reading: Reading, row: Row) -> Iterator[Row]:
-    for value in row.fields.values():
-        for item in value if isinstance(value, list) else [value]:
-            for link in [item, *(item.values() if isinstance(item, dict) else ())]:
-                if isinstance(link, dict) and {"type", "uid", "number"} <= set(link):
-                    target = reading.by_uid(link["type"], link["uid"])
-                    if target is not None:
-                        yield target
-
-
-def exceptions(reading: Reading, row: Row, subject: Row) -> Iterator[Found]:
-    """Yield what is out of the ordinary about one record of the scope."""
+def exceptions(history: list[dict[str, Any]], row: Row, subject: Row) -> Iterator[Found]:
+    """Yield what is out of the ordinary about one record of the scope, of its entries, oldest first."""
     own = row.uid == subject.uid
-    for entry in trail(reading.history(row.uid)):
+    for entry in trail(history):
         yield from _of_entry(entry, row, own)
     for check in row.fields.get("checks") or ():
         if check.get("verdict") == "fail":
@@ -116,11 +107,11 @@ def exceptions(reading: Reading, row: Row, subject: Row) -> Iterator[Found]:
     for blocker in row.blockers:
         yield Found("critical", row.label, f"On hold: {blocker.number}, {blocker.reason}")
     for item in row.fields.get("exclusions") or ():
-        yield Found("warn", row.label, f"Excluded: {item.get('reason', 'no reason given')}")
+        left = [str(item["image"]["number"])] if isinstance(item.get("image"), dict) else []
+        yield Found("warn", row.label, f"Excluded: {item.get('reason', 'no reason given')}", {"images": left})
     for item in row.fields.get("flagged") or ():
-        yield Found(
-            "warn", row.label, f"Flagged: {item.get('image', {}).get('number', '')}, {item.get('reason', '')}"
-        )
+        image = str(item.get("image", {}).get("number", ""))
+        yield Found("warn", row.label, f"Flagged: {image}, {item.get('reason', '')}", {"images": [image]})
     if row.type == subject.type and not own:
         yield Found(
             "warn", row.label, f"Another {row.type.replace('_', ' ')} on the same input, {row.state}."
@@ -134,6 +125,7 @@ def _of_entry(entry: dict[str, Any], row: Row, own: bool) -> Iterator[Found]:
             row.label,
             f"Late entry: '{entry['act'].replace('_', ' ')}' by {entry['actor_name']} happened at"
             f" {entry['occurred_at']} and was recorded {entry['at_text']}. Reason: {entry['reason']}",
+            {"entry": entry},
         )
     if entry["type"] == "refusal":
         detail = entry["detail"]
@@ -143,6 +135,7 @@ def _of_entry(entry: dict[str, Any], row: Row, own: bool) -> Iterator[Found]:
             row.label,
             f"Refused: {detail.get('code', '')} {detail.get('action', '')} by {who},"
             f" {entry['at_text']}: {detail.get('message', '')}",
+            {"entry": entry},
         )
     elif own and entry["act"] == "edit":
         changed = "; ".join(f"{c['field']}: '{c['old']}' → '{c['new']}'" for c in entry["changes"][:5])
@@ -150,4 +143,5 @@ def _of_entry(entry: dict[str, Any], row: Row, own: bool) -> Iterator[Found]:
             "warn",
             row.label,
             f"Changed by {entry['actor_name']}, {entry['at_text']}: {changed}. Reason: {entry['reason']}",
+            {"entry": entry},
         )

@@ -21,6 +21,7 @@ from coverslip.store.certificates import Certificates
 from coverslip.store.event_feed import EventFeed
 from coverslip.store.narrowing import narrowing, narrowing_values
 from coverslip.store.pool import Pool
+from coverslip.store.scope_reading import ScopeReading
 from coverslip.store.sections import sections_of
 
 _ENTRIES = (
@@ -64,7 +65,7 @@ _PAGE = (
 )
 
 
-class PostgresReading:
+class PostgresReading(ScopeReading):
     """Reads on a pool that may select from ``ledger``, ``projection`` and execute the row functions."""
 
     def __init__(self, pool: Pool) -> None:
@@ -201,8 +202,10 @@ class PostgresReading:
 
     def history(self, uid: str) -> list[dict[str, Any]]:
         """Return the entries of a record and those about it, oldest first, with their sections."""
-        rows = self._all(f"{_ENTRIES} where e.record_id = %(u)s or e.about = %(u)s order by e.id", {"u": uid})
-        return [_entry(row) for row in rows]
+        return self._entries_where(" where e.record_id = %(u)s or e.about = %(u)s order by e.id", {"u": uid})
+
+    def _entries_where(self, where: str, values: dict[str, Any]) -> list[dict[str, Any]]:
+        return [_entry(row) for row in self._all(_ENTRIES + where, values)]
 
     def entries(self, first: int, last: int) -> Iterator[dict[str, Any]]:
         """Yield integrated entries by tree index, ``first`` to before ``last``, in blocks of 1 000."""
@@ -366,6 +369,7 @@ def _entry(row: dict[str, Any]) -> dict[str, Any]:
         "kind": parsed.record.kind,
         "uid": parsed.record.id,
         "about": parsed.about is not None or not parsed.is_record_version,
+        "subject": parsed.about.id if parsed.about else "",
         "actor": parsed.actor.id,
         "actor_name": row["actor_name"],
         "auth": parsed.actor.auth,

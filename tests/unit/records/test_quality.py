@@ -486,10 +486,10 @@ def test_a_review_is_not_decided_over_an_open_deviation(world: World) -> None:
     subject = world.row(case).fields["subject"]["number"]
     deviation = world.new("deviation", consequence=4, extent=4, affected=[subject])
     with refused("SEQ_PRE") as caught:
-        world.do(case, "qa_decide")
+        world.step(case, "qa_decide")
     _says(caught, f"{deviation} (critical) is open")
     world.do(deviation, "cancel")
-    world.do(case, "qa_decide")
+    world.step(case, "qa_decide")
 
 
 def test_a_report_is_not_issued_over_an_open_nonconformity(world: World) -> None:

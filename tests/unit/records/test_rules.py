@@ -574,6 +574,56 @@ def test_a_subject_that_moved_on_since_submission_is_refused() -> None:
     assert "1 new entry " in ask("scope_unchanged", fields, reads={"subject": (row("RUN-1", version=5),)})
 
 
+def openings(**more: Any) -> dict[str, Any]:
+    """Return what was gathered of a case with two items to open, both opened by Ann, and a trail she read."""
+    found = {
+        "tree_size": 9,
+        "needed": [{"key": "RUN-1", "says": "RUN-1 Count"}, {"key": "e1", "says": "RUN-1: changed"}],
+        "openings": [{"key": k, "person": ANN, "at": NOW, "entry": "x"} for k in ("RUN-1", "e1")],
+        "entries": 12,
+        "trail": [{"person": ANN, "entries": 12, "pages": 1, "of": 1}],
+        "arrived": [],
+    } | more
+    return {"openings": found, "exceptions": {"items": [], "heads": [{"uid": "r"}]}}
+
+
+def test_what_must_be_opened_counts_only_where_the_signer_opened_it() -> None:
+    assert ask("items_opened", openings()) is None
+    said = ask("items_opened", openings(), actor=BOB)
+    assert "not opened: RUN-1 Count; RUN-1: changed" in said
+    half = openings(openings=[{"key": "RUN-1", "person": ANN, "at": NOW, "entry": "x"}])
+    assert "not opened: RUN-1: changed" in ask("items_opened", half)
+    many = openings(needed=[{"key": str(i), "says": str(i)} for i in range(8)])
+    assert "and 3 more" in ask("items_opened", many)
+    assert ask("items_opened", openings(needed=[])) is None
+
+
+def test_openings_never_gathered_are_not_taken_for_nothing_to_open() -> None:
+    for name in ("items_opened", "nothing_arrived", "trail_opened"):
+        assert ask(name, {}) is not None
+        assert ask(name, {"openings": {"tree_size": 9}}) is not None
+
+
+def test_what_arrived_since_the_exceptions_were_gathered_makes_the_signing_stale() -> None:
+    assert ask("nothing_arrived", openings()) is None
+    came = [{"record": "RUN-1", "new": 2}, {"record": "DEV-1", "new": 1}]
+    said = ask("nothing_arrived", openings(arrived=came))
+    assert said == "3 new entries since you began; they are listed first: RUN-1 (2), DEV-1 (1)."
+    held = ask("nothing_arrived", openings(arrived=[{"record": "IMG-1", "new": 0}]))
+    assert "IMG-1 (a hold)" in held
+    before = openings() | {"exceptions": {"items": []}}
+    assert "look again" in ask("nothing_arrived", before)
+
+
+def test_quality_reads_every_page_of_the_trail_and_nothing_came_after() -> None:
+    assert ask("trail_opened", openings()) is None
+    assert "opened by you" in ask("trail_opened", openings(), actor=BOB)
+    half = openings(trail=[{"person": ANN, "entries": 12, "pages": 1, "of": 2}])
+    assert "1 of 2" in ask("trail_opened", half)
+    said = ask("trail_opened", openings(entries=13))
+    assert said == "1 new entry since you opened it; they are listed first: Audit trail (1)."
+
+
 def test_a_release_rests_on_the_review_of_its_own_subject() -> None:
     reads = {"review": (row("RVC-1", {"subject": link("r1")}),)}
     assert ask("review_of_subject", {"subject": link("r1")}, reads=reads) is None

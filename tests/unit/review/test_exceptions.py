@@ -35,6 +35,7 @@ def test_a_refused_attempt_on_the_run_is_shown_and_waits_for_an_answer(lab: Lab)
     assert "Every exception is answered" in caught[0].message
     answers = [*others, {"exception": found[0]["key"], "answer": "She has no role; nothing came of it."}]
     lab.rita.do(case, "answer", answers=answers)
+    lab.open_items(case, lab.rita)
     lab.rita.do(case, "technical", sign=True)
     assert lab.row(run).state == "accepted"
 

@@ -26,9 +26,7 @@ def _reviewed(w: World, act: str) -> str:
     run = w.new("analysis_run", "in_review")
     case = next(r for r in w.linked(run, "review_case") if r.state == "queued")
     w.do(case.number, "start")
-    if act == "technical":
-        w.step(case.number, "answer")
-    w.do(case.number, act)
+    w.step(case.number, act)
     return run
 
 

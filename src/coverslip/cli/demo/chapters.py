@@ -453,10 +453,17 @@ def review(story: Story) -> None:
         ],
         answers=[{"exception": i["key"], "answer": "Looked at; explained in the record."} for i in asked],
     )
+    opened = list(rita.lab.reviews.needed(case))
+    stage.tell(f"Rita opens {len(opened)} items; the server enters each as sent to her.")
     rita.sign(case, "technical")
     stage.tell(f"Rita signs {case} 'reviewed'; {run_number} is {rita.state(run_number)}.")
+    opened = list(quinn.lab.reviews.needed(case))
+    entries = list(quinn.lab.reviews.trail(case))
     quinn.sign(case, "qa_decide")
-    stage.tell(f"Quinn signs {case} 'qa_reviewed'.")
+    stage.tell(
+        f"Quinn opens {len(opened)} items and a trail of {len(entries)} entries,"
+        f" and signs {case} 'qa_reviewed'."
+    )
     release = vera.create(
         "release_decision",
         subject=run_number,

@@ -2,7 +2,9 @@
 
 Rules kept here: nobody reviews what they executed, asked for, changed, or fed into; every exception
 that matters is answered before the technical decision; what is decided on is the very version under
-review; quality states that the audit trail was reviewed.
+review; quality states that the audit trail was reviewed. Nobody signs what was not opened: the subject,
+every exception that asks for an answer, every flagged image, and for quality the whole trail, as the server
+recorded that it sent them. What arrives meanwhile makes a signing stale.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from coverslip.records._shared import REGULATED, sandbox, signing
 from coverslip.records.quality._open import settled
 
 _EVER = ("queued", "in_review", "returned", "technical_done", "decided", "rejected")
-_TO_ANSWER = ("warn", "critical")
+TO_ANSWER = ("warn", "critical")
 _OTHERS = ("executor", "requester", "editors", "selector", "set_editors", "image_editors")
 
 
@@ -35,7 +37,7 @@ def exceptions_answered(inp: RuleInput) -> str | None:
     open_ = [
         str(item.get("sentence") or item["key"])
         for item in exceptions_of(inp.fields)
-        if item["severity"] in _TO_ANSWER and str(item["key"]) not in answered
+        if item["severity"] in TO_ANSWER and str(item["key"]) not in answered
     ]
     if not open_:
         return None
@@ -56,6 +58,61 @@ def scope_unchanged(inp: RuleInput) -> Refusal | None:
     return None
 
 
+def _openings(inp: RuleInput) -> Mapping[str, Any]:
+    found = inp.fields.get("openings") or {}
+    return found if "needed" in found else {}
+
+
+@rule("items_opened", 1)
+def items_opened(inp: RuleInput) -> str | None:
+    """Ask that the signer was sent, and so opened, every item that must be looked at, as it is now."""
+    found = _openings(inp)
+    if not found:
+        return "What was opened was gathered."
+    mine = {str(row["key"]) for row in found["openings"] if row["person"] == inp.actor}
+    lacking = [str(item["says"])[:120] for item in found["needed"] if str(item["key"]) not in mine]
+    if not lacking:
+        return None
+    more = f" and {len(lacking) - 5} more" if len(lacking) > 5 else ""
+    return (
+        "The subject, every exception and every flagged image were opened by you"
+        f" (not opened: {'; '.join(lacking[:5])}{more})."
+    )
+
+
+@rule("nothing_arrived", 1)
+def nothing_arrived(inp: RuleInput) -> Refusal | str | None:
+    """Ask that nothing was entered about the scope since the exceptions were gathered."""
+    found = _openings(inp)
+    if not found or not (inp.fields.get("exceptions") or {}).get("heads"):
+        return "The exceptions were gathered with how every record of the scope stood: look again."
+    return _stale(found["arrived"], "since you began") if found["arrived"] else None
+
+
+@rule("trail_opened", 1)
+def trail_opened(inp: RuleInput) -> Refusal | str | None:
+    """Ask that the signer was sent the whole audit trail, and that nothing new stands in it since."""
+    found = _openings(inp)
+    if not found:
+        return "What was opened was gathered."
+    mine = next((row for row in found["trail"] if row["person"] == inp.actor), None)
+    if mine is None:
+        return "The audit trail of the subject and of every record linked to it was opened by you."
+    if mine["pages"] < mine["of"]:
+        return f"Every page of the audit trail was opened by you ({mine['pages']} of {mine['of']} were)."
+    new = found["entries"] - mine["entries"]
+    return _stale([{"record": "Audit trail", "new": new}], "since you opened it") if new else None
+
+
+def _stale(arrived: list[dict[str, Any]], since: str) -> Refusal:
+    """Say in DOMAIN's words what came, record by record."""
+    n = sum(int(row["new"]) for row in arrived)
+    first = ", ".join(f"{row['record']} ({row['new'] or 'a hold'})" for row in arrived[:5])
+    more = f" and {len(arrived) - 5} more records" if len(arrived) > 5 else ""
+    plural = "entry" if n == 1 else "entries"
+    return Refusal("SIG_STALE", f"{n} new {plural} {since}; they are listed first: {first}{more}", {})
+
+
 _CHECKLIST = w.Table(
     {
         "question": w.Column(w.Text(500)),
@@ -67,10 +124,13 @@ _CHECKLIST = w.Table(
 )
 _ANSWERS = w.Table({"exception": w.Column(w.Text(200)), "answer": w.Column(w.Rich(5000))}, max_rows=5000)
 
+_OPENED = "The subject, every exception and every flagged image were opened."
+_GATHERED = w.Gather("openings", "review_openings", 1, asked=True)
+
 TYPE = w.Type(
     name="review_case",
     title="Review case",
-    version=2,
+    version=3,
     purpose="One queue for review; the reviewer needs no other screen.",
     number=w.Number("RVC", 5, yearly=True),
     gxp=REGULATED,
@@ -86,7 +146,14 @@ TYPE = w.Type(
             "Exceptions",
             source="computed",
             critical=True,
-            help="items: key, severity (info, warn, critical), sentence; and the tree size looked at.",
+            help="items: key, severity (info, warn, critical), sentence; the tree size looked at, and how"
+            " every record of the scope stood.",
+        ),
+        "openings": w.Field(
+            w.Json(),
+            "What was opened",
+            source="computed",
+            help="Gathered at each decision: what had to be opened, what the server had sent to whom, when.",
         ),
         "checklist": w.Field(_CHECKLIST, "Checklist", critical=True),
         "answers": w.Field(_ANSWERS, "Answers to exceptions", critical=True),
@@ -122,7 +189,7 @@ TYPE = w.Type(
                 w.InState(("subject",), ("in_review",), "{number} is in review (it is {state})."),
                 w.NotOnHold(("subject",), "The subject is not on hold."),
             ),
-            effects=(w.Gather("exceptions", "review_exceptions", 1, ("subject",)),),
+            effects=(w.Gather("exceptions", "review_exceptions", 2, ("subject",)),),
         ),
         w.Transition(
             "gather_again",
@@ -131,7 +198,7 @@ TYPE = w.Type(
             "",
             ("REV",),
             independent_of=_OTHERS,
-            effects=(w.Gather("exceptions", "review_exceptions", 1, ("subject",)),),
+            effects=(w.Gather("exceptions", "review_exceptions", 2, ("subject",)),),
         ),
         w.Transition(
             "answer",
@@ -152,10 +219,12 @@ TYPE = w.Type(
                 w.InState(("subject",), ("in_review",), "{number} is in review (it is {state})."),
                 w.Compare(("checklist",), "present", message="The checklist is filled in."),
                 w.Rule("exceptions_answered", 1, message="Every exception is answered."),
+                w.Rule("items_opened", 1, message=_OPENED),
                 w.Rule("scope_unchanged", 2, {"subject": ("subject",)}, message="The subject is unchanged."),
+                w.Rule("nothing_arrived", 1, message="Nothing was entered about the scope since you began."),
                 w.NotOnHold(("subject",), "The subject is not on hold."),
             ),
-            effects=(w.Do(("subject",), "accept"),),
+            effects=(_GATHERED, w.Do(("subject",), "accept")),
             signature=signing(
                 "reviewed",
                 "I reviewed this work, its inputs and its exceptions, and accept it.",
@@ -173,7 +242,10 @@ TYPE = w.Type(
                 w.InState(("subject",), ("accepted",), "{number} is accepted (it is {state})."),
                 w.NotOnHold(("subject",), "The subject is not on hold."),
                 settled(("subject",), ("subject", "results")),
+                w.Rule("items_opened", 1, message=_OPENED),
+                w.Rule("trail_opened", 1, message="The audit trail was opened, and nothing is new in it."),
             ),
+            effects=(_GATHERED,),
             signature=signing(
                 "qa_reviewed",
                 "I reviewed this case for quality; audit trail reviewed.",
@@ -207,6 +279,8 @@ TYPE = w.Type(
     summary=("title", "subject"),
     predicate_rules=("21 CFR 211.22", "21 CFR 211.192", "21 CFR 211.194(a)(8)", "21 CFR 11.10(e)"),
     sandbox=sandbox("subject", "study"),
-    migration_note="Quality's decision now asks that deviations, nonconformities and flags are settled; a run"
-    " that moved on under review is refused as stale.",
+    migration_note="Version 3: a decision asks that the server recorded what it is about as opened by the"
+    " signer, quality's also the whole audit trail, and is refused as stale when anything arrived meanwhile."
+    " A case begun before looks again before it is signed. Version 2: quality's decision asks that"
+    " deviations, nonconformities and flags are settled; a run that moved on is refused as stale.",
 )
