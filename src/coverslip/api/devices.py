@@ -9,8 +9,9 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
 from coverslip.api.access import ContextOf, ServicesOf, row_for
+from coverslip.application.leaving import file_of
 from coverslip.application.spool import spooled
-from coverslip.errors import Invalid, NotFound
+from coverslip.errors import Invalid
 from coverslip.ledger import canonical
 
 router = APIRouter(tags=["files"])
@@ -71,15 +72,10 @@ def original(
     context: ContextOf,
 ) -> StreamingResponse:
     """Return a file of a record bit for bit."""
-    row = row_for(request, services, number)
-    for value in row.fields.values():
-        for item in value if isinstance(value, list) else [value]:
-            if isinstance(item, dict) and item.get("name") == name and "root" in item:
-                size, chunks = services.delivery.open(str(item["root"]))
-                headers = {
-                    "Content-Length": str(size),
-                    "ETag": f'"{item["root"]}"',
-                    "Content-Disposition": "attachment",
-                }
-                return StreamingResponse(chunks, media_type="application/octet-stream", headers=headers)
-    raise NotFound("NOT_FOUND", what="file", record=f"{row.number}/{name}")
+    found = file_of(services, row_for(request, services, number), name)
+    headers = {
+        "Content-Length": str(found.size),
+        "ETag": f'"{found.root}"',
+        "Content-Disposition": "attachment",
+    }
+    return StreamingResponse(found.chunks, media_type="application/octet-stream", headers=headers)
