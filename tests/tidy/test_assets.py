@@ -1,4 +1,4 @@
-"""What pages load is locked by version and hash without an address, whole in the package, and not committed."""
+"""What pages load is locked by version and hash without an address, whole in the package, never committed."""
 
 from __future__ import annotations
 
