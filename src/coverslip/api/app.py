@@ -103,7 +103,7 @@ def create_app(services: Services) -> FastAPI:
         training.router,
         images.router,
     ):
-        app.include_router(router, prefix="/api/v1")
+        app.include_router(router, prefix="/api/v1", responses=problems.RESPONSES)
 
     @app.get("/healthz", include_in_schema=True)
     def health() -> dict[str, Any]:

@@ -63,7 +63,11 @@ def _manifest(text: str) -> dict[str, Any]:
     return value
 
 
-@router.get("/records/{number}/files/{name}")
+@router.get(
+    "/records/{number}/files/{name}",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"application/octet-stream": {}}}},
+)
 def original(
     number: str,
     name: Annotated[str, Path(max_length=300)],

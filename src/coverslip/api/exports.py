@@ -12,7 +12,11 @@ from coverslip.application.leaving import bundle
 router = APIRouter(tags=["exports"])
 
 
-@router.post("/records/{number}/export")
+@router.post(
+    "/records/{number}/export",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"application/zip": {}}}},
+)
 def export(
     number: str, body: Export, request: Request, services: ServicesOf, context: ContextOf
 ) -> StreamingResponse:

@@ -19,6 +19,32 @@ from coverslip.errors import CoverslipError, EnvironmentFault, Invalid, NotFound
 from coverslip.kernel.events import NOBODY, Events
 
 MEDIA_TYPE = "application/problem+json"
+_PROBLEM: dict[str, Any] = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "code", "message", "rule", "clause"],
+    "properties": {
+        **{
+            name: {"type": "string"}
+            for name in ("type", "title", "detail", "code", "message", "rule", "clause", "record", "remedy")
+        },
+        "status": {"type": "integer"},
+    },
+}
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {"description": said, "content": {MEDIA_TYPE: {"schema": _PROBLEM}}}
+    for status, said in {
+        401: "Nobody is signed in, or the components are wrong.",
+        403: "Refused; rule and clause say why.",
+        404: "There is no such record, page or file.",
+        409: "The record is no longer, or not yet, as the request takes it to be.",
+        413: "The body is beyond its limit.",
+        422: "What was sent cannot be taken as it is; `problems` names the fields.",
+        423: "Held, or locked.",
+        429: "Too many attempts; `Retry-After` says when to come back.",
+        503: "Something Coverslip stands on does not answer; nothing was done.",
+    }.items()
+}
+"""What any route may answer beside what it is asked for."""
 _log = logging.getLogger("coverslip.api")
 
 
