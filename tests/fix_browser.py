@@ -40,6 +40,8 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from coverslip.bootstrap import fronting
+from coverslip.bootstrap.listening import Listening
 from fix_lab import Lab
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -157,17 +159,9 @@ def serving(app: Any) -> Iterator[int]:
     """Serve an application as ``serve`` does, on a free port of the loopback; yields the port."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        app,
-        log_level="error",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        h11_max_incomplete_event_size=64 * 1024,
-        timeout_keep_alive=30,
-        timeout_graceful_shutdown=1,
-        ws="none",
-    )
+    place = Listening(port=listener.getsockname()[1])
+    config = fronting.config(fronting.Front(app, place))
+    config.timeout_graceful_shutdown = 1  # a browser keeps its connections
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

@@ -1,8 +1,9 @@
 """The whole interface as its document declares it, with the session of each role (DESIGN, 21 CFR 11.10(g)).
 
-Requests are generated from ``/api/v1/openapi.json``, valid and invalid ones, and each is made by somebody of every
-role in turn, so that all ask the same. No answer is an error of the server or differs from what it says there;
-what was done is read from the ledger afterwards, and nobody did what their role does not have.
+Requests are generated from ``/api/v1/openapi.json``, valid and invalid ones, and each is made by somebody of
+every role in turn, so that all ask the same. No answer is an error of the server or differs from what is said
+there; what was done is read from the ledger afterwards, and nobody did what their role does not have.
+Repeat a run with ``COVERSLIP_FUZZ_SEED``.
 """
 
 from __future__ import annotations
