@@ -117,6 +117,10 @@ class Person:
     def credential(self) -> Credential:
         return Credential(self.username, self.secret)
 
+    def credential_for(self, change: Change) -> Credential:
+        """Return what this person gives to sign one change."""
+        return self.credential
+
     def submit(self, change: Change, credential: Credential | None = None) -> Receipt:
         return self.lab.door.submit(change, self.context, credential)
 

@@ -286,14 +286,14 @@ class World:
     def submit(self, change: Change, actor: Person | Context, *, signed: bool) -> Receipt:
         """Submit a change as somebody; with the components and what was shown where it is signed."""
         context = actor.context if isinstance(actor, Person) else actor
-        credential: Credential | None = None
-        if signed:
-            assert isinstance(actor, Person), f"{change.act} is signed, which only people do"
-            credential = actor.credential
         told = Change(
             change.act, change.type, change.number, change.revision, change.fields, change.reason,
             change.expected_version, SHOWN if signed else "", change.idempotency_key,
         )  # fmt: skip
+        credential: Credential | None = None
+        if signed:
+            assert isinstance(actor, Person), f"{change.act} is signed, which only people do"
+            credential = actor.credential_for(told)
         return self.lab.door.submit(told, context, credential)
 
     def signs(self, row: Row, act: str) -> bool:

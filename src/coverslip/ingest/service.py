@@ -175,7 +175,7 @@ class Ingest:
     def _target(self, number: str, context: Context) -> Row:
         """Return the started session of a delivery, or the study of a person's manual import."""
         row = self._records.find(number[:80])
-        kinds = ("acquisition_session", "study") if context.auth == "password" else ("acquisition_session",)
+        kinds = ("acquisition_session", "study") if context.personal else ("acquisition_session",)
         if row is None or row.type not in kinds:
             raise NotFound("NOT_FOUND", what=" or ".join(kinds).replace("_", " "), record=number[:60])
         open_in = _OPEN_SESSION if row.type == "acquisition_session" else _OPEN_STUDY
@@ -193,7 +193,7 @@ class Ingest:
 
     def _require_source(self, told: Manifest, row: Row, context: Context, stream: BinaryIO) -> None:
         """Refuse a device that is not the session's instrument or did not sign; its bytes are kept aside."""
-        if context.auth == "password":
+        if context.personal:
             if not told.reason.strip():
                 raise Invalid("REASON", record=row.number, n=10, text="")
             return
@@ -249,7 +249,7 @@ class Ingest:
         return self._records.by_uid(link["type"], link["uid"]) if isinstance(link, dict) else None
 
     def _declared(self, told: Manifest, context: Context) -> list[CheckResult]:
-        if context.auth == "password":
+        if context.personal:
             sentence = "Imported by hand; a second person verifies it."
             return [CheckResult("source", "absent", sentence)]
         account = self._accounts.account(context.person) or {}
@@ -269,7 +269,7 @@ class Ingest:
         stored = self._vault.commit(arrived.receiving)
         value = _file_value(arrived.manifest, stored)
         fields |= {"files": [value], "root": stored.root}
-        if arrived.context.auth == "password":
+        if arrived.context.personal:
             # A manual import waits for a second person; what was read is kept with the record all the same.
             receipt = self._submit(number, "describe", fields, "", service)
             return self._answer(arrived, receipt, failed)
@@ -291,7 +291,7 @@ class Ingest:
             # It was given up and closed meanwhile: this is a new one.
 
     def _create(self, told: Manifest, row: Row, context: Context, key: str) -> Receipt:
-        manual = context.auth == "password"
+        manual = context.personal
         fields: dict[str, Any] = {"name": told.name, "kind": "raw"}
         if row.type == "study":
             fields["study"] = row.number

@@ -28,6 +28,8 @@ class Session:
     expires_at: str
     period: str = ""
     data: dict[str, Any] | None = None
+    key_id: str = ""
+    """Key id of the passkey it was opened with; empty where with another credential."""
 
 
 class Accounts(Protocol):
@@ -55,6 +57,26 @@ class Accounts(Protocol):
 
     def keep_credential(self, person: str, key_id: str) -> None:
         """Destroy the person's wrapped keys from before this one."""
+        ...
+
+    def add_passkey(self, person: str, key_id: str, data: dict[str, Any]) -> None:
+        """Keep how to find a passkey; its owner's record says what it counts. Raises DUP when known."""
+        ...
+
+    def passkeys(self, person: str) -> list[dict[str, Any]]:
+        """Return ``data`` of the person's passkeys that were neither dropped nor revoked, oldest first."""
+        ...
+
+    def passkey_owner(self, credential_id: str) -> str:
+        """Return whose passkey has this id (hex) of its authenticator; empty where nobody's."""
+        ...
+
+    def use_passkey(self, person: str, key_id: str, was: int, count: int) -> bool:
+        """Raise a passkey's counter; false where another use came between, or it is gone."""
+        ...
+
+    def drop_passkey(self, person: str, key_id: str) -> None:
+        """Forget how to find a passkey: nothing is asked of it again."""
         ...
 
     def open_session(self, session: Session, token_hash: bytes) -> None:

@@ -45,13 +45,34 @@ class Context:
     client: str = ""
     zone: str = "UTC"
 
+    @property
+    def personal(self) -> bool:
+        """Whether a person is in the session, with their own credential."""
+        return self.auth in ("password", "passkey")
+
+
+@dataclass(frozen=True, slots=True)
+class Assertion:
+    """What a passkey answered to a challenge, as the browser gives it; bytes.
+
+    ``ceremony`` names what was prepared for it; empty where the challenge speaks for itself (sign-in).
+    """
+
+    ceremony: str
+    credential_id: bytes
+    authenticator_data: bytes
+    client_data: bytes
+    signature: bytes
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Credential:
-    """What a person enters to sign: user name (may be empty within a continuous period) and secret."""
+    """What a person gives to sign: user name (may be empty within a continuous period) and secret, or the
+    answer of their passkey to the statement prepared for it."""
 
-    username: str
-    secret: str
+    username: str = ""
+    secret: str = ""
+    assertion: Assertion | None = None
 
     def __repr__(self) -> str:
         return "Credential(…)"

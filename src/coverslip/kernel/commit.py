@@ -7,19 +7,22 @@ Rules kept here:
 * A conflict is decided again once; a second one goes to the person. A signed act is never decided
   again on another base than the one that was signed.
 * A refusal is an answer and an entry (``refusals``); if the entry cannot be written, 503.
+* What a passkey signs is prepared first and kept for its answer: once, for one session, for five minutes.
+  With the answer everything is decided again; where the outcome is not the one signed, it is stale.
+* The proof of holding a new key is made by that key and no other.
 * A file enters a record only if it is kept, with the size and hashes the record gives it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from coverslip.errors import Conflict, CoverslipError, Invalid, Refused
-from coverslip.kernel import authority, bulk, entries, receipts, signature, words as w
+from coverslip.kernel import authority, bulk, entries, passkeys, receipts, signature, words as w
 from coverslip.kernel.attempt import Attempt, Gatherer, Parts
-from coverslip.kernel.change import Change, Context, Credential, Receipt
+from coverslip.kernel.change import Assertion, Change, Context, Credential, Receipt
 from coverslip.kernel.clock import ClockState
 from coverslip.kernel.decide import Decision
 from coverslip.kernel.definition import Catalogue, Definition
@@ -28,9 +31,12 @@ from coverslip.kernel.events import Events
 from coverslip.kernel.facts import Facts, facts_from
 from coverslip.kernel.held import Held
 from coverslip.kernel.judging import Condition
+from coverslip.kernel.passkeys import Passkey
 from coverslip.kernel.ports import Store
+from coverslip.kernel.prepared import Waiting
 from coverslip.kernel.refinery import Refinery
 from coverslip.kernel.rows import Row
+from coverslip.ledger import canonical
 from coverslip.ledger.identity import uuid7
 
 Kept = Callable[[Mapping[str, Any]], bool]
@@ -51,6 +57,21 @@ class Ceremonies(Protocol):
         """Return the id of the open continuous period, empty when none is open."""
         ...
 
+    def passkeys(
+        self, context: Context, new: Mapping[str, Any] | None = None
+    ) -> tuple[signature.Signer, list[Passkey]]:
+        """Return who signs in this session and the passkeys that may; ``new``: only that key, yet to count.
+
+        Refuses when there is none.
+        """
+        ...
+
+    def answered(
+        self, context: Context, challenge: bytes, assertion: Assertion, new: Mapping[str, Any] | None = None
+    ) -> Passkey:
+        """Return the passkey that answered a challenge; refuses every other answer, and counts it."""
+        ...
+
     def proved(self, context: Context) -> None:
         """Note that the secret was right."""
         ...
@@ -60,8 +81,29 @@ class Ceremonies(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A statement ready for a passkey: the name its answer is given under, and what is asked of it."""
+
+    ceremony: str
+    challenge: bytes
+    passkeys: tuple[Passkey, ...]
+    statement: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    attempt: Attempt
+    decision: Decision
+    now: str
+    sections: Mapping[str, entries.Section]
+    statement: dict[str, Any]
+    period: str
+
+
 class Door:
-    """Takes changes to the ledger. One instance serves all sessions; it keeps nothing between calls."""
+    """Takes changes to the ledger. One instance serves all sessions; between calls it keeps only what
+    waits for a passkey."""
 
     def __init__(
         self,
@@ -84,6 +126,7 @@ class Door:
         self._events = events
         self._parts = Parts(self.catalogue, store, clock, dict(gatherers or {}), Held(store))
         self._kept = kept
+        self._waiting: Waiting[_Prepared] = Waiting()
 
     def submit(self, change: Change, context: Context, credential: Credential | None = None) -> Receipt:
         """Do one change, or raise why not; a refusal is recorded before it is raised.
@@ -99,11 +142,56 @@ class Door:
             before = receipts.earlier(self._store, change, context) if change.idempotency_key else None
             if before is not None:
                 return before
+            if credential is not None and credential.assertion is not None:
+                kept = self._waiting.take(context.session, credential.assertion.ceremony)
+                if kept is None or not _alike(kept.attempt.change, change):
+                    raise passkeys.refused("What this passkey was to sign is no longer prepared.")
+                attempt = kept.attempt
+                return self._answered(kept, change, context, credential.assertion)
             attempt = Attempt(self._parts, change, context)
             return self._submit(attempt, credential)
         except CoverslipError as error:
             self._events.refuse(error, context, change.act, attempt.subject if attempt else None)
             raise
+
+    def prepare(self, change: Change, context: Context) -> Ready:
+        """Prepare what a passkey is to sign; ``submit`` with its answer does the change.
+
+        Raises what ``submit`` raises, and ``VAL_FORM`` where the act asks no signature.
+        """
+        attempt = None
+        try:
+            attempt = Attempt(self._parts, change, context)
+            decision, facts = attempt.decide()
+            self._require_files(decision.primary)
+            self._require_ready(attempt, decision, facts, offered=True)
+            signer, found = self._ceremonies.passkeys(context, _new_key(decision))
+            sections = entries.content_sections(decision.primary)
+            period = self._open_period(facts, context) or str(uuid7())
+            signed = self._statement(attempt, decision, facts, sections, signer, passkeys.COMPONENTS, period)
+        except CoverslipError as error:
+            self._events.refuse(error, context, change.act, attempt.subject if attempt else None)
+            raise
+        kept = _Prepared(attempt, decision, facts.now, sections, signed, period)
+        name = self._waiting.put(context.session, kept)
+        return Ready(name, _challenge(signed), tuple(found), signed)
+
+    def _answered(self, kept: _Prepared, change: Change, context: Context, assertion: Assertion) -> Receipt:
+        attempt, before = kept.attempt, kept.decision
+        new = _new_key(before)
+        found = self._ceremonies.answered(context, _challenge(kept.statement), assertion, new)
+        self._ceremonies.proved(context)
+        attempt.change, attempt.context, attempt.period = change, context, kept.period
+        decision, facts = attempt.decide(now=kept.now)
+        if decision.signature is None or not _same(decision.primary, before.primary):
+            raise _stale(decision.primary)
+        self._require_ready(attempt, decision, facts, offered=True)
+        section = signature.with_assertion(kept.statement, found.kid, found.public, assertion)
+        sections = {**kept.sections, "signature": section}
+        receipt = self._write(attempt, decision, facts, sections, decision.signature.meaning, kept.now)
+        if not receipt.replayed:
+            self._ceremonies.signed(context, kept.period)
+        return receipt
 
     def submit_all(self, changes: Sequence[Change], context: Context, idempotency_key: str = "") -> Receipt:
         """Do up to 500 unsigned changes in one transaction under one command id, or none of them.
@@ -133,10 +221,22 @@ class Door:
         if decision.signature is not None:
             sections["signature"] = self._sign(attempt, decision, facts, sections, credential)
             meaning = decision.signature.meaning
+        return self._write(attempt, decision, facts, sections, meaning, facts.now)
+
+    def _write(
+        self,
+        attempt: Attempt,
+        decision: Decision,
+        facts: Facts,
+        sections: Mapping[str, entries.Section],
+        meaning: str,
+        now: str,
+    ) -> Receipt:
+        """Write a decision made at ``now``; on a conflict decide once more."""
         try:
             return attempt.write(decision, attempt.facts_now(facts), sections, meaning)
         except Conflict:
-            again, facts = attempt.decide(now=facts.now)
+            again, facts = attempt.decide(now=now)
             if decision.signature is None:
                 return attempt.write(again, facts, entries.content_sections(again.primary), meaning)
             if not _same(again.primary, decision.primary):
@@ -219,32 +319,53 @@ class Door:
         sections: Mapping[str, entries.Section],
         credential: Credential | None,
     ) -> entries.Section:
-        wanted = decision.signature
-        assert wanted is not None  # noqa: S101 -- the caller asked
-        label = decision.primary.number
-        self._require_signing(facts, attempt.context, wanted, delegated=decision.delegation is not None)
-        if credential is None:
-            raise Refused(
-                "SIG_REQUIRED",
-                record=label,
-                action=decision.primary.act,
-                meaning=wanted.meaning,
-                meaning_text=wanted.text,
-            )
-        if not attempt.change.shown:
-            raise Refused(
-                "SIG_REQUIRED",
-                record=label,
-                action=decision.primary.act,
-                meaning=wanted.meaning,
-                remedy="Open the record, read it, and sign what was shown.",
-            )
-        signer = self._ceremonies.signer(attempt.context)
-        series = any(a.kind == "series" for a in facts.authority)
-        period = self._ceremonies.period(attempt.context) if series else ""
+        self._require_ready(attempt, decision, facts, offered=credential is not None)
+        assert credential is not None  # noqa: S101 -- offered
+        context = attempt.context
+        signer = self._ceremonies.signer(context)
+        new = _new_key(decision)
+        if new is not None and new["kid"] != signer.wrapped["kid"]:
+            raise Refused("SIG_REAUTH", expected="an answer of the new key itself is")
+        period = self._open_period(facts, context)
         components = signature.check_components(credential, signer, within_period=bool(period))
         period = period or str(uuid7())
-        signed = signature.statement(
+        signed = self._statement(attempt, decision, facts, sections, signer, components, period)
+        made = signature.make(signed, signer, credential)
+        self._ceremonies.proved(context)
+        attempt.period = period
+        return made
+
+    def _require_ready(self, attempt: Attempt, decision: Decision, facts: Facts, *, offered: bool) -> None:
+        """Refuse where nothing is signed, by whom may not sign, or without a credential and a view."""
+        wanted, label = decision.signature, decision.primary.number
+        if wanted is None:
+            raise Invalid(
+                "VAL_FORM", record=label, field="signature", expected="none for this act", found="one"
+            )
+        self._require_signing(facts, attempt.context, wanted, delegated=decision.delegation is not None)
+        asked = {"record": label, "action": decision.primary.act, "meaning": wanted.meaning}
+        if not offered:
+            raise Refused("SIG_REQUIRED", meaning_text=wanted.text, **asked)
+        if not attempt.change.shown:
+            raise Refused(
+                "SIG_REQUIRED", remedy="Open the record, read it, and sign what was shown.", **asked
+            )
+
+    def _open_period(self, facts: Facts, context: Context) -> str:
+        series = any(a.kind == "series" for a in facts.authority)
+        return self._ceremonies.period(context) if series else ""
+
+    def _statement(
+        self,
+        attempt: Attempt,
+        decision: Decision,
+        facts: Facts,
+        sections: Mapping[str, entries.Section],
+        signer: signature.Signer,
+        components: list[str],
+        period: str,
+    ) -> dict[str, Any]:
+        return signature.statement(
             facts,
             decision.primary,
             sections,
@@ -256,15 +377,11 @@ class Door:
             components,
             period,
         )
-        made = signature.make(signed, signer, credential)
-        self._ceremonies.proved(attempt.context)
-        attempt.period = period
-        return made
 
     def _require_signing(
         self, facts: Facts, context: Context, wanted: w.Signature, *, delegated: bool
     ) -> None:
-        if context.auth != "password":
+        if not context.personal:
             raise Refused("AUTH_ROLE", role="a person", action="sign", record="", roles="a service or device")
         evaluation = facts.installation.get("use") == "evaluation"
         authority.require_signing(facts, context.person, wanted.stage, evaluation=evaluation)
@@ -272,6 +389,25 @@ class Door:
             authority.require_role(
                 facts, context.person, wanted.roles, f"sign '{wanted.meaning}'", "", delegated=delegated
             )
+
+
+def _new_key(decision: Decision) -> dict[str, Any] | None:
+    """Return the key whose holding the act proves, as its record lists it; None for every other act."""
+    wanted, draft = decision.signature, decision.primary
+    if wanted is None or wanted.stage != "before_verification":
+        return None
+    named = [p.keys for p in draft.definition.type.provides if isinstance(p, w.Account)]
+    listed = [key for name in named for key in draft.fields.get(name, ())]
+    return dict(listed[-1]) if listed else None
+
+
+def _challenge(signed: Mapping[str, Any]) -> bytes:
+    return passkeys.challenge_of(signature.PREFIX + canonical.encode(dict(signed)))
+
+
+def _alike(prepared: Change, given: Change) -> bool:
+    """Whether a change is the one that was prepared; under what key it is sent is another matter."""
+    return replace(prepared, idempotency_key="") == replace(given, idempotency_key="")
 
 
 def _same(again: Draft, signed: Draft) -> bool:

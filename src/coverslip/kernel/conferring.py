@@ -15,6 +15,7 @@ class Account(Word, frozen=True):
     In ``enrolling`` states the owner of a one-time code may do one thing: enrol a key. ``since`` names an
     instant: sessions opened before it have ended. ``start`` and ``end`` name dates: the first and the last
     day of the account. Where ``reader``, a (field, value) pair, holds, the account reads and writes nothing.
+    ``waiting`` names the field with the ids of those ``keys`` that nobody has verified.
     """
 
     states: tuple[str, ...]
@@ -26,6 +27,7 @@ class Account(Word, frozen=True):
     start: str = ""
     end: str = ""
     reader: tuple[str, str] | None = None
+    waiting: str = ""
 
 
 class GrantsRole(Word, frozen=True):

@@ -24,7 +24,7 @@ import hashlib
 import math
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -35,12 +35,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from coverslip.errors import Invalid, Refused
 from coverslip.kernel import keys
 from coverslip.kernel.accounts import Accounts, Session
-from coverslip.kernel.change import Context
+from coverslip.kernel.change import Assertion, Context, Credential
 from coverslip.kernel.clock import known_zone
 from coverslip.kernel.events import NOBODY, Event, Events
 from coverslip.kernel.gate import Gate
+from coverslip.kernel.passkeys import Passkey
+from coverslip.kernel.ring import Ring
 from coverslip.kernel.rows import NIL
-from coverslip.kernel.signature import Signer
+from coverslip.kernel.signature import Signer, check_components
 from coverslip.ledger import canonical
 from coverslip.ledger.identity import uuid7
 from coverslip.settings import Limits
@@ -87,9 +89,12 @@ class Place:
 class Identity:
     """Sessions and keys of people and devices; implements the door's ``Ceremonies``."""
 
-    def __init__(self, accounts: Accounts, events: Events, now: Callable[[], str]) -> None:
-        """``now`` gives the database time, UTC, ISO 8601."""
+    def __init__(
+        self, accounts: Accounts, events: Events, now: Callable[[], str], ring: Ring | None = None
+    ) -> None:
+        """``now`` gives the database time, UTC, ISO 8601; ``ring`` holds the passkeys."""
         self._accounts, self._events, self._now = accounts, events, now
+        self.ring = ring or Ring(accounts, events, now)
         self._gate = Gate()
         self._origin = ""
 
@@ -117,6 +122,33 @@ class Identity:
         last = self._accounts.last_sign_ins(person)
         self._accounts.note_sign_in(person, succeeded=True)
         return self._open(context, name, "password", last)
+
+    def sign_in_with_passkey(self, assertion: Assertion, place: Place) -> SignedIn:
+        """Open a session with the answer of a passkey to a challenge of ``ring.challenge``.
+
+        Raises:
+            Refused: SIG_REAUTH (whatever was wrong), ACCOUNT_LOCKED, AUTH_SHARED.
+        """
+        nobody = _at(NOBODY, place)
+        with self._gate.enter(place.address):
+            person = self.ring.owner(assertion)
+            account = (self._accounts.account(person) if person else None) or {}
+            name = str(account.get("username", ""))
+            counted = name_key(name or assertion.credential_id.hex())
+            count = self._accounts.add_failure(SIGN_IN, counted, place.address)
+            try:
+                if count > LOCK_AFTER:
+                    raise Refused("ACCOUNT_LOCKED", n=count - 1)
+                passkey = self.ring.opened(person, assertion)
+            except Refused as error:
+                self._failed_sign_in(person or NIL, error, nobody, count)
+                raise
+        self._accounts.clear_failures(SIGN_IN, counted)
+        context = Context("", person, "passkey", place.workstation, place.address, place.client, place.zone)
+        self._require_one_place(context)
+        last = self._accounts.last_sign_ins(person)
+        self._accounts.note_sign_in(person, succeeded=True)
+        return self._open(context, name, "passkey", last, passkey.kid)
 
     def _require_one_place(self, context: Context) -> None:
         here = (context.workstation, context.address)
@@ -164,7 +196,9 @@ class Identity:
         delay = min(60.0, 2.0 ** min(6, failures - DELAY_AFTER))
         return max(0, math.ceil(delay - self._accounts.since_failure_s(scope, key)))
 
-    def _open(self, context: Context, username: str, kind: str, last: dict[str, str]) -> SignedIn:
+    def _open(
+        self, context: Context, username: str, kind: str, last: dict[str, str], key_id: str = ""
+    ) -> SignedIn:
         if not known_zone(context.zone):
             raise Invalid("VAL_FORM", field="zone", expected="an IANA time zone", found=context.zone[:60])
         token = secrets.token_urlsafe(32)
@@ -181,6 +215,7 @@ class Identity:
             now,
             now,
             _later(now, hours=SESSION_HOURS),
+            key_id=key_id,
         )
         self._accounts.open_session(session, token_hash(token))
         opened = Context(
@@ -192,7 +227,14 @@ class Identity:
             context.client,
             context.zone,
         )
-        self._events.record(Event("session", "sign_in", {"kind": kind, "username": username}), opened)
+        self._events.record(
+            Event(
+                "session",
+                "sign_in",
+                {"kind": kind, "username": username} | ({"kid": key_id} if key_id else {}),
+            ),
+            opened,
+        )
         return SignedIn(token, session, last)
 
     def sign_out(self, session: Session, why: str = "signed_out") -> None:
@@ -336,9 +378,7 @@ class Identity:
         The attempt counts as failed until ``proved`` forgets it; ten lock signing at once, and the account
         as soon as the watch has seen it, until a second person has looked.
         """
-        count = self._accounts.add_failure(SIGNING, context.person, context.address)
-        if count > LOCK_AFTER:
-            raise Refused("ACCOUNT_LOCKED", n=count - 1)
+        self._count_signing(context)
         wrapped = self._accounts.credential(context.person)
         account = self._accounts.account(context.person)
         if wrapped is None or account is None:
@@ -346,6 +386,38 @@ class Identity:
         if account.get("verified") and not _in_force(wrapped, account):
             raise Refused("IDENTITY_NOT_VERIFIED", person="you")
         return Signer(context.person, account["username"], account["name"], wrapped)
+
+    def passkeys(
+        self, context: Context, new: Mapping[str, Any] | None = None
+    ) -> tuple[Signer, list[Passkey]]:
+        """Return who signs in this session and the passkeys that may (``Ceremonies``)."""
+        account = self._accounts.account(context.person)
+        if account is None:
+            raise Refused("IDENTITY_NOT_VERIFIED", person="you")
+        found = self.ring.for_signing(context, new)
+        return Signer(context.person, account["username"], account["name"], {}), found
+
+    def answered(
+        self, context: Context, challenge: bytes, assertion: Assertion, new: Mapping[str, Any] | None = None
+    ) -> Passkey:
+        """Return the passkey that answered (``Ceremonies``); counted as ``signer`` counts."""
+        self._count_signing(context)
+        return self.ring.answered(context, challenge, assertion, new)
+
+    def prove(self, context: Context, username: str, secret: str) -> None:
+        """Return if both components are those of this session's person; counted as a signing is.
+
+        Raises ``SIG_REAUTH``, ``ACCOUNT_LOCKED``, ``IDENTITY_NOT_VERIFIED``.
+        """
+        signer = self.signer(context)
+        check_components(Credential(username, secret), signer, within_period=False)
+        keys.prove(dict(signer.wrapped), secret[: keys.MAX_SECRET], context.person)
+        self.proved(context)
+
+    def _count_signing(self, context: Context) -> None:
+        count = self._accounts.add_failure(SIGNING, context.person, context.address)
+        if count > LOCK_AFTER:
+            raise Refused("ACCOUNT_LOCKED", n=count - 1)
 
     def period(self, context: Context) -> str:
         """Return the open continuous period of this session, empty when none is (P11-200-a1i.1)."""

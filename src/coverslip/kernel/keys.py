@@ -33,6 +33,8 @@ from coverslip.kernel import screening
 from coverslip.settings import Limits
 
 SCHEME = "ed25519-wrapped"
+PASSKEY = "webauthn-p256"
+"""Scheme of a key that lives in its owner's authenticator; nothing of it is kept here but its public half."""
 _SEED, _TAG = 32, 16
 MIN_SECRET = Limits().password_min_characters
 MAX_SECRET = 1024

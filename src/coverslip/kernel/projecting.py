@@ -14,6 +14,7 @@ from uuid import UUID
 
 from coverslip.kernel import words as w
 from coverslip.kernel.definition import Definition
+from coverslip.kernel.keys import PASSKEY
 from coverslip.kernel.ports import Projection
 from coverslip.kernel.rows import NIL, Row
 
@@ -101,8 +102,13 @@ def _account(word: w.Account, d: Definition, uid: str, content: dict[str, Any]) 
         "number": content["number"],
         "name": fields[word.name],
         "verified": content["state"] in word.states,
-        "kids": [k["kid"] for k in fields.get(word.keys, ())],
+        "kids": [k["kid"] for k in fields.get(word.keys, ()) if k["scheme"] != PASSKEY],
     }
+    waiting = fields.get(word.waiting, ()) if word.waiting else ()
+    passkeys = [k for k in fields.get(word.keys, ()) if k["scheme"] == PASSKEY]
+    if passkeys:
+        data["passkeys"] = {k["kid"]: k["public"] for k in passkeys if k["kid"] not in waiting}
+        data["passkeys_waiting"] = {k["kid"]: k["public"] for k in passkeys if k["kid"] in waiting}
     if word.since and word.since in fields:
         data["since"] = fields[word.since]
     if word.reader and fields.get(word.reader[0]) == word.reader[1]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from coverslip.errors import Refused
 from coverslip.kernel import keys
-from coverslip.kernel.change import Change, Context, Credential
+from coverslip.kernel.change import Assertion, Change, Context, Credential
 from coverslip.kernel.drafts import Draft
 from coverslip.kernel.entries import Section, file_items, section
 from coverslip.kernel.facts import Facts
@@ -112,6 +112,22 @@ def make(signed: dict[str, Any], signer: Signer, credential: Credential) -> Sect
             "kid": wrapped["kid"],
             "public": wrapped["public"],
             "signature": value.hex(),
+            "statement": signed,
+        },
+    )
+
+
+def with_assertion(signed: dict[str, Any], kid: str, public: str, assertion: Assertion) -> Section:
+    """Return the ``signature`` section of a passkey's answer to the statement, as the verifier reads it."""
+    return section(
+        "signature",
+        {
+            "scheme": keys.PASSKEY,
+            "kid": kid,
+            "public": public,
+            "signature": assertion.signature.hex(),
+            "authenticator_data": assertion.authenticator_data.hex(),
+            "client_data": assertion.client_data.hex(),
             "statement": signed,
         },
     )

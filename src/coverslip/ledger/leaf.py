@@ -67,7 +67,7 @@ TYPES: Final = frozenset(
         "verification",
     ]
 )
-AUTHS: Final = frozenset(["password", "device", "service", "token", "none"])
+AUTHS: Final = frozenset(["password", "passkey", "device", "service", "token", "none"])
 CLOCK_SOURCES: Final = frozenset(["none", "chrony", "sntp"])
 OTHER_STREAMS: Final = frozenset({"session", "installation"})
 """Kinds of stream whose versions are not versions of a record."""

@@ -9,9 +9,11 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+from psycopg.errors import UniqueViolation
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
+from coverslip.errors import Conflict
 from coverslip.kernel.accounts import Session
 from coverslip.settings import Limits
 from coverslip.store.pool import Pool
@@ -36,7 +38,7 @@ _DESTROYED = (
 )
 _SESSION = (
     "session, person, username, kind, workstation, address, client, zone,"
-    " opened_at, seen_at, expires_at, period, data"
+    " opened_at, seen_at, expires_at, period, data, key_id"
 )
 
 
@@ -131,14 +133,69 @@ class PostgresAccounts:
             k=key_id,
         )
 
+    # --- passkeys ------------------------------------------------------------------------------
+
+    def add_passkey(self, person: str, key_id: str, data: dict[str, Any]) -> None:
+        """Keep how to find a passkey. Raises DUP where its authenticator's id or its key is known already."""
+        try:
+            self._one(
+                "insert into ops.credential(person, kind, key_id, data)"
+                " values (%(p)s, 'passkey', %(k)s, %(d)s)",
+                p=person,
+                k=key_id,
+                d=Jsonb(data | {"kid": key_id}),
+            )
+        except UniqueViolation:
+            raise Conflict("DUP", what="This passkey", existing="a passkey added before") from None
+
+    def passkeys(self, person: str) -> list[dict[str, Any]]:
+        """Return what is kept of the person's passkeys, oldest first."""
+        rows = self._all(
+            "select data, ops.iso(created_at) as added_at from ops.credential"
+            " where person = %(p)s and kind = 'passkey' and revoked_at is null order by created_at",
+            p=person,
+        )
+        return [{**row["data"], "added_at": row["added_at"]} for row in rows]
+
+    def passkey_owner(self, credential_id: str) -> str:
+        """Return whose passkey has this id (hex); empty where nobody's."""
+        row = self._one(
+            "select person from ops.credential"
+            " where kind = 'passkey' and data ->> 'credential_id' = %(c)s and revoked_at is null",
+            c=credential_id,
+        )
+        return str(row["person"]) if row else ""
+
+    def use_passkey(self, person: str, key_id: str, was: int, count: int) -> bool:
+        """Raise a passkey's counter from what it was; false where that is not what it is."""
+        row = self._one(
+            "update ops.credential set data = data || jsonb_build_object('count', %(n)s::bigint),"
+            " changed_at = clock_timestamp() where person = %(p)s and kind = 'passkey' and key_id = %(k)s"
+            " and revoked_at is null and (data ->> 'count')::bigint = %(w)s returning 1 as done",
+            p=person,
+            k=key_id,
+            w=was,
+            n=count,
+        )
+        return row is not None
+
+    def drop_passkey(self, person: str, key_id: str) -> None:
+        """Forget how to find a passkey."""
+        self._one(
+            "update ops.credential set revoked_at = clock_timestamp(), changed_at = clock_timestamp()"
+            " where person = %(p)s and kind = 'passkey' and key_id = %(k)s and revoked_at is null",
+            p=person,
+            k=key_id,
+        )
+
     # --- sessions ------------------------------------------------------------------------------
 
     def open_session(self, session: Session, token_hash: bytes) -> None:
         """Open a session known by the hash of its token."""
         self._one(
             "insert into ops.session(session, person, username, kind, token_hash, expires_at, workstation,"
-            " client, address, zone)"
-            " values (%(s)s, %(p)s, %(u)s, %(k)s, %(t)s, %(x)s, %(w)s, %(c)s, %(a)s, %(z)s)",
+            " client, address, zone, key_id)"
+            " values (%(s)s, %(p)s, %(u)s, %(k)s, %(t)s, %(x)s, %(w)s, %(c)s, %(a)s, %(z)s, %(i)s)",
             s=session.id,
             p=session.person,
             u=session.username,
@@ -149,6 +206,7 @@ class PostgresAccounts:
             c=session.client,
             a=session.address,
             z=session.zone,
+            i=session.key_id,
         )
 
     def session_by_token(self, token_hash: bytes) -> Session | None:
@@ -358,6 +416,7 @@ def _session(row: dict[str, Any]) -> Session:
         _iso(row["expires_at"]),
         str(row["period"] or ""),
         row["data"] or {},
+        row["key_id"],
     )
 
 

@@ -2,38 +2,56 @@
 
 Rules kept here: signing keys enter only by their owner's enrolment and count only after a second
 person verified who the owner is (11.100(b)); earlier keys stay listed, so that old signatures can be
-checked; who was locked is let in again by somebody else. A reset destroys the wrapped key, and whoever
-reset the credentials or made the enrolment code does not verify whose key it became: one person alone
-never comes to sign as another (11.200(a)(3)).
+checked; who was locked is let in again by somebody else. A passkey is added by its owner, who signs with
+it, and counts only after a second person verified identity anew; it leaves with a reset or when it is
+withdrawn. A reset destroys the wrapped key, and whoever reset the credentials or made the enrolment code does
+not verify whose key it became: one person alone never comes to sign as another (11.200(a)(3)).
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
+from typing import Any
 
 from coverslip.kernel import words as w
+from coverslip.kernel.keys import PASSKEY
 from coverslip.kernel.rules import RuleInput, rule
 from coverslip.records._shared import REGULATED, signing
 
 _EVER = ("invited", "enrolled", "active", "locked", "disabled")
 _ENROLLED = ("enrolled", "active", "locked", "disabled")
+_ENDED = ("disabled",)
 
 
-@rule("identity_untouched", 2)
+@rule("identity_untouched", 3)
 def identity_untouched(inp: RuleInput) -> str | None:
     """Refuse an edit that changes signing keys, the identity check, or what is written beside them."""
     before = inp.record.fields if inp.record is not None else {}
-    kept = ("signing_keys", "identity_check", "code_by", "sessions_ended_at")
+    kept = ("signing_keys", "passkeys_waiting", "identity_check", "code_by", "sessions_ended_at")
     if any(before.get(name) != inp.fields.get(name) for name in kept):
         return "Signing keys and the identity check change only by enrolment and activation."
     return None
 
 
-@rule("keys_kept", 1)
+def _keys(fields: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return list(fields.get("signing_keys", ()))
+
+
+def _before(inp: RuleInput) -> list[dict[str, Any]]:
+    return _keys(inp.record.fields) if inp.record is not None else []
+
+
+@rule("keys_kept", 2)
 def keys_kept(inp: RuleInput) -> str | None:
-    """Ask an enrolment to keep every earlier key as it was and to bring exactly one new one."""
-    before = list(inp.record.fields.get("signing_keys", ())) if inp.record is not None else []
-    after = list(inp.fields.get("signing_keys", ()))
+    """Ask an enrolment to keep every earlier key as it was and to bring exactly one new one, no passkey."""
+    before, after = _before(inp), _keys(inp.fields)
+    if any(row["scheme"] == PASSKEY for row in after[len(before) :]):
+        return "An enrolment makes a key under a password; a passkey is added afterwards."
+    return _one_more(before, after)
+
+
+def _one_more(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> str | None:
     if after[: len(before)] != before:
         return "Earlier signing keys stay listed as they were; add the new one after them."
     if len(after) != len(before) + 1:
@@ -41,6 +59,58 @@ def keys_kept(inp: RuleInput) -> str | None:
     if len({row["kid"] for row in after}) != len(after):
         return "This signing key is already listed; enrol a new one."
     return None
+
+
+@rule("passkey_added", 1)
+def passkey_added(inp: RuleInput) -> str | None:
+    """Ask that earlier keys stay and that exactly one passkey is new."""
+    before, after = _before(inp), _keys(inp.fields)
+    if any(row["scheme"] != PASSKEY for row in after[len(before) :]):
+        return "Only a passkey is added this way; another key needs a new enrolment."
+    return _one_more(before, after)
+
+
+@rule("passkey_withdrawn", 1)
+def passkey_withdrawn(inp: RuleInput) -> str | None:
+    """Ask that exactly one passkey leaves and everything else stays as it was."""
+    before, after = _before(inp), _keys(inp.fields)
+    gone = [row for row in before if row not in after]
+    if len(gone) == 1 and gone[0]["scheme"] == PASSKEY and after == [r for r in before if r not in gone]:
+        return None
+    return "Exactly one passkey is withdrawn; every other key stays as it is."
+
+
+@rule("passkeys_waiting", 1)
+def passkeys_waiting(inp: RuleInput) -> list[str]:
+    """Return the passkeys listed that nobody has verified: new ones, and those that waited before."""
+    before = {row["kid"] for row in _before(inp)}
+    waiting = set(inp.record.fields.get("passkeys_waiting", ())) if inp.record is not None else set()
+    listed = [row["kid"] for row in _keys(inp.fields) if row["scheme"] == PASSKEY]
+    return [kid for kid in listed if kid in waiting or kid not in before]
+
+
+@rule("no_passkey_waiting", 1)
+def no_passkey_waiting(inp: RuleInput) -> list[str] | None:
+    """Return that no passkey waits any more; nothing where none did."""
+    return [] if inp.fields.get("passkeys_waiting") else None
+
+
+@rule("keys_without_passkeys", 1)
+def keys_without_passkeys(inp: RuleInput) -> list[dict[str, Any]] | None:
+    """Return the keys that stay when every credential goes: a passkey that left counts no more."""
+    keys = _keys(inp.fields)
+    stay = [row for row in keys if row["scheme"] != PASSKEY]
+    return None if stay == keys else stay
+
+
+@rule("checks_kept", 1)
+def checks_kept(inp: RuleInput) -> str | None:
+    """Ask that earlier identity checks stay as they were and exactly one is new."""
+    before = list(inp.record.fields.get("identity_check", ())) if inp.record is not None else []
+    after = list(inp.fields.get("identity_check", ()))
+    if after[: len(before)] == before and len(after) == len(before) + 1:
+        return None
+    return "Add one identity check; earlier ones stay as they were."
 
 
 @rule("checked_anew", 1)
@@ -77,6 +147,13 @@ _PERSON = w.Compare(
     ("kind",), "ne", "service", message="Only people enrol; a service is activated without keys."
 )
 
+_WAITING = w.Compute("passkeys_waiting", w.Rule("passkeys_waiting", 1))
+_LOST = (
+    w.Compute("signing_keys", w.Rule("keys_without_passkeys", 1)),
+    w.Compute("passkeys_waiting", w.Rule("no_passkey_waiting", 1)),
+)
+"""A reset or a loss ends every passkey, too."""
+
 _INSPECTOR_ENDS = w.When(
     w.Compare(("kind",), "eq", "inspector"),
     (w.Compare(("valid_to",), "present", message="Valid to is required for an inspector.", code="VAL_REQ"),),
@@ -85,10 +162,12 @@ _INSPECTOR_ENDS = w.When(
 TYPE = w.Type(
     name="user",
     title="User",
-    version=3,
-    migration_note="Version 3: an inspector's account names its last day and reads only; a service is"
-    " activated only where a person answers for it. Version 2: who made the enrolment code or reset the"
-    " credentials does not verify the key; owner and security end sessions and report credentials lost."
+    version=4,
+    migration_note="Version 4: a person adds passkeys to sign in and to sign with, and withdraws them; each"
+    " counts after a second person verified it. Version 3: an inspector's account names its last day and"
+    " reads only; a service is activated only where a person answers for it. Version 2: who made the"
+    " enrolment code or reset the credentials does not verify the key; owner and security end sessions and"
+    " report credentials lost."
     " Nothing in earlier records changes.",
     purpose="Who acts: one account, one person, for ever.",
     number=w.Number("USR"),
@@ -119,9 +198,16 @@ TYPE = w.Type(
         "responsible": w.Field(w.Link(("user",), "none"), "Person answering for this service"),
         "valid_from": w.Field(w.Date(), "Valid from"),
         "valid_to": w.Field(w.Date(), "Valid to"),
-        "signing_keys": w.Field(_KEYS, "Signing keys", critical=True, immutable_at=_ENROLLED),
+        "signing_keys": w.Field(_KEYS, "Signing keys", critical=True, immutable_at=_ENDED),
+        "passkeys_waiting": w.Field(
+            w.Text(32, 32, "[0-9a-f]{32}"),
+            "Passkeys nobody has verified",
+            many=True,
+            source="computed",
+            help="They open and sign nothing until a second person has verified identity anew.",
+        ),
         "identity_check": w.Field(
-            _CHECK, "Identity check (11.100(b))", critical=True, immutable_at=("active", "locked", "disabled")
+            _CHECK, "Identity check (11.100(b))", critical=True, immutable_at=("locked", "disabled")
         ),
         "code_by": w.Field(
             w.Link(("user",), "none"),
@@ -154,7 +240,7 @@ TYPE = w.Type(
         ("ADM",),
         ("invited", "enrolled", "active"),
         requires=(
-            w.Rule("identity_untouched", 2, message="Keys and identity check are as they were."),
+            w.Rule("identity_untouched", 3, message="Keys and identity check are as they were."),
             _INSPECTOR_ENDS,
         ),
     ),
@@ -175,7 +261,7 @@ TYPE = w.Type(
             "enrolled",
             persons=("holder",),
             fields=("signing_keys", "code_by"),
-            requires=(_PERSON, w.Rule("keys_kept", 1, message="Earlier keys stay listed.")),
+            requires=(_PERSON, w.Rule("keys_kept", 2, message="Earlier keys stay listed.")),
             signature=w.Signature(
                 "acknowledged",
                 "This signing key is mine. My electronic signature binds me as my handwriting does.",
@@ -199,6 +285,52 @@ TYPE = w.Type(
                 ("SEC",),
                 ("creator", "holder", "resetter", "reporter", "inviter"),
             ),
+        ),
+        w.Transition(
+            "add_passkey",
+            "Add passkey",
+            ("active",),
+            persons=("holder",),
+            fields=("signing_keys",),
+            requires=(_PERSON, w.Rule("passkey_added", 1, message="One passkey is added; other keys stay.")),
+            effects=(_WAITING,),
+            signature=w.Signature(
+                "acknowledged",
+                "This passkey is mine alone. What I sign with it binds me as my handwriting does.",
+                stage="before_verification",
+            ),
+        ),
+        w.Transition(
+            "verify_passkey",
+            "Verify identity for passkey",
+            ("active",),
+            "",
+            ("SEC",),
+            fields=("identity_check",),
+            requires=(
+                w.Compare(("passkeys_waiting",), "present", message="A passkey waits to be verified."),
+                w.Rule("checks_kept", 1, message="The identity check is added to the earlier ones."),
+                w.Rule("checked_anew", 1, message="Identity was checked after the passkey was added."),
+            ),
+            effects=(w.Compute("passkeys_waiting", w.Rule("no_passkey_waiting", 1)),),
+            signature=signing(
+                "verified",
+                "I verified this person's identity by the document named, and that the passkey is theirs.",
+                ("SEC",),
+                ("creator", "holder", "resetter", "reporter", "inviter"),
+            ),
+        ),
+        w.Transition(
+            "withdraw_passkey",
+            "Withdraw passkey",
+            ("active", "locked"),
+            "",
+            ("SEC",),
+            persons=("holder",),
+            fields=("signing_keys",),
+            requires=(w.Rule("passkey_withdrawn", 1, message="One passkey leaves; other keys stay."),),
+            effects=(_WAITING,),
+            reason=w.Reason(),
         ),
         w.Transition(
             "activate_service",
@@ -241,6 +373,7 @@ TYPE = w.Type(
             ("ADM", "SEC"),
             independent_of=("holder",),
             requires=(_PERSON,),
+            effects=_LOST,
             reason=w.Reason(),
         ),
         w.Transition(
@@ -251,6 +384,7 @@ TYPE = w.Type(
             ("SEC",),
             persons=("holder",),
             requires=(_PERSON,),
+            effects=_LOST,
             reason=w.Reason(),
         ),
         w.Transition(
@@ -283,6 +417,7 @@ TYPE = w.Type(
             "valid_from",
             "valid_to",
             ("kind", "inspector"),
+            "passkeys_waiting",
         ),
     ),
     retention=w.Retention("PERS"),
