@@ -181,6 +181,8 @@ class Door:
         new = _new_key(before)
         found = self._ceremonies.answered(context, _challenge(kept.statement), assertion, new)
         self._ceremonies.proved(context)
+        # What guards look at is gathered anew: minutes may have passed.
+        Attempt(self._parts, change, context, dry=True).decide()
         attempt.change, attempt.context, attempt.period = change, context, kept.period
         decision, facts = attempt.decide(now=kept.now)
         if decision.signature is None or not _same(decision.primary, before.primary):
