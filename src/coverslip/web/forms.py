@@ -71,6 +71,41 @@ def inputs(
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Inputs that are looked at together. ``folded`` ones are opened when wanted, or when one is wrong."""
+
+    title: str
+    inputs: tuple[Input, ...]
+    folded: bool = False
+
+    @property
+    def open(self) -> bool:
+        """Whether something in it needs a look."""
+        return any(one.error for one in self.inputs)
+
+
+def grouped(found: list[Input], declared: Mapping[str, w.Field]) -> list[Group]:
+    """Return what is needed now first, then what may be given, then what a later state asks for."""
+    now = tuple(one for one in found if one.required)
+    later: dict[str, list[Input]] = {}
+    optional = []
+    for one in found:
+        states = declared[one.name.removeprefix("f.")].required_at
+        if one in now:
+            continue
+        if states:
+            later.setdefault(f"Needed before {states[0].replace('_', ' ')}", []).append(one)
+        else:
+            optional.append(one)
+    if not now:
+        return [Group("", tuple(found))] if found else []
+    groups = [Group("", now)]
+    if optional:
+        groups.append(Group("More, where it applies", tuple(optional), folded=len(found) > 8))
+    return groups + [Group(title, tuple(ones), folded=True) for title, ones in later.items()]
+
+
 def _input(
     name: str, one: w.Field, value: Any, required: bool, choices: Choices, error: str, blank_rows: int
 ) -> Input:

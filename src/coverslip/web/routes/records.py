@@ -290,7 +290,7 @@ def _new_page(
         nav=definition.name,
         definition=definition,
         number=number,
-        inputs=inputs,
+        groups=forms.grouped(inputs, declared),
         signature=making.signature,
         reason=making.reason,
         given_reason=str(form.get("reason", "")) if form else "",
@@ -363,8 +363,9 @@ def _act_page(
 ) -> Response:
     definition = visit.services.catalogue[row.type]
     target = one.declared.to if one.declared else ""
+    asked = _asked(visit, row, one)
     inputs = forms.inputs(
-        _asked(visit, row, one),
+        asked,
         row.fields | values,
         required=lambda n, f: (f.required or target in f.required_at) and n not in row.fields,
         choices=lambda kind: _choices(visit, kind),
@@ -381,7 +382,7 @@ def _act_page(
         **frame(visit, row, ""),
         one=one,
         target=target,
-        inputs=inputs,
+        groups=forms.grouped(inputs, asked),
         reason=reason,
         given_reason=str(form.get("reason", "")) if form else "",
         view=view,
