@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Callable
 
@@ -265,3 +266,17 @@ def test_without_the_extra_the_error_names_it(
         call(image)
     assert "coverslip[science]" in caught.value.remedy and package in caught.value.message
     assert image.shape == (2, 3, 1, 40, 50)
+
+
+def test_the_client_itself_needs_none_of_the_extra() -> None:
+    extra = ("numpy", "pandas", "pyarrow", "zarr")
+    program = (
+        "import sys\n"
+        f"sys.modules.update(dict.fromkeys({extra!r}))\n"
+        "from coverslip.client import Coverslip, Image, Run\n"
+        "with Coverslip('http://127.0.0.1:1') as cs:\n"
+        "    print(repr(cs))\n"
+        f"assert not any(sys.modules[name] for name in {extra!r})\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "not signed in" in done.stdout

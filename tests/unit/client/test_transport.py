@@ -104,6 +104,30 @@ def test_a_read_is_asked_again_once_when_the_connection_broke() -> None:
     assert len(seen) == 2
 
 
+def test_bytes_that_were_cut_off_are_asked_for_again_once() -> None:
+    whole = http("200 OK", b"pixels", "application/octet-stream")
+    with answering(whole[:-2], whole) as (address, seen), Coverslip(address) as cs:
+        assert cs._transport.octets("/images/IMG-1/planes/0/0/0/region", most=6).data == b"pixels"
+    assert len(seen) == 2
+
+
+def test_bytes_that_are_cut_off_twice_are_none() -> None:
+    cut = http("200 OK", b"pixels", "application/octet-stream")[:-2]
+    with answering(cut, cut) as (address, seen), Coverslip(address) as cs, pytest.raises(UnreachableError):
+        cs._transport.octets("/images/IMG-1/planes/0/0/0/region", most=6)
+    assert len(seen) == 2
+
+
+def test_more_bytes_than_can_be_are_a_fault() -> None:
+    flood = http("200 OK", b"p" * 100, "application/octet-stream")
+    with (
+        answering(flood) as (address, _),
+        Coverslip(address) as cs,
+        pytest.raises(FaultError, match="at most 6"),
+    ):
+        cs._transport.octets("/images/IMG-1/planes/0/0/0/region", most=6)
+
+
 def test_a_write_is_asked_again_under_the_same_key() -> None:
     answer = b'{"command": "c", "at": "t", "replayed": true, "receipt": "r", "entries": []}'
     with answering(b"", http("201 Created", answer)) as (address, seen), Coverslip(address) as cs:
