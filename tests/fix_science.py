@@ -60,7 +60,10 @@ def on_a_socket(app: Any) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def science(story: Story) -> Iterator[Served]:
-    """A copy of the finished home that runs; tests add to it and change nothing that is there."""
+    """A copy of the finished home that runs; tests add to it and change nothing that is there.
+
+    ``image2`` is left to the notebook, which looks for an image that no set has looked at.
+    """
     parent = Path(tempfile.mkdtemp(prefix="s-", dir=story.home.parent))
     parent.chmod(0o711)
     home = copy_home(story.home, parent / "home")

@@ -23,8 +23,12 @@ def cells(notebook: Path) -> list[tuple[str, str, dict[str, Any]]]:
 
 def run(notebook: Path) -> dict[str, Any]:
     names: dict[str, Any] = {"__name__": "__main__"}
-    for name, source, _ in cells(notebook):
-        exec(compile(source, f"{notebook.name} {name}", "exec"), names)  # noqa: S102 - the notebook is ours
+    try:
+        for name, source, _ in cells(notebook):
+            exec(compile(source, f"{notebook.name} {name}", "exec"), names)  # noqa: S102 - the notebook is ours
+    finally:
+        if "cs" in names:
+            names["cs"].close()
     return names
 
 

@@ -184,14 +184,14 @@ def test_a_run_on_chosen_images_is_signed_for_computed_by_the_server_and_counted
     seen: list[str] = []
     method = f"{science.n['method']} v1"
     with cs.run(
-        method=method, images=[science.n["image2"]], rule="The second field of the plate.",
+        method=method, images=[science.n["image1"]], rule="The first field of the plate.",
         ask=ask_on_terminal, timeout_s=120, progress=lambda state, _: seen.append(state),
     ) as run:  # fmt: skip
         assert run.number.startswith("RUN-") and run.state in ("queued", "running")
     assert run.state == seen[-1] == "completed"
     assert "I chose these images before seeing any result." in capsys.readouterr().out
     table = run.results()
-    assert set(table["image"]) == {science.n["image2"]} and table.attrs["state"] == "provisional"
+    assert set(table["image"]) == {science.n["image1"]} and table.attrs["state"] == "provisional"
     assert len(run.summary()) == 1
     chosen = cs.records.show(run.record["fields"]["image_set"]["number"])
     assert chosen["state"] == "used" and chosen["signatures"][0]["meaning"] == "executed"
@@ -210,7 +210,7 @@ def test_images_without_a_rule_or_a_signature_make_no_set(cs: Coverslip, science
     before = {one.number for one in cs.find("image_set")}
     for more in ({}, {"rule": "All."}, {"ask": ask_on_terminal}):
         with pytest.raises(MisuseError):
-            cs.run(method="AM-0001 v1", images=[science.n["image2"]], **more)  # type: ignore[arg-type]
+            cs.run(method="AM-0001 v1", images=[science.n["image1"]], **more)  # type: ignore[arg-type]
     with pytest.raises(MisuseError):
         cs.run(method="AM-0001 v1", images=[])
     assert {one.number for one in cs.find("image_set")} == before
@@ -220,7 +220,7 @@ def test_a_wrong_password_freezes_nothing(cs: Coverslip, science: Served, keyboa
     keyboard("alan", "not the password of alan")
     with pytest.raises(RefusedError) as caught:
         cs.run(
-            method=f"{science.n['method']} v1", images=[science.n["image2"]], rule="All.", ask=ask_on_terminal
+            method=f"{science.n['method']} v1", images=[science.n["image1"]], rule="All.", ask=ask_on_terminal
         )
     assert caught.value.code == "SIG_REAUTH"
     assert [one.state for one in cs.find("image_set", state="open")][:1] == ["open"]
