@@ -33,6 +33,7 @@ pytest_plugins = (
     "fix_witness",
     "fix_native",
     "fix_browser",
+    "fix_pages",
 )
 
 settings.register_profile(
