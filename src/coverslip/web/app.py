@@ -19,12 +19,11 @@ from coverslip.errors import CoverslipError, EnvironmentFault, Invalid, NotFound
 from coverslip.kernel.events import NOBODY
 from coverslip.web import refusals, security
 from coverslip.web.assets import STATIC
-from coverslip.web.routes import entry, leaving, lists, records, work
+from coverslip.web.routes import routers
 from coverslip.web.serving import Serving
 from coverslip.web.templating import page
 from coverslip.web.visit import SignInFirst
 
-ROUTERS = (entry.router, work.router, lists.router, records.router, leaving.router)
 _FOR_EVER = "public, max-age=31536000, immutable"
 _log = logging.getLogger("coverslip.web")
 
@@ -48,7 +47,7 @@ def create_pages(services: Services, serving: Serving | None = None) -> FastAPI:
             response.headers["Strict-Transport-Security"] = security.HSTS
         return response
 
-    for router in ROUTERS:
+    for router in routers():
         app.include_router(router)
     app.mount("/static", _Static(directory=STATIC), name="static")
     _handlers(app)

@@ -109,25 +109,25 @@ def generic(request: Request, visit: VisitOf, reference: Reference) -> Response:
 
 def overview(request: Request, visit: Visit, row: Row, tab: str = "Overview") -> Response:
     """Render the page every record has."""
+    return page(request, visit, "record.html", **overview_values(visit, row, tab))
+
+
+def overview_values(visit: Visit, row: Row, tab: str) -> dict[str, Any]:
+    """Return what ``record.html`` and the templates that extend it show."""
     shared = frame(visit, row, tab)
-    shown = fields.shown(shared["definition"], row)
-    facts, texts, tables = fields.facts_and_texts(shown)
+    facts, texts, tables = fields.facts_and_texts(fields.shown(shared["definition"], row))
     entries = visit.services.reading.history(row.uid)
-    return page(
-        request,
-        visit,
-        "record.html",
-        **shared,
-        facts=facts,
-        texts=texts,
-        tables=tables,
-        titles=fields.titles(visit.services, row.fields),
-        signatures=history.manifests(entries),
-        latest=list(reversed(history.trail(entries)))[:5],
-        count=len(entries),
-        around=visit.services.working.around(row),
-        retention=visit.services.retaining.one(row),
-    )
+    return shared | {
+        "facts": facts,
+        "texts": texts,
+        "tables": tables,
+        "titles": fields.titles(visit.services, row.fields),
+        "signatures": history.manifests(entries),
+        "latest": list(reversed(history.trail(entries)))[:5],
+        "count": len(entries),
+        "around": visit.services.working.around(row),
+        "retention": visit.services.retaining.one(row),
+    }
 
 
 @router.get("/r/{reference}/audit")
@@ -217,14 +217,14 @@ def versions(
         "record_versions.html",
         **frame(visit, row, "Versions"),
         trail=[e for e in reversed(history.trail(entries)) if e["version"]],
-        revisions=_revisions(visit, row),
+        revisions=revisions(visit, row),
         changes=changes,
         earlier=earlier,
         later=later,
     )
 
 
-def _revisions(visit: Visit, row: Row) -> list[Row]:
+def revisions(visit: Visit, row: Row) -> list[Row]:
     """Return the revisions of a number, newest first."""
     if not row.revision:
         return []

@@ -1,0 +1,200 @@
+"""Documents: governed texts with their versions and training; the training matrix; reading to be trained.
+
+Rules kept here: the version in force is the page of a document, and an older one says so; what a person is
+trained on is shown whole before they sign that they have read it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from coverslip.application.finding import find
+from coverslip.errors import NotFound
+from coverslip.kernel.rows import Row
+from coverslip.records.documents._document import DOCUMENT_TYPES
+from coverslip.web import special
+from coverslip.web.routes.records import overview_values, revisions
+from coverslip.web.templating import page
+from coverslip.web.visit import Visit, VisitOf
+
+router = APIRouter()
+Reference = Annotated[str, Path(max_length=80)]
+special.PAGES |= dict.fromkeys(DOCUMENT_TYPES, "/documents/{}")
+_PAGE = 100
+_IN_FORCE, _ON_THE_WAY = ("effective",), ("draft", "in_review", "in_approval", "approved")
+
+
+@router.get("/documents")
+def documents(
+    request: Request,
+    visit: VisitOf,
+    q: Annotated[str, Query(max_length=200)] = "",
+    show: Annotated[str, Query(pattern="^(in_force|on_the_way|all)$")] = "in_force",
+) -> Response:
+    """Show governed documents: those in force, those on the way, or all versions."""
+    wanted = {"in_force": _IN_FORCE, "on_the_way": _ON_THE_WAY, "all": ("",)}[show]
+    rows = [
+        row
+        for kind in DOCUMENT_TYPES
+        for state in wanted
+        for row in visit.services.reading.page(kind, state, q, "", _PAGE)[0]
+    ]
+    return page(
+        request,
+        visit,
+        "documents.html",
+        fragment="results",
+        nav="documents",
+        rows=sorted(rows, key=lambda row: (row.number, -row.revision)),
+        kinds=[(name, visit.services.catalogue[name].type.title) for name in DOCUMENT_TYPES],
+        catalogue=visit.services.catalogue,
+        q=q,
+        shown=show,
+    )
+
+
+@router.get("/documents/{reference}")
+def document(request: Request, visit: VisitOf, reference: Reference) -> Response:
+    """Show a document as people read it, with its versions, signatures and training."""
+    row = find(visit.services, reference)
+    request.state.subject = row
+    if row.type not in DOCUMENT_TYPES:
+        raise NotFound("NOT_FOUND", what="document", record=reference[:60])
+    found = overview_values(visit, row, "Overview")
+    cells = [c for c in visit.services.teaching.show()["cells"] if c["document"] == row.label]
+    return page(
+        request,
+        visit,
+        "document.html",
+        **found | {"nav": "documents"},
+        body=row.fields.get("body", ""),
+        versions=revisions(visit, row),
+        in_force=_in_force(visit, row),
+        cells=cells,
+        trained=sum(c["state"] == "green" for c in cells),
+        mine=[t for t in _training(visit, row) if t.fields["trainee"]["uid"] == visit.session.person],
+    )
+
+
+def _in_force(visit: Visit, row: Row) -> Row | None:
+    """Return the version in force where this is another one."""
+    one = visit.services.reading.find(row.number)
+    return one if one is not None and one.state == "effective" and one.revision != row.revision else None
+
+
+def _training(visit: Visit, row: Row) -> list[Row]:
+    return [one for one in visit.services.reading.linked(row.uid) if one.type == "training_record"]
+
+
+@router.get("/documents/{number}/compare")
+def compare(
+    request: Request,
+    visit: VisitOf,
+    number: Reference,
+    first: Annotated[int, Query(alias="from", ge=1, le=999_999)],
+    second: Annotated[int, Query(alias="to", ge=1, le=999_999)],
+) -> Response:
+    """Show two versions of a document word by word, old beside new."""
+    older, newer = find(visit.services, f"{number}v{first}"), find(visit.services, f"{number}v{second}")
+    changes = words(str(older.fields.get("body", "")), str(newer.fields.get("body", "")))
+    return page(
+        request, visit, "document_compare.html", nav="documents", older=older, newer=newer, changes=changes
+    )
+
+
+def words(old: str, new: str) -> list[tuple[str, str, str]]:
+    """Return (what, old text, new text) of a comparison by word; ``what``: same, gone, new, changed."""
+    names = {"equal": "same", "delete": "gone", "insert": "new", "replace": "changed"}
+    before, after = _tokens(old), _tokens(new)
+    matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
+    return [
+        (names[tag], "".join(before[a:b]), "".join(after[c:d])) for tag, a, b, c, d in matcher.get_opcodes()
+    ]
+
+
+def _tokens(text: str) -> list[str]:
+    """Return words with what follows them; a very long text by lines, so that the comparison stays quick."""
+    if len(text) > 60_000:
+        return text.splitlines(keepends=True)
+    return [part for line in text.splitlines(keepends=True) for part in _split(line)]
+
+
+def _split(line: str) -> list[str]:
+    parts = line.split(" ")
+    return [f"{part} " for part in parts[:-1]] + [parts[-1]]
+
+
+@router.get("/training")
+def training(
+    request: Request, visit: VisitOf, role: Annotated[str, Query(pattern="^([A-Z]{2,8})?$")] = ""
+) -> Response:
+    """Show who may act by what their roles ask: person by document, green, amber or red, and why."""
+    found = visit.services.teaching.show(role)
+    roles = sorted({c["role"] for c in visit.services.teaching.show()["cells"]}) if role else None
+    return page(
+        request,
+        visit,
+        "training.html",
+        fragment="results",
+        nav="training",
+        **_grid(found["cells"]),
+        counts=found["counts"],
+        gaps=found["gaps"],
+        as_of=found["as_of"],
+        role=role,
+        roles=roles or sorted({c["role"] for c in found["cells"]}),
+        mine=_mine(visit),
+        catalogue=visit.services.catalogue,
+    )
+
+
+def _grid(cells: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return people and documents of the matrix, and for each pair the worst of its cells."""
+    order = {"red": 0, "amber": 1, "green": 2}
+    grid: dict[tuple[str, str], dict[str, Any]] = {}
+    for cell in cells:
+        key = (cell["person"], cell["document"])
+        if key not in grid or order[cell["state"]] < order[grid[key]["state"]]:
+            grid[key] = cell
+    return {
+        "people": sorted({(c["name"], c["person"]) for c in cells}),
+        "documents": sorted({(c["document"], c["title"]) for c in cells}),
+        "grid": grid,
+        "held": {
+            p: sorted({c["role"] for c in cells if c["person"] == p}) for p in {c["person"] for c in cells}
+        },
+    }
+
+
+def _mine(visit: Visit) -> list[Row]:
+    """Return training this person still has to do."""
+    own = visit.services.reading.linked(visit.session.person)
+    return [
+        row
+        for row in own
+        if row.type == "training_record"
+        and row.state in ("assigned", "acknowledged", "blocked")
+        and row.fields["trainee"]["uid"] == visit.session.person
+    ]
+
+
+@router.get("/training/{reference}/read")
+def read(request: Request, visit: VisitOf, reference: Reference) -> Response:
+    """Show the document of a training record whole, and lead on to the signature that it was read."""
+    row = find(visit.services, reference)
+    if row.type != "training_record":
+        raise NotFound("NOT_FOUND", what="training record", record=reference[:60])
+    link = row.fields["document"]
+    document = find(visit.services, f"{link['number']}v{link['revision']}")
+    return page(
+        request,
+        visit,
+        "training_read.html",
+        **overview_values(visit, row, "Read") | {"nav": "training"},
+        document=document,
+        body=document.fields.get("body", ""),
+        kind=visit.services.catalogue[document.type],
+    )
