@@ -75,7 +75,7 @@ def document(request: Request, visit: VisitOf, reference: Reference) -> Response
         in_force=_in_force(visit, row),
         cells=cells,
         trained=sum(c["state"] == "green" for c in cells),
-        mine=[t for t in _training(visit, row) if t.fields["trainee"]["uid"] == visit.session.person],
+        mine=[t for t in _training(visit, row) if trainee(t) == visit.session.person],
     )
 
 
@@ -159,6 +159,7 @@ def _grid(cells: list[dict[str, Any]]) -> dict[str, Any]:
         key = (cell["person"], cell["document"])
         if key not in grid or order[cell["state"]] < order[grid[key]["state"]]:
             grid[key] = cell
+    everybody = {c["person"] for c in cells}
     return {
         "people": sorted({(c["name"], c["person"]) for c in cells}),
         "documents": sorted({(c["document"], c["title"]) for c in cells}),
@@ -177,8 +178,13 @@ def _mine(visit: Visit) -> list[Row]:
         for row in own
         if row.type == "training_record"
         and row.state in ("assigned", "acknowledged", "blocked")
-        and row.fields["trainee"]["uid"] == visit.session.person
+        and trainee(row) == visit.session.person
     ]
+
+
+def trainee(row: Row) -> str:
+    """Return whose training a record is (uid); empty where that is no longer told."""
+    return str(row.fields.get("person", {}).get("uid", ""))
 
 
 @router.get("/training/{reference}/read")
