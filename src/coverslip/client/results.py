@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _UNITS = {"px": "px", "um": "um", "um2": "um2", "nm": "nm", "ms": "ms", "s": "s"}
-_NUMBER = re.compile(r"-?\d+(\.\d+)?")
-_WHOLE = re.compile(r"-?\d{1,18}")
+_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
+_WHOLE = re.compile(r"-?(0|[1-9]\d{0,17})")
 
 
 def full_table(transport: Transport, records: Records, number: str, *, exact: bool = False) -> pd.DataFrame:
@@ -45,9 +45,8 @@ def full_table(transport: Transport, records: Records, number: str, *, exact: bo
     record = result_record(records, number)
     fields = record["fields"]
     value = fields.get("table") or fields["csv"]
-    rows = _rows(_checked(transport, record, value), str(value["media_type"]))
+    names, rows = _rows(_checked(transport, record, value), str(value["media_type"]))
     _same_rows(record, rows)
-    names = list(rows[0]) if rows else []
     frame: pd.DataFrame = pandas.DataFrame({n: _column(pandas, [r[n] for r in rows], exact) for n in names})
     units = {name: _UNITS[last] for name in names if (last := name.rpartition("_")[2]) in _UNITS}
     frame.attrs.update(_origin(record) | {"file": value["name"], "sha256": value["sha256"], "units": units})
@@ -118,13 +117,15 @@ def _checked(transport: Transport, record: Json, value: Mapping[str, Any]) -> by
     return bytes(data)
 
 
-def _rows(data: bytes, media_type: str) -> list[dict[str, str]]:
-    """Return the rows as text, which is how they were hashed."""
+def _rows(data: bytes, media_type: str) -> tuple[list[str], list[dict[str, str]]]:
+    """Return the names of the columns, and the rows as text, which is how they were hashed."""
     if media_type == "text/csv":
-        return list(csv.DictReader(io.StringIO(data.decode("utf-8"), newline="")))
+        reader = csv.DictReader(io.StringIO(data.decode("utf-8"), newline=""))
+        return list(reader.fieldnames or ()), list(reader)
     parquet = need("pyarrow.parquet", "reading a result table")
     table = parquet.read_table(io.BytesIO(data))
-    return [{name: str(item) for name, item in row.items()} for row in table.to_pylist()]
+    rows = [{name: str(item) for name, item in row.items()} for row in table.to_pylist()]
+    return list(table.column_names), rows
 
 
 def _same_rows(record: Json, rows: list[dict[str, str]]) -> None:

@@ -20,7 +20,9 @@ from coverslip.client import (
     NotFoundError,
     RefusedError,
     ask_on_terminal,
+    results,
 )
+from coverslip.ledger.tree import EMPTY_ROOT
 from fix_science import Served
 from fix_story import secret_of
 
@@ -162,6 +164,40 @@ def test_rows_that_have_another_root_are_no_results(
         monkeypatch.setattr("coverslip.client.results.same_file", lambda *_: None)
         with pytest.raises(EvidenceError):
             cs.results(science.n["results"])
+
+
+def test_a_table_without_rows_has_its_columns(
+    cs: Coverslip, science: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, out = pq.read_table(io.BytesIO(_original(cs, science.n["results"]))), io.BytesIO()
+    pq.write_table(table.slice(0, 0), out)
+    record = results.result_record(cs.records, science.n["results"])
+    record["fields"] |= {"row_count": 0, "row_hashes_root": EMPTY_ROOT.hex()}
+    monkeypatch.setattr(cs._transport, "stream", lambda *_, **__: Bent(out.getvalue()))
+    monkeypatch.setattr(results, "same_file", lambda *_: None)
+    monkeypatch.setattr(results, "result_record", lambda *_: record)
+    assert list(cs.results(science.n["results"]).columns) == table.column_names
+
+
+def test_without_a_table_the_same_rows_come_from_the_csv(
+    cs: Coverslip, science: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = cs.results(science.n["results"])
+    record = results.result_record(cs.records, science.n["results"])
+    del record["fields"]["table"]
+    monkeypatch.setattr(results, "result_record", lambda *_: record)
+    found = cs.results(science.n["results"])
+    pd.testing.assert_frame_equal(found, expected)
+    assert found.attrs["file"] == "results.csv"
+
+
+@pytest.mark.parametrize(
+    ("texts", "kind"),
+    [(["1", "-20"], "int64"), (["1", "2.50"], "float64"), (["007", "008"], "str"), (["1", "A2"], "str")],
+)
+def test_text_that_is_no_plain_number_stays_text(texts: list[str], kind: str) -> None:
+    column = results._column(pd, texts, False)
+    assert str(column.dtype) == kind and (kind != "str" or list(column) == texts)
 
 
 @pytest.mark.parametrize("package", ["pandas", "pyarrow.parquet"])
