@@ -69,7 +69,7 @@ def document(request: Request, visit: VisitOf, reference: Reference) -> Response
         request,
         visit,
         "document.html",
-        **found | {"nav": "documents"},
+        **found | {"nav": "documents", "texts": [t for t in found["texts"] if t.name != "body"]},
         body=row.fields.get("body", ""),
         versions=revisions(visit, row),
         in_force=_in_force(visit, row),
@@ -164,9 +164,7 @@ def _grid(cells: list[dict[str, Any]]) -> dict[str, Any]:
         "people": sorted({(c["name"], c["person"]) for c in cells}),
         "documents": sorted({(c["document"], c["title"]) for c in cells}),
         "grid": grid,
-        "held": {
-            p: sorted({c["role"] for c in cells if c["person"] == p}) for p in {c["person"] for c in cells}
-        },
+        "held": {p: sorted({c["role"] for c in cells if c["person"] == p}) for p in everybody},
     }
 
 

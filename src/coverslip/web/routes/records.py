@@ -32,6 +32,7 @@ from coverslip.ledger.identity import uuid7
 from coverslip.web import fields, forms, refusals, special
 from coverslip.web.templating import page, ref
 from coverslip.web.visit import FormOf, Visit, VisitOf, WritingVisit
+from coverslip.work import waiting
 
 router = APIRouter()
 Reference = Annotated[str, Path(max_length=80)]
@@ -49,6 +50,7 @@ def frame(visit: Visit, row: Row, tab: str) -> dict[str, Any]:
     """Return what the head of a record's page shows: state, acts, tabs. ``tab`` is the current one."""
     definition = visit.services.catalogue.under(row.type, row.definition)
     acts = open_acts(visit.services, row, visit.context)
+    waited = _waited(visit.services.catalogue[row.type], row.state)
     reference = ref(row)
     own = special.PAGES.get(row.type)
     tabs = [
@@ -64,8 +66,11 @@ def frame(visit: Visit, row: Row, tab: str) -> dict[str, Any]:
         "row": row,
         "definition": definition,
         "acts": acts,
-        "primary": _primary(acts),
-        "next_step": next_step(acts),
+        "primary": _primary(acts, waited),
+        "next_step": next_step(acts, waited),
+        "new_version": f"/types/{row.type}/new?number={row.number}"
+        if definition.type.revisions and definition.state(row.state).effective
+        else "",
         "tabs": tabs,
         "tab": tab,
         "sandbox": bool(row.content.get("sandbox")),
@@ -74,22 +79,27 @@ def frame(visit: Visit, row: Row, tab: str) -> dict[str, Any]:
     }
 
 
-def _primary(acts: list[OpenAct]) -> OpenAct | None:
+def _waited(definition: Definition, state: str) -> set[str]:
+    """Return the acts somebody is waited for to do in a state."""
+    if not waiting.waits(definition.state(state)):
+        return set()
+    return {one.name for one in waiting.acts(definition, state) if one.to != state or one.persons}
+
+
+def _primary(acts: list[OpenAct], waited: set[str]) -> OpenAct | None:
     """Return the one act that is most likely what this person came for."""
-    open_ = [one for one in acts if one.allowed and one.declared is not None]
-    forward = [one for one in open_ if one.declared and not (one.declared.aside or one.declared.stops)]
-    return forward[0] if forward else None
+    return next((one for one in acts if one.allowed and one.name in waited), None)
 
 
-def next_step(acts: list[OpenAct]) -> dict[str, Any]:
+def next_step(acts: list[OpenAct], waited: set[str]) -> dict[str, Any]:
     """Return what comes next: this person's act, or why they are not the one."""
-    mine = _primary(acts)
+    mine = _primary(acts, waited)
     if mine is not None:
         return {"blocked": False, "act": mine, "why": ""}
-    waiting = [one for one in acts if one.declared is not None and not one.declared.aside and one.refusal]
-    if waiting and waiting[0].refusal is not None:
-        first = waiting[0].refusal
-        return {"blocked": True, "act": waiting[0], "why": f"{first.message} {first.remedy}".strip()}
+    first = next((one for one in acts if one.name in waited and one.refusal is not None), None)
+    if first is not None and first.refusal is not None:
+        why = f"{first.refusal.message} {first.refusal.remedy}".strip()
+        return {"blocked": True, "act": first, "why": why}
     return {"blocked": False, "act": None, "why": ""}
 
 
