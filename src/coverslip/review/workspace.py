@@ -27,7 +27,7 @@ from coverslip.kernel.view import render, shown_hash
 from coverslip.ledger import canonical
 from coverslip.records.quality.release_decision import TYPE as RELEASE
 from coverslip.records.quality.review_case import TO_ANSWER, TYPE as CASE, exceptions_of
-from coverslip.review.coverage import PAGE, TRAIL, Coverage, Item, Reading as CoverageReading, cover, pages_of
+from coverslip.review.coverage import PAGE, TRAIL, Coverage, Item, Reading as CoverageReading, cover, key_of, pages_of
 from coverslip.review.exceptions import Reading as ExceptionsReading, all_exceptions, exceptions
 from coverslip.review.scope import heads, scope
 
@@ -113,6 +113,7 @@ class Workspace:
             "state": case.state,
             "title": case.title,
             "subject": _row_value(found.subject),
+            "subject_key": key_of(found.subject),
             "exceptions": self._exceptions(found, mine),
             "items": [_item_value(i, mine) for i in found.items],
             "coverage": _coverage_value(found, context.person),

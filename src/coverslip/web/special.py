@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-PAGES: dict[str, str] = {}
+PAGES: dict[str, str] = {"review_case": "/review/{}"}
 """Record type -> address of its page, ``{}`` standing for the record's reference."""
 
 

@@ -1,0 +1,280 @@
+"""Review and release: the queue, and one screen for a case.
+
+Rules kept here:
+
+* Only what is sent item by item is entered as opened: exceptions, records and pages of the trail have
+  addresses of their own. The record under review is sent with the page, as it prints, and entered as such.
+* Answering, returning and signing are acts of the case like any other; nothing is decided here.
+* The page says when something arrived meanwhile; whether a signing is stale is the door's to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Literal
+
+import anyio
+from fastapi import APIRouter, Form, Path, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse, RedirectResponse, StreamingResponse
+
+from coverslip.application import acting, viewing
+from coverslip.application.acting import Wish
+from coverslip.application.finding import find
+from coverslip.errors import NotFound
+from coverslip.kernel.rows import Row
+from coverslip.web.routes.records import frame
+from coverslip.web.templating import page, ref
+from coverslip.web.visit import FormOf, Visit, VisitOf, WritingVisit
+
+router = APIRouter()
+CASE = "review_case"
+Number = Annotated[str, Path(max_length=80)]
+Key = Annotated[str, Path(max_length=80)]
+Short = Annotated[str, Query(max_length=200)]
+Day = Annotated[str, Query(max_length=10, pattern=r"^(\d{4}-\d{2}-\d{2})?$")]
+QUEUES = ("queued", "in_review", "technical_done")
+QUESTIONS = (
+    "Were the images of the set opened?",
+    "Are the settings those of the method?",
+    "Are controls and exclusions right?",
+    "Do the values follow from the calculation?",
+    "Was the audit trail of the run read?",
+)
+LOOK_EVERY_S = 5.0
+STREAM_FOR_S = 600.0
+MOST_STREAMS = 40
+_streams = anyio.CapacityLimiter(MOST_STREAMS)
+
+
+def _case(request: Request, visit: Visit, number: str) -> Row:
+    row = find(visit.services, number)
+    if row.type != CASE:
+        raise NotFound("NOT_FOUND", what="review case", record=number[:60])
+    request.state.subject = row
+    return row
+
+
+@router.get("/review")
+def queue(
+    request: Request,
+    visit: VisitOf,
+    state: Literal["", "queued", "in_review", "technical_done", "decided", "returned", "rejected"] = "",
+    cursor: Annotated[str, Query(max_length=200)] = "",
+) -> Response:
+    """List review cases: those that wait for somebody, or those of one state."""
+    reading = visit.services.reading
+    if state:
+        rows, following = reading.page(CASE, state, "", cursor, 50)
+    else:
+        rows = [row for one in QUEUES for row in reading.page(CASE, one, "", "", 50)[0]]
+        following = ""
+    return page(
+        request,
+        visit,
+        "review_queue.html",
+        nav="review",
+        rows=rows,
+        state=state,
+        states=("", *QUEUES, "decided", "returned", "rejected"),
+        following=following,
+        definition=visit.services.catalogue[CASE],
+    )
+
+
+@router.get("/review/{number}")
+def workspace(request: Request, visit: VisitOf, number: Number) -> Response:
+    """Show a case on one screen."""
+    return _screen(request, visit, _case(request, visit, number))
+
+
+@router.get("/review/{number}/items/{key}")
+def item(request: Request, visit: VisitOf, number: Number, key: Key) -> Response:
+    """Send one item with its evidence, beside the list or within the screen; it is entered as opened."""
+    case = _case(request, visit, number)
+    found = visit.services.reviewing.item(case, key, visit.context)
+    if request.headers.get("hx-request") == "true":
+        return page(request, visit, "_review_item.html", row=case, opened=found, may=_may(visit, case))
+    return _screen(request, visit, case, opened=found)
+
+
+def _may(visit: Visit, case: Row) -> dict[str, bool]:
+    """Return which of the small acts of a review are open to this person now."""
+    explain = visit.services.door.explain
+    return {act: explain(case, visit.context, act) is None for act in ("answer", "return", "gather_again")}
+
+
+def _screen(
+    request: Request,
+    visit: Visit,
+    case: Row,
+    opened: dict[str, Any] | None = None,
+    trail: dict[str, Any] | None = None,
+    wanted: dict[str, str] | None = None,
+) -> Response:
+    services = visit.services
+    found = services.reviewing.show(case, visit.context)
+    printed = _printed(visit, case, found)
+    # Asked last, so that what this very page sends counts.
+    found["coverage"] = printed.get("coverage") or found["coverage"]
+    listed = wanted or {"kind": "flagged"}
+    shared = frame(visit, case, "Overview")
+    shared["next_step"] = _next(found) or shared["next_step"]
+    return page(
+        request,
+        visit,
+        "review.html",
+        **(shared | {"nav": "review"}),
+        found=found,
+        printed=printed,
+        opened=opened,
+        trail=trail or services.reviewing.trail(case, visit.context, 1, listed),
+        wanted=listed,
+        may=_may(visit, case),
+        questions=QUESTIONS,
+        checklist={str(c["question"]): c for c in case.fields.get("checklist", ())},
+        subject_definition=services.catalogue[found["subject"]["type"]],
+        catalogue=services.catalogue,
+    )
+
+
+def _printed(visit: Visit, case: Row, found: dict[str, Any]) -> dict[str, Any]:
+    """Return the subject as it prints; that it was sent is entered once for each version and person."""
+    key = found["subject_key"]
+    if not next(one["opened"] for one in found["items"] if one["key"] == key):
+        return visit.services.reviewing.item(case, key, visit.context)
+    shown = viewing.view(visit.services, find(visit.services, key))
+    return {"text": shown.text, "shown": shown.shown}
+
+
+def _next(found: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what the reviewer does next, while exceptions wait for an answer."""
+    if found["state"] != "in_review":
+        return None
+    waiting = [n for n, one in enumerate(found["exceptions"], 1) if one["needed"] and not one["answer"]]
+    if not waiting:
+        return None
+    label = f"answer exception {waiting[0]} of {len(found['exceptions'])}"
+    return {"blocked": False, "act": {"label": label, "signature": None}, "why": ""}
+
+
+@router.get("/review/{number}/trail")
+def trail(
+    request: Request,
+    visit: VisitOf,
+    number: Number,
+    start: Annotated[int, Query(alias="page", ge=1, le=100_000)] = 1,
+    kind: Literal["all", "modifications", "flagged"] = "all",
+    actor: Short = "",
+    act: Short = "",
+    record: Short = "",
+    first: Day = "",
+    last: Day = "",
+    text: Short = "",
+) -> Response:
+    """Send a page of the trail; with nothing left out it is entered as sent."""
+    case = _case(request, visit, number)
+    wanted = {
+        "kind": kind, "actor": actor, "act": act, "record": record, "first": first, "last": last,
+        "text": text,
+    }  # fmt: skip
+    found = visit.services.reviewing.trail(case, visit.context, start, wanted)
+    if request.headers.get("hx-request") == "true":
+        return page(request, visit, "_review_trail.html", row=case, trail=found, wanted=wanted)
+    return _screen(request, visit, case, trail=found, wanted=wanted)
+
+
+@router.get("/review/{number}/images/{image}")
+def thumbnail(request: Request, visit: VisitOf, number: Number, image: Key) -> Response:
+    """Send a small rendering of an image of the case."""
+    _case(request, visit, number)
+    found = visit.services.pictures.thumbnail(find(visit.services, image), 160)
+    return Response(found.data, media_type=found.media)
+
+
+# --- writing ---------------------------------------------------------------------------------------
+
+
+@router.post("/review/{number}/items/{key}/answer")
+def answer(
+    request: Request,
+    visit: WritingVisit,
+    number: Number,
+    key: Key,
+    expected_version: Annotated[int, Form(ge=1)],
+    answer: Annotated[str, Form(max_length=5000)],
+) -> Response:
+    """Answer one exception as explained; the answers to the others stay as they are."""
+    request.state.action = "answer"
+    case = _case(request, visit, number)
+    others = [dict(row) for row in case.fields.get("answers", ()) if str(row["exception"]) != key]
+    fields = {"answers": [*others, {"exception": key, "answer": answer}]}
+    acting.act(visit.services, visit.context, case, "answer", Wish(fields, "", expected_version))
+    return RedirectResponse(f"/review/{ref(case)}#x-{key}", 303)
+
+
+@router.post("/review/{number}/checklist")
+def checklist(
+    request: Request,
+    visit: WritingVisit,
+    form: FormOf,
+    number: Number,
+    expected_version: Annotated[int, Form(ge=1)],
+) -> Response:
+    """Record the answers to the checklist and the conclusion."""
+    request.state.action = "answer"
+    case = _case(request, visit, number)
+    asked = [str(form.get(f"q{n}", ""))[:500] for n in range(50) if f"q{n}" in form]
+    rows = []
+    for n, question in enumerate(asked):
+        given, note = str(form.get(f"a{n}", "")), str(form.get(f"n{n}", "")).strip()
+        if given:
+            rows.append({"question": question, "answer": given} | ({"note": note} if note else {}))
+    fields: dict[str, Any] = {"checklist": rows}
+    conclusion = str(form.get("conclusion", "")).strip()
+    if conclusion:
+        fields["conclusion"] = conclusion
+    acting.act(visit.services, visit.context, case, "answer", Wish(fields, "", expected_version))
+    return RedirectResponse(f"/review/{ref(case)}#checklist", 303)
+
+
+# --- what arrives meanwhile ------------------------------------------------------------------------
+
+
+@router.get("/review/{number}/position")
+def position(request: Request, visit: VisitOf, number: Number) -> Response:
+    """Say where case and scope stand now; asked for where the stream does not reach."""
+    case = _case(request, visit, number)
+    return JSONResponse({"position": visit.services.reviewing.position(case)})
+
+
+@router.get("/review/{number}/events")
+async def events(
+    request: Request, visit: VisitOf, number: Number, at: Annotated[str, Query(max_length=64)] = ""
+) -> Response:
+    """Stream one event when something arrived that the page of position ``at`` does not show; then it ends.
+
+    A stream ends by itself after ten minutes, and there are only so many: beyond them the page asks itself.
+    """
+    case = await run_in_threadpool(_case, request, visit, number)
+    if _streams.available_tokens < 1:
+        return Response(status_code=204)
+    return StreamingResponse(_watch(request, visit, case, at), media_type="text/event-stream")
+
+
+async def _watch(request: Request, visit: Visit, case: Row, at: str) -> AsyncIterator[bytes]:
+    end = anyio.current_time() + STREAM_FOR_S
+    async with _streams:
+        yield b": listening\n\n"
+        while anyio.current_time() < end and not await request.is_disconnected():
+            current = await run_in_threadpool(_now, visit, case)
+            if current != at:
+                yield b"event: arrived\ndata: new\n\n"
+                return
+            await anyio.sleep(LOOK_EVERY_S)
+            yield b": still\n\n"
+        yield b"event: end\ndata: end\n\n"
+
+
+def _now(visit: Visit, case: Row) -> str:
+    return visit.services.reviewing.position(find(visit.services, ref(case)))
