@@ -47,11 +47,14 @@ from coverslip.review.workspace import Workspace
 from coverslip.settings import Home
 from coverslip.store.accounts_sql import PostgresAccounts
 from coverslip.store.ledger_sql import PostgresStore
+from coverslip.store.lists import PostgresLists
 from coverslip.store.past import PostgresPast
 from coverslip.store.reading import PostgresReading
 from coverslip.store.replay import replay
+from coverslip.store.searching import PostgresSearch
 from coverslip.store.server import Cluster
 from coverslip.store.signer import Signer
+from coverslip.store.trail import PostgresTrail
 from coverslip.store.unique_sql import PostgresUnique
 from coverslip.training import Matrix
 from coverslip.vault.local import LocalVault
@@ -376,6 +379,9 @@ class Lab:
             past=AsOf(self.door.catalogue, PostgresPast(self.reading.pool), self.reading),
             upload_limit_bytes=1 << 22,
             working=working(self.accounts._pool, self.store, self.door),
+            lists=PostgresLists(self.reading.pool),
+            searching=PostgresSearch(self.reading.pool),
+            trails=PostgresTrail(self.reading.pool),
             teaching=Matrix(self.reading, self.accounts.now),
             pictures=Views(self.vault, self.readers),
         )

@@ -31,31 +31,6 @@ def algorithms(services: ServicesOf, context: ContextOf) -> list[dict[str, Any]]
     return services.algorithms()
 
 
-@router.get("/records")
-def page(
-    services: ServicesOf,
-    context: ContextOf,
-    type: Annotated[str, Query(max_length=80)] = "",
-    state: Annotated[str, Query(max_length=80)] = "",
-    q: Annotated[str, Query(max_length=200)] = "",
-    cursor: Annotated[str, Query(max_length=300)] = "",
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    tag: Annotated[str, Query(max_length=80)] = "",
-    overdue: bool = False,
-    voided: bool = False,
-) -> dict[str, Any]:
-    """List records, newest change first.
-
-    Voided ones are left out unless ``voided``, a state or a search asks for them.
-    """
-    if type and services.catalogue.get(type) is None:
-        raise NotFound("NOT_FOUND", what="record type", record=type)
-    narrowed = services.working.narrowed(tag, overdue=overdue, everything=voided or bool(state or q))
-    rows, following = services.reading.page(type, state, q, cursor, limit, narrowed)
-    shown = [record_value(r, services.catalogue.under(r.type, r.definition)) for r in rows]
-    return {"records": shown, "next": following}
-
-
 @router.post("/records", status_code=201)
 def create(
     body: NewRecord, request: Request, services: ServicesOf, context: ContextOf, key: Key = ""

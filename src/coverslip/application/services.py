@@ -14,6 +14,7 @@ from coverslip.kernel.commit import Door
 from coverslip.kernel.definition import Catalogue
 from coverslip.kernel.events import Events
 from coverslip.kernel.identity import Identity
+from coverslip.kernel.queries import Counted, Found, Listed, ListPage, TrailAsked, TrailPage
 from coverslip.kernel.rows import Row
 from coverslip.kernel.waiting import EVERYTHING, Narrowed
 
@@ -232,6 +233,62 @@ class PastViews(Protocol):
         ...
 
 
+class Lists(Protocol):
+    """Lists of records of any filter and order."""
+
+    def page(self, asked: Listed, cursor: str, limit: int) -> ListPage:
+        """Return a page behind a cursor (empty: the first). Raises ``VAL_FORM`` for another list's cursor."""
+        ...
+
+    def count(self, asked: Listed) -> Counted:
+        """Return how many there are: exactly up to a bound, else as estimated."""
+        ...
+
+    def walk(self, asked: Listed) -> Iterator[Row]:
+        """Yield every record of a list in its order, all as they were at one moment."""
+        ...
+
+
+class Searching(Protocol):
+    """Finding records by numbers, titles, people and text."""
+
+    def search(self, text: str, types: tuple[str, ...] = (), limit: int = 20) -> Found:
+        """Return records that have every word, best first, and how far the index has come."""
+        ...
+
+
+class Trails(Protocol):
+    """The audit trail of the whole installation."""
+
+    def page(self, asked: TrailAsked, cursor: str, limit: int) -> TrailPage:
+        """Return entries, newest first, behind a cursor. Raises ``VAL_FORM`` for another trail's cursor."""
+        ...
+
+
+class NoQuestions:
+    """Stands where an installation keeps nothing to be asked."""
+
+    def page(self, asked: Any, cursor: str, limit: int) -> Any:
+        """Raise ``ENVIRONMENT``."""
+        raise _nothing_kept()
+
+    def count(self, asked: Listed) -> Counted:
+        """Raise ``ENVIRONMENT``."""
+        raise _nothing_kept()
+
+    def walk(self, asked: Listed) -> Iterator[Row]:
+        """Raise ``ENVIRONMENT``."""
+        raise _nothing_kept()
+
+    def search(self, text: str, types: tuple[str, ...] = (), limit: int = 20) -> Found:
+        """Raise ``ENVIRONMENT``."""
+        raise _nothing_kept()
+
+
+def _nothing_kept() -> EnvironmentFault:
+    return EnvironmentFault("ENVIRONMENT", what="lists and search", expected="a database", found="none")
+
+
 class NoRuns:
     """Stands where an installation computes nothing."""
 
@@ -263,6 +320,9 @@ class Services:
     """What is bundled: field values of an algorithm record, and its parameters with their ranges."""
     reproducing: Reproducing = field(default_factory=NoRuns)
     working: Working = field(default_factory=NoWork)
+    lists: Lists = field(default_factory=NoQuestions)
+    searching: Searching = field(default_factory=NoQuestions)
+    trails: Trails = field(default_factory=NoQuestions)
     teaching: Teaching = field(default_factory=NoTeaching)
     reviewing: Reviewing = field(default_factory=NoReviews)
     anchors: Callable[[], list[dict[str, Any]]] = list

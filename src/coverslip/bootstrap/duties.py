@@ -15,6 +15,7 @@ from coverslip.keeper.loop import Duty
 from coverslip.kernel.clock import monotonic_s, wall_s
 from coverslip.kernel.events import Event
 from coverslip.store.heads import HeadsDuty, HeadsReading
+from coverslip.store.search_index import Indexing, SearchIndex
 from coverslip.timekeeping.duty import Timekeeper
 from coverslip.timekeeping.sources import read_sources
 from coverslip.training import Assignments
@@ -26,6 +27,7 @@ def duties(lab: Lab) -> list[Duty]:
         timekeeper(lab),
         *watching(lab),
         assignments(lab),
+        Indexing(SearchIndex(lab.core.pool, lab.core.catalogue)),
         fingerprinting(lab, write_with(lab)),
         heads(lab),
         rounds(lab.core.home),

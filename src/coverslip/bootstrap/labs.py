@@ -35,8 +35,11 @@ from coverslip.settings import Home
 from coverslip.store.anchor_rows import AnchorReading
 from coverslip.store.gaps import pooled as pooled_gaps
 from coverslip.store.heads import HeadsReading
+from coverslip.store.lists import PostgresLists
 from coverslip.store.past import PostgresPast
+from coverslip.store.searching import PostgresSearch
 from coverslip.store.signer_socket import SignerClient
+from coverslip.store.trail import PostgresTrail
 from coverslip.store.unique_sql import PostgresUnique
 from coverslip.training import Matrix
 from coverslip.worker.loop import Work
@@ -156,6 +159,9 @@ class Lab:
             gaps=lambda: pooled_gaps(c.pool),
             upload_limit_bytes=UPLOAD_LIMIT_BYTES,
             working=working(c.pool, c.store, c.door),
+            lists=PostgresLists(c.pool),
+            searching=PostgresSearch(c.pool),
+            trails=PostgresTrail(c.pool),
             teaching=Matrix(c.reading, c.accounts.now),
             pictures=Views(c.vault, self.readers),
         )

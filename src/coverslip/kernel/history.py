@@ -73,34 +73,42 @@ def trail(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     rows = []
     for entry in entries:
         own = not entry["about"]
-        version = entry["version"]
-        compared = changes(found.get(version - 1, {}), found[version]) if own and version in found else []
-        context = entry["sections"].get("context") or {}
-        rows.append(
-            {
-                "index": entry["index"],
-                "entry": entry["entry"],
-                "at": entry["at"],
-                "at_text": people_time(entry["at"], context.get("zone", "UTC")),
-                "type": entry["type"],
-                "act": entry["act"],
-                "version": version if own else None,
-                "actor": entry["actor"],
-                "actor_name": entry["actor_name"],
-                "auth": entry["auth"],
-                "behalf": entry.get("behalf") or "",
-                "late": bool(found.get(version, {}).get("late")) if own else False,
-                "occurred_at": found.get(version, {}).get("occurred_at", "") if own else "",
-                "reason": entry["sections"].get("reason", ""),
-                "meaning": entry.get("meaning") or "",
-                "workstation": context.get("workstation", ""),
-                "address": context.get("address", ""),
-                "detail": entry["sections"].get("detail") or {},
-                "changes": [c.value() for c in compared],
-                "leaf_hash": entry["leaf_hash"],
-            }
-        )
+        now = found.get(entry["version"]) if own else None
+        rows.append(told(entry, found.get(entry["version"] - 1, {}), now))
     return rows
+
+
+def told(
+    entry: Mapping[str, Any], before: Mapping[str, Any], now: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Return one entry as people read it; ``before`` and ``now`` are the contents on both sides of it.
+
+    ``now`` is None where the entry is no version of a record, or its content is not there.
+    """
+    own = not entry["about"]
+    context = entry["sections"].get("context") or {}
+    return {
+        "index": entry["index"],
+        "entry": entry["entry"],
+        "at": entry["at"],
+        "at_text": people_time(entry["at"], context.get("zone", "UTC")),
+        "type": entry["type"],
+        "act": entry["act"],
+        "version": entry["version"] if own else None,
+        "actor": entry["actor"],
+        "actor_name": entry["actor_name"],
+        "auth": entry["auth"],
+        "behalf": entry.get("behalf") or "",
+        "late": bool(now.get("late")) if now is not None else False,
+        "occurred_at": now.get("occurred_at", "") if now is not None else "",
+        "reason": entry["sections"].get("reason", ""),
+        "meaning": entry.get("meaning") or "",
+        "workstation": context.get("workstation", ""),
+        "address": context.get("address", ""),
+        "detail": entry["sections"].get("detail") or {},
+        "changes": [c.value() for c in changes(before, now)] if now is not None else [],
+        "leaf_hash": entry["leaf_hash"],
+    }
 
 
 def _for(signer: Mapping[str, Any]) -> str:

@@ -24,7 +24,7 @@ from coverslip.store.pool import Pool
 from coverslip.store.scope_reading import ScopeReading
 from coverslip.store.sections import sections_of
 
-_ENTRIES = (
+ENTRIES = (
     "select e.id, e.record_id, e.version, e.kind, e.leaf, e.leaf_hash, l.idx, b.fixed_salts, b.fixed,"
     " b.erasable_salts, b.erasable, coalesce(r.title, '') as actor_name from ledger.entry e"
     " left join ledger.leaf l on l.log_id = e.log_id and l.entry_id = e.id"
@@ -205,16 +205,16 @@ class PostgresReading(ScopeReading):
         return self._entries_where(" where e.record_id = %(u)s or e.about = %(u)s order by e.id", {"u": uid})
 
     def _entries_where(self, where: str, values: dict[str, Any]) -> list[dict[str, Any]]:
-        return [_entry(row) for row in self._all(_ENTRIES + where, values)]
+        return [entry_of(row) for row in self._all(ENTRIES + where, values)]
 
     def entries(self, first: int, last: int) -> Iterator[dict[str, Any]]:
         """Yield integrated entries by tree index, ``first`` to before ``last``, in blocks of 1 000."""
         for start in range(first, last, 1000):
             rows = self._all(
-                f"{_ENTRIES} where l.idx >= %(a)s and l.idx < %(b)s order by l.idx",
+                f"{ENTRIES} where l.idx >= %(a)s and l.idx < %(b)s order by l.idx",
                 {"a": start, "b": min(start + 1000, last)},
             )
-            yield from (_entry(row) for row in rows)
+            yield from (entry_of(row) for row in rows)
 
     def stored(self, first: int, last: int) -> Iterator[tuple[int, bytes, dict[str, tuple[bytes, bytes]]]]:
         """Yield (tree index, leaf, section -> (salt, content)) of integrated entries, in blocks of 1 000."""
@@ -354,7 +354,8 @@ class PostgresReading(ScopeReading):
         return dict(rows[0]) if rows else {}
 
 
-def _entry(row: dict[str, Any]) -> dict[str, Any]:
+def entry_of(row: dict[str, Any]) -> dict[str, Any]:
+    """Return an entry with its sections, and which sections an earlier version stored (``taken``: which)."""
     parsed = leaf.parse(bytes(row["leaf"]))
     sections = {}
     for name, (_, content) in sections_of(parsed, row).items():
@@ -370,6 +371,7 @@ def _entry(row: dict[str, Any]) -> dict[str, Any]:
         "uid": parsed.record.id,
         "about": parsed.about is not None or not parsed.is_record_version,
         "subject": parsed.about.id if parsed.about else "",
+        "taken": {b.section: b.from_version for b in parsed.bodies if b.from_version is not None},
         "actor": parsed.actor.id,
         "actor_name": row["actor_name"],
         "auth": parsed.actor.auth,

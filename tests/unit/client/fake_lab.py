@@ -30,6 +30,7 @@ from coverslip.kernel.change import Change, EntryReceipt, Receipt
 from coverslip.kernel.definition import Catalogue
 from coverslip.kernel.drafts import expand
 from coverslip.kernel.identity import SignedIn, verify_device
+from coverslip.kernel.queries import ListPage
 from coverslip.kernel.rows import Row
 from coverslip.ledger import canonical
 from coverslip.ledger.files import digest_of
@@ -450,8 +451,28 @@ class Lab:
             retaining=Keeping(),
             past=Remembering(),
             teaching=me,
+            lists=Listing(self),
             upload_limit_bytes=50 * 1024**2,
         )
+
+
+class Listing:
+    """Lists, as far as the client asks them."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+
+    def page(self, asked: Any, cursor: str, limit: int) -> ListPage:
+        kind = asked.types[0] if len(asked.types) == 1 else ""
+        state = asked.states[0] if asked.states else ""
+        rows, following = self._lab.page(kind, state, asked.text, cursor, limit, asked.narrowed)
+        return ListPage(tuple(rows), following)
+
+    def count(self, asked: Any) -> Any:
+        raise NotImplementedError
+
+    def walk(self, asked: Any) -> Any:
+        raise NotImplementedError
 
 
 class Keeping:
