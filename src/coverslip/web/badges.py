@@ -74,6 +74,6 @@ def _look(definition: Definition, state: State) -> str:
         return _NAMED[state.name]
     if not state.terminal and any(word in state.name for word in _IN_REVIEW):
         return "review"
-    if state.terminal:
+    if state.terminal or state.resting:
         return "closed"
     return "draft" if state.name == definition.type.create.state and not state.resting else "active"
