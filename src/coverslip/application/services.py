@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Protocol
 
@@ -34,6 +34,10 @@ class Reading(Protocol):
 
     def history(self, uid: str) -> list[dict[str, Any]]:
         """Return the entries of a record and those about it, oldest first, with their sections."""
+        ...
+
+    def rows_of(self, wanted: Collection[tuple[str, str]]) -> list[Row]:
+        """Return the records of these (type, uid), in the order asked."""
         ...
 
     def linked(self, uid: str) -> list[Row]:

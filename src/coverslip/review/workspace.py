@@ -27,7 +27,16 @@ from coverslip.kernel.view import render, shown_hash
 from coverslip.ledger import canonical
 from coverslip.records.quality.release_decision import TYPE as RELEASE
 from coverslip.records.quality.review_case import TO_ANSWER, TYPE as CASE, exceptions_of
-from coverslip.review.coverage import PAGE, TRAIL, Coverage, Item, Reading as CoverageReading, cover, key_of, pages_of
+from coverslip.review.coverage import (
+    PAGE,
+    TRAIL,
+    Coverage,
+    Item,
+    Reading as CoverageReading,
+    cover,
+    key_of,
+    pages_of,
+)
 from coverslip.review.exceptions import Reading as ExceptionsReading, all_exceptions, exceptions
 from coverslip.review.scope import heads, scope
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-PAGES: dict[str, str] = {"review_case": "/review/{}"}
+PAGES: dict[str, str] = {"review_case": "/review/{}", "analysis_run": "/runs/{}"}
 """Record type -> address of its page, ``{}`` standing for the record's reference."""
 
 

@@ -57,6 +57,7 @@ def frame(visit: Visit, row: Row, tab: str) -> dict[str, Any]:
         ("Overview", own.format(reference) if own else f"/r/{reference}", ""),
         *([("Record", f"/r/{reference}/record", "")] if own else []),
         ("Related", f"/r/{reference}/related", ""),
+        ("Lineage", f"/r/{reference}/lineage", ""),
         ("Signatures", f"/r/{reference}/signatures", ""),
         ("Versions", f"/r/{reference}/versions", ""),
         ("Audit trail", f"/r/{reference}/audit", ""),

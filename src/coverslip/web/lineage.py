@@ -1,0 +1,200 @@
+"""Lineage: what a record stands on and what stands on it, laid out left to right, one lane for each kind.
+
+Rules kept here:
+
+* The layout is the server's: numbers in attributes, no script, no style. Every box is a link, and the table
+  says the same as the graph, row for row.
+* Many records of one type in a lane are one box that says how many; the table still lists each.
+* More than ``MOST_NODES`` records: the table is what is shown first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from coverslip.kernel.rows import Row
+
+MOST_NODES = 60
+MOST_ROWS = 1000
+SEVERAL = 6
+"""From so many records of one type in one lane on, they are one box."""
+UP, DOWN = 3, 2
+LANES = ("Origin", "Images", "Method", "Analysis", "Use")
+_LANE = {
+    "image": 1, "image_set": 1, "acquisition_session": 1, "annotation": 1, "calibration": 1,
+    "analysis_method": 2, "algorithm": 2, "parameter_set": 2, "reprocessing_request": 2, "oos": 2,
+    "analysis_run": 3,
+    "result_set": 4, "report": 4, "review_case": 4, "release_decision": 4, "deviation": 4, "anomaly": 4,
+    "ncr": 4,
+}  # fmt: skip
+_BESIDE = frozenset({"user", "role", "site", "comment", "tag", "watch", "attachment", "alert", "hold"})
+_WIDTH, _HEIGHT, _GAP, _TOP = 168, 52, 18, 34
+_LANE_WIDTH = 214
+
+
+class Reading(Protocol):
+    """Reading records by what they link to."""
+
+    def rows_of(self, wanted: Any) -> list[Row]:
+        """Return the records of these (type, uid)."""
+        ...
+
+    def linked(self, uid: str) -> list[Row]:
+        """Return the records that link to one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One box: ``rows`` it stands for (several of one type), its place, whether it is what was asked for."""
+
+    key: str
+    rows: tuple[Row, ...]
+    lane: int
+    x: int
+    y: int
+    now: bool
+
+    @property
+    def row(self) -> Row:
+        """The first record it stands for."""
+        return self.rows[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One line, from what is named to what names it; ``hot`` where it leads to the record asked for."""
+
+    path: str
+    hot: bool
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """What was found: boxes and lines with places, and every record and link for the table."""
+
+    nodes: list[Node]
+    edges: list[Edge]
+    rows: list[tuple[str, Row, list[str]]]
+    """(lane, record, labels of what it stands on), in order of lanes."""
+    lanes: list[tuple[str, int]]
+    width: int
+    height: int
+    more: bool
+
+    @property
+    def table_first(self) -> bool:
+        """Whether there is too much for a graph to be read."""
+        return len(self.rows) > MOST_NODES
+
+
+def lineage(reading: Reading, row: Row) -> Lineage:
+    """Return the lineage of any record: 3 steps of what it stands on, 2 of what stands on it."""
+    found, pairs = _gathered(reading, row)
+    lanes = {uid: _lane(one, row) for uid, one in found.items()}
+    nodes = list(_placed(row, found, lanes))
+    of = {one.uid: node for node in nodes for one in node.rows}
+    lines = {(of[a].key, of[b].key) for a, b in pairs if of[a].key != of[b].key}
+    by_key = {node.key: node for node in nodes}
+    hot = _leading({(a, b) for a, b in lines}, of[row.uid].key)
+    edges = [Edge(_curve(by_key[a], by_key[b]), (a, b) in hot) for a, b in sorted(lines)]
+    used = sorted(set(lanes.values()))
+    depth = max(sum(1 for n in nodes if n.lane == lane) for lane in used)
+    stands_on: dict[str, list[str]] = {uid: [] for uid in found}
+    for source, user in pairs:
+        stands_on[user].append(found[source].label)
+    table = [
+        (LANES[lanes[uid]], found[uid], sorted(set(stands_on[uid])))
+        for uid in sorted(found, key=lambda u: (lanes[u], found[u].type, found[u].label))
+    ]
+    return Lineage(
+        nodes, edges, table, [(LANES[lane], used.index(lane) * _LANE_WIDTH + 8) for lane in used],
+        len(used) * _LANE_WIDTH, _TOP + depth * (_HEIGHT + _GAP), len(found) >= MOST_ROWS,
+    )  # fmt: skip
+
+
+def _gathered(reading: Reading, row: Row) -> tuple[dict[str, Row], set[tuple[str, str]]]:
+    """Return records by uid, and (uid stood on, uid that stands on it)."""
+    found, pairs = {row.uid: row}, set()
+    edge = [row]
+    for _ in range(UP):
+        links = [(one, pair) for one in edge for pair in targets(one) if pair[0] not in _BESIDE]
+        new = reading.rows_of([pair for _, pair in links if pair[1] not in found][:MOST_ROWS])
+        found |= {one.uid: one for one in new}
+        pairs |= {(pair[1], one.uid) for one, pair in links if pair[1] in found}
+        edge = new
+    edge = [row]
+    for _ in range(DOWN):
+        following = []
+        for one in edge[:20]:
+            for user in reading.linked(one.uid):
+                if user.type in _BESIDE or len(found) >= MOST_ROWS:
+                    continue
+                pairs.add((one.uid, user.uid))
+                if user.uid not in found:
+                    found[user.uid] = user
+                    following.append(user)
+        edge = following
+    return found, {(a, b) for a, b in pairs if a != b}
+
+
+def targets(row: Row) -> Iterator[tuple[str, str]]:
+    """Yield (type, uid) of every record that one links to."""
+    for value in row.fields.values():
+        for item in value if isinstance(value, list) else [value]:
+            for link in [item, *(item.values() if isinstance(item, dict) else ())]:
+                if isinstance(link, dict) and {"type", "uid", "number"} <= set(link):
+                    yield str(link["type"]), str(link["uid"])
+
+
+def _lane(one: Row, centre: Row) -> int:
+    return _LANE.get(one.type, 0) if one.uid != centre.uid else _LANE.get(one.type, 3)
+
+
+def _placed(centre: Row, found: Mapping[str, Row], lanes: Mapping[str, int]) -> Iterator[Node]:
+    used = sorted(set(lanes.values()))
+    for column, lane in enumerate(used):
+        here = sorted((r for u, r in found.items() if lanes[u] == lane), key=lambda r: (r.type, r.label))
+        for place, rows in enumerate(_boxes(here, centre)):
+            x, y = column * _LANE_WIDTH + 8, _TOP + place * (_HEIGHT + _GAP)
+            yield Node(rows[0].uid, rows, lane, x, y, rows[0].uid == centre.uid)
+
+
+def _boxes(rows: Iterable[Row], centre: Row) -> Iterator[tuple[Row, ...]]:
+    by_type: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.uid == centre.uid:
+            yield (row,)
+        else:
+            by_type.setdefault(row.type, []).append(row)
+    for several in by_type.values():
+        if len(several) >= SEVERAL:
+            yield tuple(several)
+        else:
+            yield from ((row,) for row in several)
+
+
+def _leading(lines: set[tuple[str, str]], key: str) -> set[tuple[str, str]]:
+    """Return the lines on a way to a box."""
+    found: set[tuple[str, str]] = set()
+    edge, seen = {key}, {key}
+    while edge:
+        new = {line for line in lines if line[1] in edge} - found
+        found |= new
+        edge = {a for a, _ in new} - seen
+        seen |= edge
+    return found
+
+
+def _curve(a: Node, b: Node) -> str:
+    """Return the path of a line: from the right of one box to the left of the next, or around in one lane."""
+    x1, y1 = a.x + _WIDTH, a.y + _HEIGHT // 2
+    x2, y2 = b.x, b.y + _HEIGHT // 2
+    if a.lane == b.lane:
+        return f"M{x1} {y1} C{x1 + 26} {y1} {x1 + 26} {y2} {x1 + 2} {y2}"
+    if a.lane > b.lane:
+        x1, x2 = a.x, b.x + _WIDTH
+        return f"M{x1} {y1} C{(x1 + x2) // 2} {y1} {(x1 + x2) // 2} {y2} {x2 + 3} {y2}"
+    return f"M{x1} {y1} C{(x1 + x2) // 2} {y1} {(x1 + x2) // 2} {y2} {x2 - 3} {y2}"
