@@ -44,10 +44,11 @@ def bundle(services: Services, row: Row, context: Context, text_filter: str = ""
         spool.close()
         raise
     spool.seek(0)
-    return Leaving(size, _drain(spool), f"{row.number}.zip")
+    return Leaving(size, drained(spool), f"{row.number}.zip")
 
 
-def _drain(spool: BinaryIO) -> Iterator[bytes]:
+def drained(spool: BinaryIO) -> Iterator[bytes]:
+    """Yield the rest of a spool in blocks and close it."""
     with spool:
         while block := spool.read(_BLOCK):
             yield block

@@ -242,7 +242,7 @@ def _residual(asked: TrailAsked) -> str:
         found += " and position(%(type)s::text::bytea in e.leaf) > 0"
     if asked.act:
         found += " and position(%(act)s::text::bytea in e.leaf) > 0"
-    own = "substring(convert_from(e.leaf, 'UTF8') from '\"at\":\"([^\"]+)\"')"
+    own = 'substring(convert_from(e.leaf, \'UTF8\') from \'"at":"([^"]+)"\')'
     if asked.since:
         found += f" and (e.at >= %(since)s::timestamptz + interval '1 hour' or {own} >= %(since)s)"
     if asked.before:

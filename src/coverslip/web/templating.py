@@ -157,5 +157,5 @@ def ref(value: Any) -> str:
     if isinstance(value, dict):
         revision = value.get("revision")
         return f"{value['number']}v{revision}" if revision else str(value["number"])
-    text = getattr(value, "label", value)
-    return str(text).replace(" ", "")
+    number, revision = getattr(value, "number", value), getattr(value, "revision", 0)
+    return f"{number}v{revision}" if revision else str(number).replace(" ", "")
