@@ -24,16 +24,16 @@ SCRIPT = ROOT / "bench" / "peers" / "rival.py"
 DATABASE = "peer"
 
 
-def python() -> Path:
-    """Return the peer's interpreter; make its environment where there is none or the lock is newer."""
-    stamp, found = VENV / ".installed", VENV / "bin" / "python"
-    if not stamp.exists() or stamp.stat().st_mtime < LOCK.stat().st_mtime:
+def python(venv: Path = VENV, lock: Path = LOCK) -> Path:
+    """Return a peer's interpreter; make its environment where there is none or the lock is newer."""
+    stamp, found = venv / ".installed", venv / "bin" / "python"
+    if not stamp.exists() or stamp.stat().st_mtime < lock.stat().st_mtime:
         # Standard output is the figures' alone.
-        print("  making .bench-venv for the peer", file=sys.stderr, flush=True)
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True, stdout=sys.stderr)
+        print(f"  making {venv.name} for the peer", file=sys.stderr, flush=True)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(venv)], check=True, stdout=sys.stderr)
         command = [str(found), "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--quiet"]
         done = subprocess.run(
-            [*command, "--require-hashes", "-r", str(LOCK)], capture_output=True, text=True, check=False
+            [*command, "--require-hashes", "-r", str(lock)], capture_output=True, text=True, check=False
         )
         if done.returncode:
             raise NotMeasured(f"the peer could not be installed: {done.stderr.strip().splitlines()[-1:]}")

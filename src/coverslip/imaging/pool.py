@@ -20,7 +20,6 @@ import struct
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -29,6 +28,7 @@ from typing import Any, Final
 from coverslip.errors import EnvironmentFault
 from coverslip.imaging.isolated import ENVIRONMENT, PACKAGE_ROOT
 from coverslip.imaging.metadata import AnswerError, Limits, Refusal, refusal_from_answer
+from coverslip.kernel.clock import monotonic_s
 
 LIMITS: Final = Limits(
     address_space=3 << 30,
@@ -160,7 +160,7 @@ class ReaderPool:
         """
         known = self._deadly.get(file.key)
         if known is not None:
-            if time.monotonic() < known[0]:
+            if monotonic_s() < known[0]:
                 return known[1]
             self._deadly.pop(file.key, None)
         question = {"task": task, "key": file.key, "seconds": int(self._seconds) + 1, **more}
@@ -189,7 +189,7 @@ class ReaderPool:
     def _put(
         self, reader: _Reader, file: File, question: dict[str, Any]
     ) -> tuple[dict[str, Any], bytes] | Refusal:
-        deadline = time.monotonic() + self._seconds
+        deadline = monotonic_s() + self._seconds
         if file.key not in reader.known or question["task"] == "open":
             opened = self._open(reader, file, deadline)
             if isinstance(opened, Refusal) or question["task"] == "open":
@@ -232,7 +232,7 @@ class ReaderPool:
             refusal = Refusal("parses", "a file the reader survives", f"the reader died of {name}")
         else:
             refusal = Refusal("parses", "a file the reader survives", f"the reader ended with {status}")
-        self._deadly[file.key] = (time.monotonic() + _AFTER_DEATH_SECONDS, refusal)
+        self._deadly[file.key] = (monotonic_s() + _AFTER_DEATH_SECONDS, refusal)
         return refusal
 
     @contextmanager
@@ -251,7 +251,7 @@ class ReaderPool:
                 self._changed.notify()
 
     def _take(self, key: str) -> _Reader:
-        until = time.monotonic() + _WAIT_SECONDS
+        until = monotonic_s() + _WAIT_SECONDS
         with self._changed:
             while True:
                 if self._closed:
@@ -262,7 +262,7 @@ class ReaderPool:
                 if len(self._all) + self._starting < self._size:
                     self._starting += 1
                     break
-                if not self._changed.wait(until - time.monotonic()):
+                if not self._changed.wait(until - monotonic_s()):
                     raise _fault("a free reader process", f"{len(self._all)} busy ones")
         try:
             reader = self._start()
@@ -300,7 +300,7 @@ class ReaderPool:
         os.set_blocking(process.stdin.fileno(), False)
         reader = _Reader(process)
         try:
-            reader.ask({"limits": asdict(self._limits)}, self._limits, time.monotonic() + _START_SECONDS)
+            reader.ask({"limits": asdict(self._limits)}, self._limits, monotonic_s() + _START_SECONDS)
         except _Died:
             reader.kill()
             raise
@@ -310,7 +310,7 @@ class ReaderPool:
 def _ready(descriptor: int, event: int, deadline: float) -> None:
     poll = select.poll()
     poll.register(descriptor, event)
-    if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+    if not poll.poll(max(0.0, deadline - monotonic_s()) * 1000):
         raise _Died("none")
 
 
