@@ -19,7 +19,8 @@ from bench import report
 from bench.rows import NotMeasured, Row, Size
 
 MEASUREMENTS = (
-    "commands", "concurrency", "sequencing", "longledger", "verifier", "signing", "vault", "memory", "nuclei", "tiles",
+    "commands", "concurrency", "sequencing", "longledger", "verifier", "signing", "vault", "memory", "nuclei",
+    "tiles",
 )  # fmt: skip
 """Modules of this package, in the order measured; each has ``measure(size) -> list[Row]``."""
 SIZES = {

@@ -15,7 +15,6 @@ import http.client
 import io
 import json
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -34,6 +33,7 @@ import tifffile
 from bench import peer
 from bench.lab import folder, laboratory
 from bench.rows import NotMeasured, Row, Size, at_most, ratio
+from coverslip.bootstrap import wiring
 from coverslip.kernel.change import Change
 
 LOW, HIGH = 467, 3532
@@ -50,24 +50,23 @@ def measure(size: Size) -> list[Row]:
     rows = []
     interpreter = peer.python(VENV, LOCK)
     rounds = min(3, size.rounds)
-    with folder() as place, laboratory() as lab:
-        with served(lab) as (port, token):
-            for name, compression in (("zstd", "zstd"), ("deflate", "zlib")):
-                path = picture(place / f"{name}.tif", compression, SIDE if size.rounds > 2 else 2048)
-                number = delivered(lab, path)
-                for clients in CLIENTS:
-                    ours, theirs, bare = [], [], []
-                    for turn in range(rounds):
-                        ours.append(_ours(port, token, number, clients, turn, path))
-                        theirs.append(_theirs(interpreter, path, clients, turn, str(LOW), str(HIGH)))
-                        bare.append(_theirs(interpreter, path, clients, turn, "-", "-"))
-                    title = f"tiles of {name} TIFF over HTTP, {clients} client{'s' if clients > 1 else ''}"
-                    mine = statistics.median(ours)
-                    rows.append(ratio(title, mine, "/s", "large_image", statistics.median(theirs), least=1))
-                    rows.append(
-                        ratio(f"{title}, its own 8 bits", mine, "/s", "large_image", statistics.median(bare))
-                    )
-            rows.append(_first(lab, place, port, token, size))
+    with folder() as place, laboratory() as lab, served(lab) as (port, token):
+        for name, compression in (("zstd", "zstd"), ("deflate", "zlib")):
+            path = picture(place / f"{name}.tif", compression, SIDE if size.rounds > 2 else 2048)
+            number = delivered(lab, path)
+            for clients in CLIENTS:
+                ours, theirs, bare = [], [], []
+                for turn in range(rounds):
+                    ours.append(_ours(port, token, number, clients, turn, path))
+                    theirs.append(_theirs(interpreter, path, clients, turn, str(LOW), str(HIGH)))
+                    bare.append(_theirs(interpreter, path, clients, turn, "-", "-"))
+                title = f"tiles of {name} TIFF over HTTP, {clients} client{'s' if clients > 1 else ''}"
+                mine = statistics.median(ours)
+                rows.append(ratio(title, mine, "/s", "large_image", statistics.median(theirs), least=1))
+                rows.append(
+                    ratio(f"{title}, its own 8 bits", mine, "/s", "large_image", statistics.median(bare))
+                )
+        rows.append(_first(lab, place, port, token, size))
     return rows
 
 
@@ -101,8 +100,7 @@ def served(lab: Any) -> Iterator[tuple[int, str]]:
 
     from coverslip.api.app import create_app
 
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
+    listener = wiring.bind("127.0.0.1", 0)
     config = uvicorn.Config(
         create_app(lab.services()), log_level="warning", access_log=False, server_header=False
     )

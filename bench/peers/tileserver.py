@@ -1,4 +1,4 @@
-"""The peer of tiles: large_image behind the same web server, in its own environment. It imports nothing of ours.
+"""The peer of tiles: large_image behind the same web server, in its own environment, importing nothing of ours.
 
     python tileserver.py FILE LOW HIGH        (LOW HIGH of "-" "-": the peer's own way of showing 16 bits)
 
@@ -32,7 +32,8 @@ async def tile(request):
 
 
 if __name__ == "__main__":
-    listener = socket.socket()
+    # The protocol is named, so that asyncio sends small answers at once, as ours does.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     print(listener.getsockname()[1], flush=True)
     application = Starlette(routes=[Route("/tile/{level:int}/{x:int}_{y:int}.jpg", tile)])

@@ -36,6 +36,7 @@ from coverslip.api import (
 from coverslip.api.problems import answer
 from coverslip.api.strict import check_address, check_body
 from coverslip.application.services import Services
+from coverslip.application.shortcut import Admissions, TileShortcut, bearer
 from coverslip.errors import CoverslipError, EnvironmentFault, Invalid
 from coverslip.kernel import gate
 from coverslip.kernel.events import NOBODY
@@ -74,6 +75,7 @@ def create_app(services: Services) -> FastAPI:
         " Errors are problem details with a stable code.",
     )
     app.state.services = services
+    app.state.admissions = Admissions()
     problems.install(app, services.events)
 
     @app.middleware("http")
@@ -85,6 +87,16 @@ def create_app(services: Services) -> FastAPI:
         )
         response.headers.update(_HEADERS)
         return response
+
+    # Added after the guard, so it stands before it; what it answers was let through by the route behind it.
+    app.add_middleware(
+        TileShortcut,
+        services=services,
+        admissions=app.state.admissions,
+        prefix="/api/v1",
+        token_of=bearer,
+        headers=_HEADERS,
+    )
 
     for router in (
         sessions.router,

@@ -17,6 +17,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from coverslip.api.access import ContextOf, ServicesOf, row_for
+from coverslip.application.shortcut import bearer
 from coverslip.imaging.display import MAX_INDEX, Picture, display
 
 router = APIRouter(tags=["images"])
@@ -106,6 +107,7 @@ def tile(
 ) -> Response:
     """Return one tile for showing; level 0 is full resolution. Without channels, the default settings."""
     row = row_for(request, services, number)
+    request.app.state.admissions.admit(bearer(request.scope), number, row)
     settings = display(channels, z, t, format, q)
     tag = services.pictures.tag(row, settings, "tile", level, column, line)
     if _known(request, tag):
