@@ -15,14 +15,15 @@ from starlette.staticfiles import StaticFiles
 
 from coverslip.application.refusing import recorded
 from coverslip.application.services import Services
+from coverslip.application.shortcut import CACHE, Admissions, TileShortcut
 from coverslip.errors import CoverslipError, EnvironmentFault, Invalid, NotFound, Refused
 from coverslip.kernel.events import NOBODY
 from coverslip.web import refusals, security
 from coverslip.web.assets import STATIC
-from coverslip.web.routes import routers
+from coverslip.web.routes import images, routers
 from coverslip.web.serving import Serving
 from coverslip.web.templating import page
-from coverslip.web.visit import SignInFirst
+from coverslip.web.visit import SignInFirst, token_of
 
 _FOR_EVER = "public, max-age=31536000, immutable"
 _log = logging.getLogger("coverslip.web")
@@ -47,6 +48,16 @@ def create_pages(services: Services, serving: Serving | None = None) -> FastAPI:
             response.headers["Strict-Transport-Security"] = security.HSTS
         return response
 
+    app.state.admissions, app.state.openings = Admissions(), images.Openings()
+    # Added after the guard, so it stands before it; what it answers was let through by the route behind it.
+    app.add_middleware(
+        TileShortcut,
+        services=services,
+        admissions=app.state.admissions,
+        prefix="",
+        token_of=lambda scope: token_of(Request(scope)),
+        headers={**security.HEADERS, "Cache-Control": CACHE},
+    )
     for router in routers():
         app.include_router(router)
     app.mount("/static", _Static(directory=STATIC), name="static")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-PAGES: dict[str, str] = {"review_case": "/review/{}", "analysis_run": "/runs/{}"}
+PAGES: dict[str, str] = {
+    "analysis_run": "/runs/{}",
+    "image": "/images/{}",
+    "review_case": "/review/{}",
+}
 """Record type -> address of its page, ``{}`` standing for the record's reference."""
 
 
