@@ -226,6 +226,15 @@ _SPECS = (
     ),
     _spec(
         "refused",
+        "SETUP_CODE",
+        401,
+        "This is not the code of this set-up.",
+        "Read it from the console on which 'coverslip serve' was started.",
+        "P11-300-d.1",
+        "21 CFR 11.300(d)",
+    ),
+    _spec(
+        "refused",
         "THROTTLED",
         429,
         "Too many attempts; try again in {seconds} s.",
@@ -436,6 +445,13 @@ _SPECS = (
         "P11-10-k",
         "21 CFR 11.10(k)",
         "per_minute",
+    ),
+    _spec(
+        "invalid",
+        "NOT_READY",
+        409,
+        "The installation is not founded yet. {what}",
+        "See to what is named, then found it.",
     ),
     _spec(
         "invalid",

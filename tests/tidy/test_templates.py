@@ -14,7 +14,7 @@ from jinja2 import Environment, nodes
 
 from coverslip.web.assets import Assets
 
-WITHOUT_SESSION = ("/sign-in", "/enrol")
+WITHOUT_SESSION = ("/sign-in", "/enrol", "/setup/code")
 """Forms of somebody who has no session yet, and so no token of one; their origin is checked all the same."""
 _STATEMENT = re.compile(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", re.S)
 _HX = re.compile(r"""\s(hx-[a-z:-]+)\s*=\s*("[^"]*"|'[^']*')""", re.S)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -61,7 +62,7 @@ def _keeper(home: Home) -> None:
         run(duties(found), stop)
 
 
-def _web(home: Home, place: Listening, reason: str = "") -> None:
+def _web(home: Home, place: Listening, reason: str = "", inherited: int | None = None) -> None:
     from coverslip.bootstrap import fronting
     from coverslip.bootstrap.faces import faces
 
@@ -71,7 +72,11 @@ def _web(home: Home, place: Listening, reason: str = "") -> None:
         path.unlink(missing_ok=True)
         private = [wiring.bind_unix(path)]
         wiring.name_address(home, path)
-        public = [] if place.port is None else [wiring.bind(place.host, place.port)]
+        public = []
+        if inherited is not None:
+            public = [socket.socket(fileno=inherited)]
+        elif place.port is not None:
+            public = [wiring.bind(place.host, place.port)]
         fronting.run(faces(services, Serving(place.secure)), place, private, public)
 
 
@@ -93,6 +98,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--tls-key", type=Path)
     parser.add_argument("--name", action="append", default=[])
     parser.add_argument("--quarantine", default="")
+    parser.add_argument("--fd", type=int, help="A listening socket that was inherited.")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     keep_to_itself()
@@ -100,7 +106,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if given.role == "web":
             place = listening(given.host, given.port, given.tls_cert, given.tls_key, given.name)
-            _web(home, place, given.quarantine)
+            _web(home, place, given.quarantine, given.fd)
         else:
             roles = {"signer": _signer, "sequencer": _sequencer, "worker": _worker, "keeper": _keeper}
             roles[given.role](home)

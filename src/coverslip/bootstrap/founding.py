@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from coverslip.bootstrap import wiring
+from coverslip.bootstrap import readiness, wiring
 from coverslip.errors import EnvironmentFault, Refused
 from coverslip.kernel.change import Context
 from coverslip.kernel.clock import ClockState, utc_now, wall_s
@@ -53,6 +53,11 @@ class Founding:
     time_sources: tuple[str, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
     database_url: str = field(default="", repr=False)
+    backup_to: str = ""
+    keys_to: str = ""
+    anchors: tuple[Mapping[str, Any], ...] = ()
+    documents: Mapping[str, str] = field(default_factory=dict)
+    """By user name, the document by which a founder's identity was verified."""
 
 
 def init(
@@ -60,7 +65,8 @@ def init(
 ) -> int:
     """Found an installation in an empty folder; return the number of genesis entries.
 
-    Raises ``ENVIRONMENT`` when the folder is taken. A failure removes what was begun, and only that.
+    Raises ``ENVIRONMENT`` when the folder is taken, ``NOT_READY`` with everything that is missing. A failure
+    removes what was begun, and only that.
     """
     home = Home(root.resolve())
     if home.root.exists() and any(home.root.iterdir()):
@@ -78,10 +84,13 @@ def init(
             str(f["email"]),
             tuple(f["roles"]),
             passwords[str(f["username"])],
+            founding.documents.get(str(f["username"]), ""),
         )
         for f in founding.founders
     )
     sources = parse_all(founding.time_sources)
+    kept = (founding.backup_to, founding.keys_to, founding.anchors)
+    readiness.require(home, founding.use, founding.database_url, *kept)
     home.root.mkdir(mode=0o700, parents=True, exist_ok=True)
     if sources:
         write_sources(home.clock, sources)
@@ -97,6 +106,7 @@ def _found(home: Home, founding: Founding, founders: tuple[Founder, ...], progre
     uuid = uuid4()
     _folders(home)
     _write_facts(home, founding, str(uuid))
+    readiness.keep(home, founding.backup_to, founding.keys_to, founding.anchors)
     progress("making the database")
     with _database(home, founding, progress) as admin:
         migrate(admin)

@@ -16,15 +16,16 @@ import contextlib
 import logging
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import httpx
 
-from coverslip.bootstrap import anchors, guarding, quarantine, recovering, signing, wiring
+from coverslip.bootstrap import anchors, guarding, quarantine, recovering, signing, wiring, wizard
 from coverslip.bootstrap.forgetful import forgetful
 from coverslip.bootstrap.listening import Listening
 from coverslip.bootstrap.migrating import alone, require_current
@@ -46,15 +47,25 @@ def serve(
     place: Listening = PRIVATE,
     say: Callable[[str], None] = lambda text: print(text, flush=True),
     stop: threading.Event | None = None,
+    database_url: str = "",
 ) -> None:
     """Run an installation until told to stop (SIGINT, SIGTERM or ``stop``).
+
+    Where there is none yet and ``place`` listens, the set-up is served first, then what it founded;
+    ``database_url`` is then where that is made, as for ``init``.
 
     ``only="database"`` runs the database alone, for operators. ``place`` is a listener beside the private
     socket. Prints ``ready: unix:PATH`` when requests are answered, and where browsers find the pages.
     """
     home = Home(root.resolve())
-    wiring.installation(home)
     done = stop or threading.Event()
+    listener = None
+    if only is None and place.port is not None and wizard.wanted(home.root):
+        _on_signal(done)
+        listener = wiring.bind(place.host, place.port)
+        if not wizard.set_up(home, place, listener, say, done, database_url):
+            return
+    wiring.installation(home)
     _on_signal(done)
     cluster = wiring.cluster_of(home)
     if only == "database":
@@ -69,8 +80,10 @@ def serve(
             recovering.finish(home)
             require_current(home)
             guarding.check_guards(home)
-            listener = place.arguments()
-            children = [_Child(home, name, listener if name == "web" else []) for name in CHILDREN]
+            children = [
+                _Child(home, name, place.arguments(), listener) if name == "web" else _Child(home, name)
+                for name in CHILDREN
+            ]
             try:
                 _supervise(home, cluster, children, say, done, place)
                 return
@@ -79,7 +92,7 @@ def serve(
         _log.error("quarantine: %s", reason)
         say(f"quarantine: {reason.message} {reason.remedy}")
         given = [*place.arguments(), "--quarantine", quarantine.to_argument(reason)]
-        _supervise(home, cluster, [_Child(home, "web", given)], say, done, place)
+        _supervise(home, cluster, [_Child(home, "web", given, listener)], say, done, place)
 
 
 def _supervise(
@@ -130,8 +143,12 @@ class _Contradicted(Exception):
 class _Child:
     """One child process with its log; restarted a few times, then given up."""
 
-    def __init__(self, home: Home, name: str, arguments: list[str]) -> None:
-        self._home, self.name, self._arguments = home, name, arguments
+    def __init__(
+        self, home: Home, name: str, arguments: Sequence[str] = (), listener: socket.socket | None = None
+    ) -> None:
+        self._home, self.name = home, name
+        self._inherited = () if listener is None else (listener.fileno(),)
+        self._arguments = [*arguments, *(part for fd in self._inherited for part in ("--fd", str(fd)))]
         self._process: subprocess.Popen[bytes] | None = None
         self._starts: list[float] = []
 
@@ -155,6 +172,7 @@ class _Child:
                 stderr=log,
                 start_new_session=True,
                 preexec_fn=_prepare_child(),
+                pass_fds=self._inherited,
                 cwd="/",
                 env=environment,
             )
@@ -198,13 +216,13 @@ def _wait_ready(
     home: Home, cluster: Cluster | SiteServer, children: list[_Child], done: threading.Event
 ) -> None:
     deadline = time.monotonic() + READY_S
-    socket = wiring.api_socket(home)
+    path = wiring.api_socket(home)
     while time.monotonic() < deadline and not done.is_set():
         _keep(cluster, children)
         with (
             contextlib.suppress(httpx.HTTPError),
             httpx.Client(
-                transport=httpx.HTTPTransport(uds=str(socket)), base_url="http://coverslip", timeout=5
+                transport=httpx.HTTPTransport(uds=str(path)), base_url="http://coverslip", timeout=5
             ) as client,
         ):
             if client.get("/healthz").status_code == 200:

@@ -32,7 +32,9 @@ def init(
     answers: Annotated[
         Path | None,
         typer.Option(
-            help="JSON: origin, use, zone, time_sources, site, founders [{username, name, email, roles}]."
+            help="JSON: origin, use, zone, time_sources, site, founders [{username, name, email, roles}],"
+            " backup {to, keys_to}, anchors [{name, type, target, vkey or roots}]; the last two are needed"
+            " where the use is regulated."
         ),
     ] = None,
     database_url: Annotated[
@@ -65,6 +67,9 @@ def init(
         zone=value.get("zone", "UTC"),
         time_sources=tuple(value.get("time_sources", ())),
         database_url=database_url,
+        backup_to=value.get("backup", {}).get("to", ""),
+        keys_to=value.get("backup", {}).get("keys_to", ""),
+        anchors=tuple(value.get("anchors", ())),
     )
     with steps("founding") as progress:
         count = parts.init(root, founding, secrets, progress)
@@ -100,6 +105,13 @@ def _checked(value: dict[str, Any]) -> dict[str, Any]:
     sources = value.get("time_sources", [])
     if not isinstance(sources, list) or not all(isinstance(one, str) for one in sources):
         raise misuse("time_sources", 'a list such as ["chrony"]', repr(sources)[:40])
+    backup, anchors = value.get("backup", {}), value.get("anchors", [])
+    if not isinstance(backup, dict) or not all(isinstance(one, str) for one in backup.values()):
+        raise misuse("backup", '{"to": "/folder", "keys_to": "/another"}', repr(backup)[:40])
+    if not isinstance(anchors, list) or not all(isinstance(one, dict) for one in anchors):
+        raise misuse(
+            "anchors", '[{"name": "…", "type": "witness", "target": "https://…", "vkey": "…"}]', "another"
+        )
     for founder in value["founders"]:
         wrong = not isinstance(founder, dict) or not {"username", "name", "email", "roles"} <= founder.keys()
         if wrong or not isinstance(founder["roles"], list):
@@ -141,10 +153,27 @@ def _asked() -> dict[str, Any]:
             }
         ],
     }
+    backup_to = asking.line("Folder for backups, or none", default="none")
+    if backup_to != "none":
+        keys_to = asking.line("Folder for keys, apart from the backups, or none", default="none")
+        value["backup"] = {"to": backup_to} | ({"keys_to": keys_to} if keys_to != "none" else {})
+    value["anchors"] = _anchors()
     value["founders"] = [
         _founder(n) for n in range(1, int(asking.line("How many founders (at least 3)", default="3")) + 1)
     ]
     return _checked(value)
+
+
+def _anchors() -> list[dict[str, str]]:
+    kind = asking.line("Anchor off this machine: witness, rfc3161, file or none", default="none")
+    if kind == "none":
+        return []
+    found = {"name": "first", "type": kind, "target": asking.line("Anchor: https address, or file")}
+    if kind == "witness":
+        found["vkey"] = asking.line("Anchor: the witness's verifier key")
+    elif kind == "rfc3161":
+        found["roots"] = asking.line("Anchor: file with the authority's root certificates")
+    return [found]
 
 
 def _founder(position: int) -> dict[str, Any]:

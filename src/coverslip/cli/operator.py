@@ -38,10 +38,18 @@ def serve(
         list[str] | None,
         typer.Option(help="Host name browsers use, beside those in the certificate; may be repeated."),
     ] = None,
+    database_url: Annotated[
+        str,
+        typer.Option(help="For the set-up: superuser and empty database of the site's own PostgreSQL."),
+    ] = "",
 ) -> None:
-    """Run the installation until stopped. Prints 'ready: unix:PATH' once it takes requests."""
+    """Run the installation until stopped. Prints 'ready: unix:PATH' once it takes requests.
+
+    With --port and an empty home it serves the set-up first: open the address it prints, and enter the code.
+    """
     parts = bootstrap()
-    parts.serve(the_home(home), only, parts.listening(host, port, tls_cert, tls_key, name or ()))
+    place = parts.listening(host, port, tls_cert, tls_key, name or ())
+    parts.serve(the_home(home), only, place, database_url=database_url)
 
 
 def doctor(home: HomeDir = None, as_json: AsJson = False) -> None:

@@ -43,6 +43,8 @@ class Founder:
     email: str
     roles: tuple[str, ...]
     secret: str
+    document: str = ""
+    """By what the founder who verified this one's identity knows them; empty: in person."""
 
     def __repr__(self) -> str:
         return f"Founder({self.username!r}, {self.roles!r})"
@@ -128,6 +130,14 @@ class Genesis:
                 "VAL_REQ",
                 field=f"three founders, among them {', '.join(NEEDED)}",
                 state="an installation opens",
+            )
+        holder = {role: f.username for f in reversed(founders) for role in f.roles}
+        if holder["AUT"] == holder["QA"]:
+            raise Invalid(
+                "VAL_VOCAB",
+                field=f"roles of {holder['QA']}",
+                value="AUT and QA, nobody else being one of them first",
+                choices="one person who writes the policy and another who approves it",
             )
         for founder in founders:
             if "ADM" in founder.roles and set(founder.roles) & {"OPR", "ANL", "REV", "QA"}:

@@ -56,7 +56,7 @@ MEANINGS: Mapping[str, str] = {
     "waived": "I let this pass for the reason given.",
 }
 """What signatures may mean (DOMAIN 1.2), each in the signer's words."""
-_POLICY = """\
+POLICY = """\
 1. My electronic signature is the legally binding equal of my handwritten signature.
 2. I sign only what I have read, in my own session, with my own user name and password.
 3. I never share my password, and I never sign for another person.
@@ -128,7 +128,7 @@ def _enrolled(founder: Founder, names: list[str], key: Enrolment, admin: str) ->
 def _verified(founder: Founder, names: list[str], key: Enrolment) -> Step:
     """Everybody has proven their key by now, so that each can verify the next."""
     check = {
-        "document_kind": "founder, known in person",
+        "document_kind": founder.document or "founder, known in person",
         "manner": "in person at genesis",
         "on": key.wrapped["enrolled_at"][:10],
     }
@@ -179,7 +179,7 @@ def _scheduler(admin: str, by: str) -> list[Step]:
 def _policy(holder: Mapping[str, str]) -> list[Step]:
     fields = {
         "title": "Electronic signatures and accountability",
-        "body": _POLICY,
+        "body": POLICY,
         "criticality": "gxp_critical",
         "change_summary": "First version.",
         "training_depth": "read_understood",

@@ -92,6 +92,11 @@ def page(
     return HTMLResponse(body, status_code, headers=headers)
 
 
+def bare_page(name: str, status: int = 200, **values: Any) -> HTMLResponse:
+    """Render a whole page where there is no installation yet, with nothing but the values given."""
+    return HTMLResponse(environment().get_template(name).render(values), status)
+
+
 def _common(request: Request, visit: Visit | None) -> dict[str, Any]:
     services = services_of(request)
     return {

@@ -12,6 +12,7 @@ from coverslip.errors import EnvironmentFault
 from coverslip.kernel import keys
 from coverslip.settings import Home
 from fix_lab import CHEAP, FOUNDERS, ORIGIN, SITE, refused, secret_of
+from fix_setup import elsewhere
 from fix_time import answer, time_server
 
 PEOPLE = tuple(
@@ -26,7 +27,17 @@ def _cheap(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def found(root: Path, use: str, *sources: str) -> None:
-    founding.init(root, founding.Founding(ORIGIN, use, SITE, PEOPLE, time_sources=sources), SECRETS)
+    with elsewhere() as anchor:
+        asked = founding.Founding(
+            ORIGIN,
+            use,
+            SITE,
+            PEOPLE,
+            time_sources=sources,
+            backup_to=str(root.parent / "backups"),
+            anchors=(anchor,),
+        )
+        founding.init(root, asked, SECRETS)
 
 
 def clocks(root: Path) -> set[str]:

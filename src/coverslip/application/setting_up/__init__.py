@@ -1,0 +1,1 @@
+"""Setting up: what an installation is founded with, answered step by step on one screen."""

@@ -1,0 +1,187 @@
+"""From an empty folder to a signed-in person, in a browser's requests alone, against the real command."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from fix_setup import PEOPLE, SITE, Browser, password_of
+from fix_tls import certificate, free_port
+
+READY_S = 90.0
+
+
+@dataclass
+class Served:
+    """A running ``coverslip serve`` and what it printed."""
+
+    home: Path
+    url: str
+    process: subprocess.Popen[str]
+    output: Path
+    verify: Any = True
+    secrets: list[str] = field(default_factory=list)
+
+    def said(self, pattern: str) -> str:
+        """Wait for a line and return its first group."""
+        until = time.monotonic() + READY_S
+        while time.monotonic() < until:
+            found = re.findall(pattern, self.output.read_text("utf-8"), re.M)
+            if found:
+                return str(found[-1])
+            assert self.process.poll() is None, self.output.read_text("utf-8")
+            time.sleep(0.1)
+        raise AssertionError(f"{pattern} was never said: {self.output.read_text('utf-8')}")
+
+    @contextmanager
+    def browser(self) -> Iterator[Browser]:
+        with httpx.Client(base_url=self.url, verify=self.verify, timeout=120) as client:
+            yield Browser(client)
+
+
+@contextmanager
+def serving(home: Path, folder: Path, *options: str, scheme: str = "http") -> Iterator[Served]:
+    """Run ``coverslip serve`` on a home that need not be there yet."""
+    port, output = free_port(), folder / "serve.txt"
+    command = [
+        sys.executable,
+        "-m",
+        "coverslip.cli",
+        "serve",
+        "--home",
+        str(home),
+        "--port",
+        str(port),
+        *options,
+    ]
+    with open(output, "w", encoding="utf-8") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=out, text=True, env=dict(os.environ))
+    try:
+        yield Served(home, f"{scheme}://127.0.0.1:{port}", process, output)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def test_from_an_empty_folder_to_a_sign_in_without_a_restart(
+    new_home: Callable[[], Path], tmp_path: Path
+) -> None:
+    home = new_home()
+    site = SITE | {"authority": "fda"}
+    with serving(home, tmp_path) as served:
+        code = served.said(r"^set-up code: (\S+)$")
+        with served.browser() as someone:
+            assert "Set-up code" in someone.get("/").text
+            assert someone.client.get("/sign-in").status_code == 404
+            someone.enter(code)
+            assert "What will be founded" in someone.whole(site).text
+            assert not home.exists(), "nothing is on disk before founding"
+            founded = someone.send("review")
+            assert founded.status_code == 200, founded.text
+            assert "Founded" in founded.text
+            # The same address, without a restart by hand: who asks meanwhile waits.
+            signing = once_started(someone)
+            assert signing.status_code == 200
+            assert "Sign in" in signing.text
+            assert someone.client.get("/setup").status_code == 404
+            assert someone.client.get("/setup/site").status_code == 404
+            assert someone.client.post("/setup/review", data={}).status_code >= 400
+            wrong = {"username": "quinn", "password": "not the password", "workstation": "ws"}
+            assert someone.client.post("/sign-in", data=wrong).status_code == 401
+            right = wrong | {"password": password_of("quinn"), "zone": "UTC"}
+            entered = someone.client.post("/sign-in", data=right, follow_redirects=True)
+            assert entered.status_code == 200
+            assert "Quinn Quality" in entered.text
+        letters = _records(served, "certification_letter")
+        assert [(one["state"], one["fields"]["sent_on"]) for one in letters] == [("sent", "2026-01-15")]
+        served.said(r"^ready: (\S+)$")
+    logs = "\n".join(
+        one.read_text("utf-8", "replace") for one in [served.output, *(home / "logs").glob("*.log")]
+    )
+    for person in PEOPLE:
+        assert password_of(person.username) not in logs
+    kept = [one for one in home.rglob("*") if one.is_file() and "postgres" not in one.parts]
+    assert not [one for one in kept if password_of("ada").encode() in one.read_bytes()]
+
+
+def once_started(someone: Browser) -> Any:
+    """Ask for the sign-in as a browser does, again where the page says so."""
+    until = time.monotonic() + READY_S
+    while (answer := someone.client.get("/sign-in")).status_code == 503 and time.monotonic() < until:
+        assert answer.headers["refresh"] == "2; url=/sign-in"
+        time.sleep(0.5)
+    return answer
+
+
+def _records(served: Served, kind: str) -> list[dict[str, Any]]:
+    with httpx.Client(base_url=f"{served.url}/api/v1", verify=served.verify, timeout=60) as api:
+        body = {
+            "username": "quinn",
+            "password": password_of("quinn"),
+            "workstation": "ws",
+            "zone": "UTC",
+        }
+        token = api.post("/sessions", json=body).json()["token"]
+        items = api.get("/records", params={"type": kind}, headers={"Authorization": f"Bearer {token}"})
+        return list(items.json()["records"])
+
+
+def test_over_tls_too_and_a_forged_name_is_refused_all_the_way(
+    new_home: Callable[[], Path], tmp_path: Path
+) -> None:
+    cert, key = certificate(tmp_path / "tls", "127.0.0.1")
+    context = ssl.create_default_context(cafile=str(cert))
+    options = ("--tls-cert", str(cert), "--tls-key", str(key))
+    with serving(new_home(), tmp_path, *options, scheme="https") as served:
+        served.verify = context
+        code = served.said(r"^set-up code: (\S+)$")
+        with served.browser() as someone:
+            assert someone.client.get("/setup", headers={"Host": "evil.example"}).status_code == 421
+            first = someone.enter(code)
+            assert first.headers["strict-transport-security"]
+            someone.whole()
+            assert someone.send("review").status_code == 200
+            assert once_started(someone).headers["strict-transport-security"]
+            assert someone.client.get("/healthz", headers={"Host": "evil.example"}).status_code == 421
+
+
+def test_off_the_loopback_not_even_the_set_up_is_served(new_home: Callable[[], Path], tmp_path: Path) -> None:
+    home = new_home()
+    command = [sys.executable, "-m", "coverslip.cli", "serve", "--home", str(home), "--host", "192.0.2.7"]
+    made = subprocess.run(
+        [*command, "--port", "8443"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert made.returncode == 3
+    assert "a loopback address without a certificate" in made.stderr
+    assert not home.exists()
+
+
+@pytest.mark.parametrize("port", [True, False])
+def test_a_folder_with_anything_in_it_is_not_set_up(
+    new_home: Callable[[], Path], tmp_path: Path, port: bool
+) -> None:
+    home = new_home()
+    home.mkdir()
+    (home / "notes.txt").write_text("mine", "utf-8")
+    command = [sys.executable, "-m", "coverslip.cli", "serve", "--home", str(home)]
+    command += ["--port", str(free_port())] if port else []
+    made = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert made.returncode == 3
+    assert "an installation of Coverslip" in made.stderr
