@@ -12,6 +12,7 @@ command -v cc >/dev/null && headers || missing+=(gcc libc6-dev)
 command -v openssl >/dev/null || missing+=(openssl)
 postgresql || missing+=(postgresql)
 command -v chromium >/dev/null || missing+=(chromium)
+command -v pdftotext >/dev/null || missing+=(poppler-utils)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then

@@ -23,7 +23,7 @@ from coverslip.application.viewing import open_image
 from coverslip.errors import CoverslipError, Invalid
 from coverslip.imaging.display import MAX_INDEX, Display, Picture, Shown, display, window
 from coverslip.kernel.rows import Row
-from coverslip.web.routes.records import frame
+from coverslip.web.framing import frame
 from coverslip.web.security import VIEWER_POLICY
 from coverslip.web.templating import page
 from coverslip.web.visit import Visit, VisitOf, token_of

@@ -13,8 +13,8 @@ from coverslip.application.finding import find
 from coverslip.errors import NotFound
 from coverslip.kernel.rows import Row
 from coverslip.web import fields
+from coverslip.web.framing import frame
 from coverslip.web.lineage import lineage
-from coverslip.web.routes.records import frame
 from coverslip.web.templating import page, ref
 from coverslip.web.visit import Visit, VisitOf, WritingVisit
 

@@ -23,7 +23,7 @@ from coverslip.application.acting import Wish
 from coverslip.application.finding import find
 from coverslip.errors import NotFound
 from coverslip.kernel.rows import Row
-from coverslip.web.routes.records import frame
+from coverslip.web.framing import frame
 from coverslip.web.templating import page, ref
 from coverslip.web.visit import FormOf, Visit, VisitOf, WritingVisit
 

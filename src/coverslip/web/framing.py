@@ -1,0 +1,77 @@
+"""The frame of a record's pages: where it stands, what comes next and by whom, its tabs, its signatures.
+
+Rules kept here: what comes next is what the declaration waits for; why it is not this person's to do is said
+in the door's words. Every page of a record carries its signatures, for print (P11-50-b).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from coverslip.application.open_acts import OpenAct, open_acts
+from coverslip.kernel import history
+from coverslip.kernel.definition import Definition
+from coverslip.kernel.rows import Row
+from coverslip.web import special
+from coverslip.web.templating import ref
+from coverslip.web.visit import Visit
+from coverslip.work import waiting
+
+
+def frame(visit: Visit, row: Row, tab: str) -> dict[str, Any]:
+    """Return what the head of a record's page shows: state, acts, tabs. ``tab`` is the current one."""
+    definition = visit.services.catalogue.under(row.type, row.definition)
+    acts = open_acts(visit.services, row, visit.context)
+    waited = _waited(visit.services.catalogue[row.type], row.state)
+    reference = ref(row)
+    own = special.PAGES.get(row.type)
+    tabs = [
+        ("Overview", own.format(reference) if own else f"/r/{reference}", ""),
+        *([("Record", f"/r/{reference}/record", "")] if own else []),
+        ("Related", f"/r/{reference}/related", ""),
+        ("Lineage", f"/r/{reference}/lineage", ""),
+        ("Signatures", f"/r/{reference}/signatures", ""),
+        ("Versions", f"/r/{reference}/versions", ""),
+        ("Audit trail", f"/r/{reference}/audit", ""),
+        ("As it prints", f"/r/{reference}/print", ""),
+    ]
+    return {
+        "row": row,
+        "definition": definition,
+        "acts": acts,
+        "primary": _primary(acts, waited),
+        "next_step": next_step(acts, waited),
+        "new_version": f"/types/{row.type}/new?number={row.number}"
+        if definition.type.revisions and definition.state(row.state).effective
+        else "",
+        "tabs": tabs,
+        "tab": tab,
+        "sandbox": bool(row.content.get("sandbox")),
+        "nav": row.type,
+        "where": f"/r/{reference}",
+        "signatures": history.manifests(visit.services.reading.history(row.uid)),
+    }
+
+
+def _waited(definition: Definition, state: str) -> set[str]:
+    """Return the acts somebody is waited for to do in a state."""
+    if not waiting.waits(definition.state(state)):
+        return set()
+    return {one.name for one in waiting.acts(definition, state) if one.to != state or one.persons}
+
+
+def _primary(acts: list[OpenAct], waited: set[str]) -> OpenAct | None:
+    """Return the one act that is most likely what this person came for."""
+    return next((one for one in acts if one.allowed and one.name in waited), None)
+
+
+def next_step(acts: list[OpenAct], waited: set[str]) -> dict[str, Any]:
+    """Return what comes next: this person's act, or why they are not the one."""
+    mine = _primary(acts, waited)
+    if mine is not None:
+        return {"blocked": False, "act": mine, "why": ""}
+    first = next((one for one in acts if one.name in waited and one.refusal is not None), None)
+    if first is not None and first.refusal is not None:
+        why = f"{first.refusal.message} {first.refusal.remedy}".strip()
+        return {"blocked": True, "act": first, "why": why}
+    return {"blocked": False, "act": None, "why": ""}
