@@ -218,9 +218,7 @@ class Growing:
         noise: random.Random,
     ) -> None:  # fmt: skip
         reason = f"{_WHY} {text(noise, 4)}" if act in _WITH_REASON else ""
-        changes = [
-            Change(act, "", number, 0, given(noise, number), reason, version) for number in numbers
-        ]
+        changes = [Change(act, "", number, 0, given(noise, number), reason, version) for number in numbers]
         self._insist(changes, self.lab.person(who).context)
 
     def _insist(self, changes: list[Change], context: Any) -> Any:

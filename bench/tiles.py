@@ -88,7 +88,8 @@ def delivered(lab: Any, path: Path) -> str:
     lab.start_session(session)
     data = path.read_bytes()
     manifest = {
-        "name": path.name, "size": len(data), "sha256": sha256(data).hexdigest(), "sequence": 1, "reason": path.name,
+        "name": path.name, "size": len(data), "sha256": sha256(data).hexdigest(), "sequence": 1,
+        "reason": path.name,
     }  # fmt: skip
     return str(lab.ingest().deliver(session, lab.olga.context, manifest, io.BytesIO(data))["number"])
 
@@ -204,7 +205,7 @@ def _first(lab: Any, place: Path, port: int, token: str, size: Size) -> Row:
 
 
 def registered(lab: Any, path: Path) -> str:
-    """Register a file as the service does after its checks, without making them; return the image's number."""
+    """Register a file as the service does, without making its checks; return the image's number."""
     stored = lab.vault.store(path, 1 << 40)
     made = lab.new_image()
     fields = lab.row(made).fields

@@ -1,4 +1,4 @@
-"""The peer of tiles: large_image behind the same web server, in its own environment, importing nothing of ours.
+"""The peer of tiles: large_image behind the same web server, in an environment of its own.
 
     python tileserver.py FILE LOW HIGH        (LOW HIGH of "-" "-": the peer's own way of showing 16 bits)
 

@@ -42,6 +42,7 @@ SECONDS: Final = 60.0
 _START_SECONDS: Final = 30.0
 _WAIT_SECONDS: Final = 60.0
 _AFTER_DEATH_SECONDS: Final = 30.0
+_DEADLY: Final = 1000
 _QUESTIONS: Final = 50_000
 _HEAD_BYTES: Final = 4 << 20
 _LENGTHS: Final = struct.Struct(">II")
@@ -232,6 +233,8 @@ class ReaderPool:
             refusal = Refusal("parses", "a file the reader survives", f"the reader died of {name}")
         else:
             refusal = Refusal("parses", "a file the reader survives", f"the reader ended with {status}")
+        if len(self._deadly) >= _DEADLY:
+            self._deadly.clear()
         self._deadly[file.key] = (monotonic_s() + _AFTER_DEATH_SECONDS, refusal)
         return refusal
 

@@ -6,12 +6,13 @@ import io
 from hashlib import sha256
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 import tifffile
 from playwright.sync_api import Page
 
-from fix_browser import Browse, accessible, expecting, shot, watch
+from fix_browser import Browse, Served, accessible, expecting, shot, watch
 from fix_lab import Lab
 
 Y, X = np.mgrid[0:700, 0:900]
@@ -125,3 +126,58 @@ def test_without_scripts_the_page_shows_a_picture_and_takes_the_same_settings(
     page.click("[aria-label='Next Z plane']")
     assert "2/3" in page.inner_text(".vbar")
     assert page.input_value("[name=lo0]") == "500"
+
+
+def test_pages_and_tiles_are_only_for_who_is_signed_in(image: str, served: Served) -> None:
+    tile = f"/images/{image}/tiles/0/0_0.jpg?channels=0:ffffff:0:9"
+    for path in (f"/images/{image}", "/images", tile, f"/images/{image}/probe?x=0&y=0"):
+        answer = httpx.get(served.url + path, follow_redirects=False)
+        assert answer.status_code == 303
+        assert answer.headers["location"].startswith("/sign-in")
+
+
+def test_a_tile_of_the_page_is_that_of_the_interface_and_kept_by_this_browser_only(
+    lab: Lab, image: str, served: Served
+) -> None:
+    token = lab.person("rita").token
+    path = f"/images/{image}/tiles/0/1_1.png?channels=1:ffffff:100:1500"
+    seen = [httpx.get(served.url + path, cookies={served.cookie: token}) for _ in range(2)]
+    other = httpx.get(f"{served.url}/api/v1{path}", headers={"Authorization": f"Bearer {token}"})
+    assert seen[0].content == seen[1].content == other.content
+    for one in seen:
+        assert one.headers["cache-control"] == "private, max-age=86400, immutable"
+        assert one.headers["x-content-type-options"] == "nosniff"
+        assert one.headers["etag"] == other.headers["etag"]
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("?z=3", 422),
+        ("?t=1", 422),
+        ("?lo0=abc", 422),
+        ("?lo0=9&hi0=9", 422),
+        ("?x=900&y=0", 422),
+        ("?x=<script>&y=0", 422),
+        ("?set=1&on=<script>", 200),
+        ("/tiles/0/..%2f..%2f..%2fsecrets.jpg", 404),
+        ("/picture.exe", 422),
+        ("/histogram.svg?c=5", 422),
+    ],
+)
+def test_what_is_no_setting_is_refused_in_words(
+    lab: Lab, image: str, served: Served, path: str, status: int
+) -> None:
+    answer = httpx.get(
+        f"{served.url}/images/{image}{path}", cookies={served.cookie: lab.person("rita").token}
+    )
+    assert answer.status_code == status
+    assert "<script>" not in answer.text.replace("<script src", "")
+
+
+def test_an_image_that_cannot_be_read_says_so_on_its_page(lab: Lab, served: Served) -> None:
+    answer = httpx.get(
+        f"{served.url}/images/{lab.new_image()}", cookies={served.cookie: lab.person("rita").token}
+    )
+    assert answer.status_code == 200
+    assert "This image cannot be shown" in answer.text

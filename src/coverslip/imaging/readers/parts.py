@@ -5,7 +5,10 @@ Rules kept here:
 * Display level ``n`` is the plane at half size n times over. It is read from the stored level next above, and
   where that is larger it is reduced by block means: display data, on which nothing is measured.
 * A large reduction is made once, block by block, and kept as an overview; memory stays flat at any size.
-* Statistics count every pixel up to ``COUNTED`` values; beyond that an overview, and the answer says so.
+* Statistics count every pixel up to ``COUNTED`` values; beyond that a lower level, and where even that would
+  read too much, blocks spread over the plane. The answer says which.
+* A plane of more than ``REDUCED`` values without a stored level is not shown from far: it is refused in words
+  before anything is read, and shown from near.
 """
 
 from __future__ import annotations
@@ -23,9 +26,12 @@ Array = npt.NDArray[Any]
 BLOCK: Final = 2048
 OVERVIEW: Final = 2048
 COUNTED: Final = 1 << 26
+REDUCED: Final = 1 << 31
 BINS: Final = 256
 _SMALL: Final = 2
 """Reductions up to 2**2 are made from the stored level each time; larger ones come from an overview."""
+_SPREAD: Final = 8
+_SPREAD_SIDE: Final = 512
 LOW_PER_MILLE, HIGH_PER_MILLE = 1, 999
 
 
@@ -48,12 +54,21 @@ def part(
     if rest == 0:
         return _inside(source, x, y, width, height)
     if rest > _SMALL:
+        _within(source)
         power = _overview_power(source)
         if _SMALL < power <= rest or source.width * source.height <= OVERVIEW * OVERVIEW:
             power = min(power, rest)
             whole = _overview(opened, cache, plane, source, power)
             return _cut(whole, box, 1 << (rest - power))
     return _reduced(source, box, 1 << rest)
+
+
+def _within(source: Level) -> None:
+    """Refuse to read a plane too large to be read for one picture. Raises RefusedFile: ``limits``."""
+    values = source.width * source.height * source.samples
+    if values > REDUCED:
+        expected = f"at most {REDUCED} values where the file stores no lower resolution; look from nearer"
+        raise RefusedFile("limits", expected, f"{values} values")
 
 
 def _overview_power(source: Level) -> int:
@@ -124,19 +139,37 @@ def statistics(opened: Opened, cache: Cache, plane: tuple[int, int, int]) -> dic
     level = 0
     while (top.width >> level) * (top.height >> level) * top.samples > COUNTED:
         level += 1
+    source = max((one for one in stored if one.power <= level), key=lambda one: one.power)
+    spread = source.width * source.height * source.samples > 4 * COUNTED
+    level = source.power if spread else level
     width, height = size_at(top.width, level), size_at(top.height, level)
-    blocks = [
-        (x, y, min(BLOCK, width - x), min(BLOCK, height - y))
-        for y in range(0, height, BLOCK)
-        for x in range(0, width, BLOCK)
-    ]
+    blocks = _spread(source) if spread else _all(width, height)
     pieces = (part(opened, cache, plane, level, box) for box in blocks)
     if top.dtype.kind in "iub" and top.dtype.itemsize <= 2:
         found = _exact(pieces, top.dtype)
     else:
         values = [_sample(piece) for piece in pieces]
         found = _sampled(np.concatenate(values))
-    return found | {"counted_at": level, "pixels": width * height}
+    counted = sum(across * down for _, _, across, down in blocks)
+    return found | {"counted_at": level, "pixels": counted, "every_pixel": not spread and level == 0}
+
+
+def _all(width: int, height: int) -> list[tuple[int, int, int, int]]:
+    return [
+        (x, y, min(BLOCK, width - x), min(BLOCK, height - y))
+        for y in range(0, height, BLOCK)
+        for x in range(0, width, BLOCK)
+    ]
+
+
+def _spread(source: Level) -> list[tuple[int, int, int, int]]:
+    """Return blocks spread evenly over a level, eight in each direction."""
+    side = min(_SPREAD_SIDE, source.width, source.height)
+    return [
+        ((source.width - side) * x // (_SPREAD - 1), (source.height - side) * y // (_SPREAD - 1), side, side)
+        for y in range(_SPREAD)
+        for x in range(_SPREAD)
+    ]
 
 
 def _exact(pieces: Any, kind: np.dtype[Any]) -> dict[str, Any]:

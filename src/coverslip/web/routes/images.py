@@ -99,19 +99,19 @@ def show(request: Request, visit: VisitOf, number: Number, z: At = 0, t: At = 0)
     shared = frame(visit, row, "Overview")
     values: dict[str, Any] = {"about": None, "unread": None}
     try:
-        about = services.pictures.describe(row)
+        about, default = services.pictures.describe(row), services.pictures.default(row, z, t)
+    except CoverslipError as error:
+        if error.code not in ("NOT_FOUND", "VAL_FORM", "HASH"):
+            raise
+        values["unread"] = _unread(visit, row, error)
+    else:
         shape = about["shape"]
         if z >= shape["z"] or t >= shape["t"]:
             limits = f"z 0 to {shape['z'] - 1}, t 0 to {shape['t'] - 1}"
             raise Invalid("VAL_RANGE", record=row.number, field="plane", value=f"z {z}, t {t}", limits=limits)
-        settings = _settings(request, services.pictures.default(row, z, t))
-        values |= _viewer(request, visit, row, about, settings)
-    except CoverslipError as error:
-        if error.code not in ("NOT_FOUND", "VAL_FORM", "HASH"):
-            raise
-        values["unread"] = services_refused(visit, row, error)
-    if values["about"] is not None and request.app.state.openings.first(visit.session.id, row):
-        open_image(services, row, visit.context)
+        values |= _viewer(request, visit, row, about, _settings(request, default))
+        if request.app.state.openings.first(visit.session.id, row):
+            open_image(services, row, visit.context)
     response = page(
         request, visit, "image.html", **shared, **values,
         files=row.fields.get("files") or [],
@@ -124,7 +124,7 @@ def show(request: Request, visit: VisitOf, number: Number, z: At = 0, t: At = 0)
     return response
 
 
-def services_refused(visit: Visit, row: Row, error: CoverslipError) -> CoverslipError:
+def _unread(visit: Visit, row: Row, error: CoverslipError) -> CoverslipError:
     """Return why an image cannot be shown; damage is recorded, an image without pixels is no refusal."""
     if error.code == "HASH":
         visit.services.events.refuse(error, visit.context, "open_image", row)
