@@ -61,11 +61,16 @@ class Founding:
 
 
 def init(
-    root: Path, founding: Founding, passwords: Mapping[str, str], progress: Progress = lambda _: None
+    root: Path,
+    founding: Founding,
+    passwords: Mapping[str, str],
+    progress: Progress = lambda _: None,
+    prepared: Callable[[Path], None] = lambda _: None,
 ) -> int:
     """Found an installation in an empty folder; return the number of genesis entries.
 
-    Raises ``ENVIRONMENT`` when the folder is taken, ``NOT_READY`` with everything that is missing. A failure
+    ``prepared`` is called with the home once its database runs and before anything is entered. Raises
+    ``ENVIRONMENT`` when the folder is taken, ``NOT_READY`` with everything that is missing. A failure
     removes what was begun, and only that.
     """
     home = Home(root.resolve())
@@ -95,14 +100,20 @@ def init(
     if sources:
         write_sources(home.clock, sources)
     try:
-        return _found(home, founding, founders, progress)
+        return _found(home, founding, founders, progress, prepared)
     except BaseException:  # a home is founded whole or not at all, an interrupt included; raised again
         for child in home.root.iterdir():
             shutil.rmtree(child, ignore_errors=True) if child.is_dir() else child.unlink(missing_ok=True)
         raise
 
 
-def _found(home: Home, founding: Founding, founders: tuple[Founder, ...], progress: Progress) -> int:
+def _found(
+    home: Home,
+    founding: Founding,
+    founders: tuple[Founder, ...],
+    progress: Progress,
+    prepared: Callable[[Path], None],
+) -> int:
     uuid = uuid4()
     _folders(home)
     _write_facts(home, founding, str(uuid))
@@ -119,6 +130,7 @@ def _found(home: Home, founding: Founding, founders: tuple[Founder, ...], progre
         )
         progress("making keys")
         signer = _keys(home, founding.origin)
+        prepared(home.root)
         progress("writing genesis")
         with wiring.core(home, size=2) as core:
             context = Context(NIL, NIL, "password", "genesis", "local", "coverslip init", founding.zone)

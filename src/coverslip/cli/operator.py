@@ -79,9 +79,15 @@ def demo(
     home: Annotated[
         Path | None, typer.Option("--home", envvar="COVERSLIP_HOME", help="Where to put the demonstration.")
     ] = None,
+    living: Annotated[
+        bool, typer.Option("--living", help="Serve a laboratory with weeks of work; found it where none is.")
+    ] = False,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the living laboratory.")] = 8480,
 ) -> None:
     """Run the main job end to end on real images: from capture to a verified evidence bundle."""
     bootstrap()
+    if living:
+        raise typer.Exit(importlib.import_module("coverslip.cli.demo.living").serve(home, port))
     raise typer.Exit(importlib.import_module("coverslip.cli.demo.story").run(home))
 
 

@@ -21,6 +21,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -161,9 +162,10 @@ class Coverslip(Science):
         }
         return self._opened(self._transport.json("POST", "/sessions", body=body))
 
-    def device_sign_in(self, device: str, key: DeviceKey, log: str) -> SignedIn:
-        """Open a device's session. ``log`` is the installation's origin. Raises DEVICE_UNKNOWN."""
-        stated = statement(device, log)
+    def device_sign_in(self, device: str, key: DeviceKey, log: str, at: datetime | None = None) -> SignedIn:
+        """Open a device's session. ``log`` is the installation's origin; ``at`` the device's own clock where
+        that is not this machine's. Raises DEVICE_UNKNOWN."""
+        stated = statement(device, log, at)
         body = {"device": device, "statement": stated.hex(), "signature": key.sign(stated)}
         return self._opened(self._transport.json("POST", "/sessions/device", body=body))
 

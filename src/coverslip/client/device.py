@@ -106,9 +106,9 @@ def read_private(path: Path, what: str) -> str:
     return text
 
 
-def statement(device: str, log: str) -> bytes:
-    """Return what a device signs to open a session: who, at which log, now by its own clock, once."""
-    now = format_time(datetime.now(UTC))
+def statement(device: str, log: str, at: datetime | None = None) -> bytes:
+    """Return what a device signs to open a session: who, at which log, now by its clock (``at``), once."""
+    now = format_time(at or datetime.now(UTC))
     return canonical.encode({"device": device, "log": log, "at": now, "nonce": secrets.token_hex(16)})
 
 
