@@ -47,8 +47,8 @@ system: ## see that compiler, OpenSSL, PostgreSQL and Chromium are there; as roo
 demo: $(STAMP) ## run the main job end to end on real images and verify its evidence bundle
 	$(BIN)/coverslip demo
 
-serve: $(STAMP) $(ASSETS) ## serve the demonstration laboratory on this machine (after `make demo`)
-	$(BIN)/coverslip serve --home "$${COVERSLIP_HOME:-coverslip-demo/lab}" --port $(PORT)
+serve: $(STAMP) $(ASSETS) ## found a laboratory with six weeks of work, where there is none, and serve it here
+	$(BIN)/coverslip demo --living --port $(PORT)
 
 test: system $(STAMP) $(ASSETS) build/axe/axe.min.js ## run all tests; a test that cannot run is a failure, never a skip
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(PYTEST_ARGS) tests

@@ -170,7 +170,7 @@ def show_accounts(home: Path, tell: Tell = show.say) -> None:
 
 def serve(home: Path | None, port: int) -> int:
     """Serve the laboratory at ``home``, founding the living one where there is none."""
-    from coverslip.bootstrap import serve as serving
+    from coverslip.bootstrap import listening, serve as serving
 
     root = (home or Path.cwd() / "coverslip-demo" / "living").resolve()
     if not Home(root).manifest.is_file():
@@ -180,5 +180,5 @@ def serve(home: Path | None, port: int) -> int:
         f"Open http://localhost:{port}/sign-in and sign in as one of them (kept in {accounts_file(root)})."
     )
     show.say("This is an evaluation installation: not for GxP use. Stop it with Ctrl+C.")
-    serving(root, host="127.0.0.1", port=port)
+    serving(root, place=listening(None, port, None, None, ()))
     return 0

@@ -131,7 +131,10 @@ def first_run(play: Play) -> None:
     case = submit(play, "alan", number, "Counts agree between sites of a well; no field is flagged.")
     play.alan.tried(case, "start", "AUTH_ROLE")
     review(play, "rita", case)
+    list(play.rita.lab.reviews.needed(case))  # each item is entered as sent to her
     play.rita.sign(case, "technical")
+    list(play.quinn.lab.reviews.needed(case))
+    list(play.quinn.lab.reviews.trail(case))
     play.quinn.sign(case, "qa_decide")
     release = play.vera.create(
         "release_decision",
