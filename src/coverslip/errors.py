@@ -216,6 +216,16 @@ _SPECS = (
     ),
     _spec(
         "refused",
+        "SESSION_LOCKED",
+        401,
+        "This session is locked, because it was left alone or its person locked it.",
+        "Unlock it with your password or passkey, or sign in.",
+        "P11-10-d.1",
+        "21 CFR 11.10(d)",
+        "per_minute",
+    ),
+    _spec(
+        "refused",
         "ACCOUNT_LOCKED",
         423,
         "This account is locked after {n} failed attempts.",

@@ -26,10 +26,15 @@ def place_of(request: Request, workstation: str = "", zone: str = "UTC") -> Plac
     return Place(workstation, address, request.headers.get("user-agent", "")[:120], zone)
 
 
-def session_of(request: Request, services: Annotated[Services, Depends(services_of)]) -> Session:
-    """Return the live session; raises ``AUTH_REQUIRED``."""
+def token_of(request: Request) -> str:
+    """Return the bearer token a request carries; empty when there is none."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    session = services.identity.session(token if scheme.lower() == "bearer" else "")
+    return token if scheme.lower() == "bearer" else ""
+
+
+def session_of(request: Request, services: Annotated[Services, Depends(services_of)]) -> Session:
+    """Return the live session; raises ``AUTH_REQUIRED``, ``SESSION_LOCKED``."""
+    session = services.identity.session(token_of(request))
     request.state.context = context_of(session)
     return session
 

@@ -15,6 +15,7 @@ from fastapi.responses import PlainTextResponse
 
 from coverslip.api import (
     bulk,
+    credentials,
     devices,
     events,
     exports,
@@ -49,7 +50,12 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 STREAMED = ("/files",)
-_UNWRITTEN = {("POST", "/sessions"), ("DELETE", "/sessions/current")}
+_UNWRITTEN = {
+    ("POST", "/sessions"),
+    ("POST", "/sessions/challenge"),
+    ("POST", "/sessions/passkey"),
+    ("DELETE", "/sessions/current"),
+}
 THREADS = 2 * gate.MOST
 """Requests in work at once; twice as many as may wait for a sign-in."""
 _EXPORT = re.compile("/records/[^/]+/export")
@@ -101,6 +107,7 @@ def create_app(services: Services) -> FastAPI:
     for router in (
         sessions.router,
         me.router,
+        credentials.router,
         bulk.router,
         questions.router,
         records.router,

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Header, Query, Request
 
 from coverslip.api.access import ContextOf, ServicesOf, row_for
 from coverslip.api.shapes import Act, NewRecord, Signing, receipt_value, record_value
-from coverslip.application import acting, viewing
+from coverslip.application import acting, credentials, viewing
 from coverslip.application.acting import Wish
 from coverslip.application.open_acts import OpenAct, open_acts
 from coverslip.application.services import Services
@@ -159,7 +159,10 @@ def _act(
 
 
 def _signing(given: Signing | None) -> acting.Signing | None:
-    return acting.Signing(Credential(given.username, given.password), given.shown) if given else None
+    if given is None:
+        return None
+    answered = credentials.answer(given.passkey.model_dump()) if given.passkey else None
+    return acting.Signing(Credential(given.username, given.password, answered), given.shown)
 
 
 def _written(services: Services, receipt: Receipt) -> dict[str, Any]:

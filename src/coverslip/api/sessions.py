@@ -18,13 +18,15 @@ router = APIRouter(tags=["sessions"])
 
 @router.post("/sessions", status_code=201)
 def sign_in(body: SignIn, request: Request, services: ServicesOf) -> dict[str, Any]:
-    """Sign in with user name and password; answers a bearer token and the last attempts before."""
+    """Sign in with user name and password, and a one-time code where you use an authenticator app."""
     request.state.action = "sign_in"
     place = place_of(request, body.workstation, body.zone)
-    return _signed_in(services, entering.sign_in(services, body.username, body.password, place))
+    found = entering.sign_in(services, body.username, body.password, place, body.code, resume=body.resume)
+    return signed_in(services, found)
 
 
-def _signed_in(services: Services, found: SignedIn) -> dict[str, Any]:
+def signed_in(services: Services, found: SignedIn) -> dict[str, Any]:
+    """Return a session as the interface shows it to who opened it, with the last attempts before."""
     account = services.accounts.account(found.session.person) or {}
     return {
         "token": found.token,
@@ -55,7 +57,7 @@ def device_sign_in(body: DeviceSignIn, request: Request, services: ServicesOf) -
         )
     except CoverslipError as error:
         raise entering.already_recorded(error) from None
-    return _signed_in(services, opened)
+    return signed_in(services, opened)
 
 
 @router.delete("/sessions/current", status_code=204)

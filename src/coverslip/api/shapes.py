@@ -27,6 +27,8 @@ class SignIn(Body):
     password: Secret
     workstation: Short = ""
     zone: Short = "UTC"
+    code: Annotated[str, Field(max_length=20, repr=False)] = ""
+    resume: bool = False
 
 
 class DeviceSignIn(Body):
@@ -47,11 +49,25 @@ class Enrolment(Body):
     zone: Short = "UTC"
 
 
+Octets = Annotated[str, Field(max_length=11000, min_length=1, pattern="^[A-Za-z0-9_-]+$")]
+
+
+class Answer(Body):
+    """What a passkey answered, base64url; ``ceremony`` names what was prepared, left out at sign-in."""
+
+    ceremony: Annotated[str, Field(max_length=64)] = ""
+    id: Octets
+    authenticator_data: Octets
+    client_data: Octets
+    signature: Octets
+
+
 class Signing(Body):
-    """The components, entered for this signing, and the hash of the view that was shown."""
+    """The components, entered for this signing, or a passkey's answer; the hash of the view shown."""
 
     username: Short = ""
-    password: Secret
+    password: Annotated[str, Field(max_length=1024, repr=False)] = ""
+    passkey: Answer | None = None
     shown: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from coverslip.application.services import Services
 from coverslip.application.viewing import preview, require_shown, view
 from coverslip.kernel.change import Change, Context, Credential, Receipt
+from coverslip.kernel.commit import Ready
 from coverslip.kernel.rows import Row
 
 
@@ -45,28 +46,49 @@ def create(
 
     Raises what ``Door.submit`` raises.
     """
-    if signing is not None:
-        require_shown(signing.shown, preview(services, type, wish.fields), "")
-    change = Change(
+    change = _creation(services, type, wish, number, signing.shown if signing else "")
+    return services.door.submit(change, context, signing.credential if signing else None)
+
+
+def prepare_create(
+    services: Services, context: Context, type: str, wish: Wish, number: str, shown: str
+) -> Ready:
+    """Prepare what a passkey signs when a record is made. Raises what ``Door.prepare`` raises."""
+    return services.door.prepare(_creation(services, type, wish, number, shown), context)
+
+
+def _creation(services: Services, type: str, wish: Wish, number: str, shown: str) -> Change:
+    if shown:
+        require_shown(shown, preview(services, type, wish.fields), "")
+    return Change(
         "create",
         type=type,
         number=number,
         fields=wish.fields,
         reason=wish.reason,
-        shown=signing.shown if signing else "",
+        shown=shown,
         idempotency_key=wish.key,
         occurred_at=wish.occurred_at,
     )
-    return services.door.submit(change, context, signing.credential if signing else None)
 
 
 def act(
     services: Services, context: Context, row: Row, name: str, wish: Wish, signing: Signing | None = None
 ) -> Receipt:
     """Do an act on a record as it was read. Raises what ``Door.submit`` raises."""
-    if signing is not None:
-        require_shown(signing.shown, view(services, row), row.number)
-    change = Change(
+    change = _change(services, row, name, wish, signing.shown if signing else "")
+    return services.door.submit(change, context, signing.credential if signing else None)
+
+
+def prepare_act(services: Services, context: Context, row: Row, name: str, wish: Wish, shown: str) -> Ready:
+    """Prepare what a passkey signs with an act. Raises what ``Door.prepare`` raises."""
+    return services.door.prepare(_change(services, row, name, wish, shown), context)
+
+
+def _change(services: Services, row: Row, name: str, wish: Wish, shown: str) -> Change:
+    if shown:
+        require_shown(shown, view(services, row), row.number)
+    return Change(
         name,
         row.type,
         row.number,
@@ -74,11 +96,10 @@ def act(
         wish.fields,
         wish.reason,
         wish.expected_version,
-        signing.shown if signing else "",
+        shown,
         wish.key,
         wish.occurred_at,
     )
-    return services.door.submit(change, context, signing.credential if signing else None)
 
 
 def proof(services: Services, receipt: Receipt) -> str:

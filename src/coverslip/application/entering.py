@@ -9,20 +9,47 @@ from typing import Any
 
 from coverslip.application.services import Services
 from coverslip.errors import CoverslipError, Refused
-from coverslip.kernel.change import Change, Context, Credential, Receipt
+from coverslip.kernel.change import Assertion, Change, Context, Credential, Receipt
+from coverslip.kernel.desk import Desk
 from coverslip.kernel.identity import Place, SignedIn, context_of
 from coverslip.kernel.rows import NIL
 from coverslip.kernel.view import render, shown_hash
 
 
-def sign_in(services: Services, username: str, password: str, place: Place) -> SignedIn:
-    """Open a session. Raises ``THROTTLED``, ``SIG_REAUTH`` (whatever was wrong), ``ACCOUNT_LOCKED``."""
+def sign_in(
+    services: Services, username: str, password: str, place: Place, code: str = "", *, resume: bool = False
+) -> SignedIn:
+    """Open a session, or with ``resume`` the one its person locked at this place.
+
+    Raises ``THROTTLED``, ``SIG_REAUTH`` (whatever was wrong), ``ACCOUNT_LOCKED``, ``AUTH_SHARED``.
+    """
     wait = services.identity.delay_s(username)
     if wait:
         raise Refused("THROTTLED", seconds=wait)
     try:
-        return services.identity.sign_in(username, password, place)
+        return services.identity.sign_in(username, password, place, code, resume=resume)
     except CoverslipError as error:
+        raise already_recorded(error) from None
+
+
+def sign_in_with_passkey(
+    services: Services, answer: Assertion, place: Place, *, resume: bool = False
+) -> SignedIn:
+    """Open a session with a passkey's answer. Raises what ``sign_in`` raises."""
+    try:
+        return services.identity.sign_in_with_passkey(answer, place, resume=resume)
+    except CoverslipError as error:
+        raise already_recorded(error) from None
+
+
+def unlock(services: Services, token: str, password: str, answer: Assertion | None = None) -> SignedIn:
+    """Open a locked session again for its own person. Raises what ``Desk.unlock`` raises."""
+    desk = Desk(services.accounts, services.events, services.identity)
+    try:
+        return desk.unlock(token, password, answer)
+    except CoverslipError as error:
+        if error.code == "AUTH_REQUIRED":
+            raise
         raise already_recorded(error) from None
 
 

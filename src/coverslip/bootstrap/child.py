@@ -20,6 +20,7 @@ from coverslip.bootstrap.listening import Listening, listening
 from coverslip.bootstrap.signing import open_signer
 from coverslip.client.secrecy import keep_to_itself
 from coverslip.errors import CoverslipError
+from coverslip.kernel.passkeys import Party
 from coverslip.settings import Home
 from coverslip.store.signer_socket import SignerClient, SignerServer
 from coverslip.web.serving import Serving
@@ -68,6 +69,7 @@ def _web(home: Home, place: Listening, reason: str = "", inherited: int | None =
 
     opened = quarantine.quarantined(home, quarantine.from_argument(reason)) if reason else _services(home)
     with opened as services:
+        services.identity.ring.party = _party(place)
         path = wiring.api_socket(home)
         path.unlink(missing_ok=True)
         private = [wiring.bind_unix(path)]
@@ -78,6 +80,13 @@ def _web(home: Home, place: Listening, reason: str = "", inherited: int | None =
         elif place.port is not None:
             public = [wiring.bind(place.host, place.port)]
         fronting.run(faces(services, Serving(place.secure)), place, private, public)
+
+
+def _party(place: Listening) -> Party:
+    """Return for whom passkeys are made: the first name this server is known by, whatever a request says."""
+    if place.secure and place.origins:
+        return Party.of(place.origins[0])
+    return Party.of(f"http://localhost:{place.port}" if place.port is not None else "http://localhost")
 
 
 @contextmanager

@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import socket
 import stat
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -26,12 +27,14 @@ from coverslip.bootstrap.site_types import site_types
 from coverslip.errors import EnvironmentFault, EvidenceBroken, Invalid
 from coverslip.kernel.attempt import Gatherer
 from coverslip.kernel.clock import monotonic_s
+from coverslip.kernel.codes import Codes
 from coverslip.kernel.commit import Door
 from coverslip.kernel.definition import Catalogue
 from coverslip.kernel.events import Events
 from coverslip.kernel.identity import Identity
 from coverslip.kernel.refined import refined, refinement
 from coverslip.kernel.refinery import unfit
+from coverslip.kernel.ring import Ring
 from coverslip.ledger import note
 from coverslip.records import all_types
 from coverslip.settings import Home
@@ -261,7 +264,10 @@ def core(
         reading = PostgresReading(pool)
         clock = PostgresClock(pool)
         events = Events(store, accounts, clock.state)
-        identity = Identity(accounts, events, accounts.now)
+        key = credential_key(home)
+        ring = Ring(accounts, events, accounts.now, key=key)
+        codes = Codes(accounts, events, accounts.now, f"Coverslip {facts.origin}", key)
+        identity = Identity(accounts, events, accounts.now, ring, codes)
         made: dict[tuple[str, int], Gatherer] = {k: f(reading) for k, f in (gatherers or {}).items()}
         vault = LocalVault(home.vault)
         known = catalogue(home.types).recalling(lambda: _definitions(pool))
@@ -280,6 +286,21 @@ def core(
             vault,
             clock,
         )
+
+
+def credential_key(home: Home) -> bytes:
+    """Return the key that seals second factors and makes challenges (32 bytes); the first to ask makes it."""
+    path = home.secret("credential.key")
+    if not path.exists():
+        made = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(32) + "\n")
+        # Linked, not renamed: of two processes that make it at once one wins, and both read that one.
+        with suppress(FileExistsError):
+            os.link(made, path)
+        made.unlink()
+    return bytes.fromhex(path.read_text("ascii").strip())
 
 
 def _definitions(pool: Pool) -> dict[str, bytes]:

@@ -30,6 +30,7 @@ class Session:
     data: dict[str, Any] | None = None
     key_id: str = ""
     """Key id of the passkey it was opened with; empty where with another credential."""
+    locked: bool = False
 
 
 class Accounts(Protocol):
@@ -84,7 +85,7 @@ class Accounts(Protocol):
         ...
 
     def session_by_token(self, token_hash: bytes) -> Session | None:
-        """Return a live session and note that it was used; ``None`` when ended, idle or expired."""
+        """Return a session and note that it was used; ``None`` when over. One left alone is locked."""
         ...
 
     def session_by_id(self, session: str) -> Session | None:
@@ -101,6 +102,34 @@ class Accounts(Protocol):
 
     def sessions_of(self, person: str) -> list[Session]:
         """Return the person's live sessions."""
+        ...
+
+    def open_sessions_of(self, person: str) -> list[Session]:
+        """Return the person's sessions that are not over, locked ones too, oldest first."""
+        ...
+
+    def lock_session(self, session: str) -> None:
+        """Lock a session; its continuous period ends."""
+        ...
+
+    def unlock_session(self, session: str, token_hash: bytes) -> bool:
+        """Open a locked session under a new token; false where it is not locked or over."""
+        ...
+
+    def seed(self, person: str) -> dict[str, Any] | None:
+        """Return ``id`` and ``sealed`` of the person's seed of one-time codes, if there is one."""
+        ...
+
+    def add_seed(self, person: str, name: str, sealed: bytes, step: int) -> None:
+        """Keep a sealed seed of which a code of time step ``step`` was used."""
+        ...
+
+    def use_code(self, person: str, name: str, step: int) -> bool:
+        """Note that a code of a time step was used; false where that step or a later one was before."""
+        ...
+
+    def drop_seed(self, person: str, name: str) -> None:
+        """Destroy a seed."""
         ...
 
     def close_session(self, session: str, why: str) -> None:

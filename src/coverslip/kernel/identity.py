@@ -37,6 +37,7 @@ from coverslip.kernel import keys
 from coverslip.kernel.accounts import Accounts, Session
 from coverslip.kernel.change import Assertion, Context, Credential
 from coverslip.kernel.clock import known_zone
+from coverslip.kernel.codes import Codes
 from coverslip.kernel.events import NOBODY, Event, Events
 from coverslip.kernel.gate import Gate
 from coverslip.kernel.passkeys import Passkey
@@ -55,7 +56,10 @@ PERIOD_IDLE_MINUTES = LIMITS.signing_period_idle_minutes
 PERIOD_MAX_MINUTES = LIMITS.signing_period_max_minutes
 ENROLMENT_HOURS = LIMITS.enrolment_hours
 DEVICE_SKEW_S = 60
-NOT_SIGNED_IN = "You are not signed in: user name and password are needed, and what was given did not match."
+NOT_SIGNED_IN = (
+    "You are not signed in: user name and password are needed, and a one-time code where you use an"
+    " authenticator app; what was given did not match."
+)
 SIGN_IN, SIGNING, ENROLLING = "sign_in", "signing", "enrolling"
 
 
@@ -90,18 +94,28 @@ class Identity:
     """Sessions and keys of people and devices; implements the door's ``Ceremonies``."""
 
     def __init__(
-        self, accounts: Accounts, events: Events, now: Callable[[], str], ring: Ring | None = None
+        self,
+        accounts: Accounts,
+        events: Events,
+        now: Callable[[], str],
+        ring: Ring | None = None,
+        codes: Codes | None = None,
     ) -> None:
-        """``now`` gives the database time, UTC, ISO 8601; ``ring`` holds the passkeys."""
+        """``now`` gives the database time, UTC, ISO 8601; ``ring`` holds passkeys, ``codes`` seeds."""
         self._accounts, self._events, self._now = accounts, events, now
         self.ring = ring or Ring(accounts, events, now)
+        self.codes = codes or Codes(accounts, events, now)
         self._gate = Gate()
         self._origin = ""
 
     # --- people --------------------------------------------------------------------------------
 
-    def sign_in(self, username: str, secret: str, place: Place) -> SignedIn:
-        """Open a session with both components.
+    def sign_in(
+        self, username: str, secret: str, place: Place, code: str = "", *, resume: bool = False
+    ) -> SignedIn:
+        """Open a session with both components, and a one-time code where the person uses an app for them.
+
+        ``resume``: open the person's locked session at this place instead, where there is one.
 
         Raises:
             Refused: SIG_REAUTH (whatever was wrong), THROTTLED, ACCOUNT_LOCKED, AUTH_SHARED.
@@ -112,18 +126,66 @@ class Identity:
             count = self._accounts.add_failure(SIGN_IN, name_key(name), place.address)
             found = self._accounts.person_by_username(name)
             try:
-                person = self._prove(found, secret, count)
+                person = self._prove(found, secret, count, code)
             except Refused as error:
                 self._failed_sign_in(found[0] if found else NIL, error, nobody, count)
                 raise
         self._accounts.clear_failures(SIGN_IN, name_key(name))
         context = Context("", person, "password", place.workstation, place.address, place.client, place.zone)
-        self._require_one_place(context)
-        last = self._accounts.last_sign_ins(person)
-        self._accounts.note_sign_in(person, succeeded=True)
-        return self._open(context, name, "password", last)
+        return self._begin(context, name, "", resume=resume)
 
-    def sign_in_with_passkey(self, assertion: Assertion, place: Place) -> SignedIn:
+    def _begin(self, context: Context, name: str, key_id: str, *, resume: bool) -> SignedIn:
+        """Open a session for somebody who proved who they are, or the one they locked at this place."""
+        self._require_one_place(context)
+        last = self._accounts.last_sign_ins(context.person)
+        self._accounts.note_sign_in(context.person, succeeded=True)
+        locked = self._locked_at(context) if resume else None
+        if locked is not None:
+            return self._unlocked(locked, last)
+        return self._open(context, name, context.auth, last, key_id)
+
+    def _locked_at(self, context: Context) -> Session | None:
+        """Return the newest locked session of a person at the place they are at, opened as they are now."""
+        here = (context.workstation, context.address, context.auth)
+        found = [
+            s
+            for s in self._accounts.open_sessions_of(context.person)
+            if s.locked and (s.workstation, s.address, s.kind) == here
+        ]
+        return found[-1] if found else None
+
+    def resume(self, session: Session, secret: str, answer: Assertion | None) -> SignedIn:
+        """Open a locked session for its own person; who else tries fails as at sign-in (``Desk.unlock``)."""
+        context = context_of(session)
+        counted = name_key(session.username)
+        wait = self.delay_s(session.username)
+        if wait:
+            raise Refused("THROTTLED", seconds=wait)
+        with self._gate.enter(session.address):
+            count = self._accounts.add_failure(SIGN_IN, counted, session.address)
+            try:
+                if answer is not None:
+                    if count > LOCK_AFTER:
+                        raise Refused("ACCOUNT_LOCKED", n=count - 1)
+                    self.ring.opened(session.person, answer)
+                else:
+                    found = self._accounts.person_by_username(session.username)
+                    self._prove(found if found and found[0] == session.person else None, secret, count, None)
+            except Refused as error:
+                self._failed_sign_in(session.person, error, replace(context, session=NIL), count)
+                raise
+        self._accounts.clear_failures(SIGN_IN, counted)
+        self._require_one_place(context)
+        return self._unlocked(session, {})
+
+    def _unlocked(self, session: Session, last: dict[str, str]) -> SignedIn:
+        token = secrets.token_urlsafe(32)
+        if not self._accounts.unlock_session(session.id, token_hash(token)):
+            raise Refused("AUTH_REQUIRED")
+        self._events.record(Event("session", "unlock", {"username": session.username}), context_of(session))
+        return SignedIn(token, replace(session, locked=False), last)
+
+    def sign_in_with_passkey(self, assertion: Assertion, place: Place, *, resume: bool = False) -> SignedIn:
         """Open a session with the answer of a passkey to a challenge of ``ring.challenge``.
 
         Raises:
@@ -145,10 +207,7 @@ class Identity:
                 raise
         self._accounts.clear_failures(SIGN_IN, counted)
         context = Context("", person, "passkey", place.workstation, place.address, place.client, place.zone)
-        self._require_one_place(context)
-        last = self._accounts.last_sign_ins(person)
-        self._accounts.note_sign_in(person, succeeded=True)
-        return self._open(context, name, "passkey", last, passkey.kid)
+        return self._begin(context, name, passkey.kid, resume=resume)
 
     def _require_one_place(self, context: Context) -> None:
         here = (context.workstation, context.address)
@@ -159,14 +218,19 @@ class Identity:
                 self._events.refuse(shared, replace(context, session=NIL), "sign_in")
                 raise shared
 
-    def _prove(self, found: tuple[str, dict[str, Any]] | None, secret: str, count: int) -> str:
+    def _prove(
+        self, found: tuple[str, dict[str, Any]] | None, secret: str, count: int, code: str | None
+    ) -> str:
+        """Return whose secret it is; ``code`` None: none is asked, as the session was opened with one."""
         wrapped = self._accounts.credential(found[0] if found else NIL)
         if count > LOCK_AFTER:
             raise Refused("ACCOUNT_LOCKED", n=count - 1)
         try:
             if found is not None and wrapped is not None and _in_force(wrapped, found[1]):
                 keys.prove(wrapped, secret[: keys.MAX_SECRET], found[0])
-                return found[0]
+                if code is None or self.codes.accepts(found[0], code):
+                    return found[0]
+                raise Refused("SIG_REAUTH")
             keys.burn_time(secret)
         except Refused:
             pass  # one answer for all, below
@@ -245,13 +309,16 @@ class Identity:
     def session(self, token: str) -> Session:
         """Return the live session of a bearer token of somebody who may still act.
 
-        Raises ``AUTH_REQUIRED``, also for an account that was locked, reset or disabled meanwhile and a
-        device that is out of service: reading ends with the account, not with the session.
+        Raises ``SESSION_LOCKED`` while it is locked, and ``AUTH_REQUIRED``, also for an account that was
+        locked, reset or disabled meanwhile and a device that is out of service: reading ends with the
+        account, not with the session.
         """
         found = self._accounts.session_by_token(token_hash(token)) if token else None
         account = self._accounts.account(found.person) if found else None
         if found is None or account is None or not (found.kind == "device" or account.get("verified")):
             raise Refused("AUTH_REQUIRED")
+        if found.locked:
+            raise Refused("SESSION_LOCKED")
         return found
 
     # --- enrolment -----------------------------------------------------------------------------

@@ -13,21 +13,24 @@ from psycopg.errors import UniqueViolation
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from coverslip.errors import Conflict
+from coverslip.errors import Invalid
 from coverslip.kernel.accounts import Session
 from coverslip.settings import Limits
 from coverslip.store.pool import Pool
 
 IDLE_MINUTES = Limits().idle_lock_minutes
 
-_LIVE = (
+_OPEN = (
     "ended_at is null and expires_at > clock_timestamp()"
-    " and seen_at > clock_timestamp() - %(idle)s * interval '1 minute'"
     " and not exists (select from projection.authority a where a.person = ops.session.person"
     " and a.kind = 'account'"
     " and (a.valid_from > clock_timestamp() or a.valid_to <= clock_timestamp()))"
 )
 """A session ends with the days for which its account is valid."""
+_LEFT = "(seen_at <= clock_timestamp() - %(idle)s * interval '1 minute')"
+_PERSONAL = "kind in ('password', 'passkey')"
+_LIVE = f"{_OPEN} and locked_at is null and not {_LEFT}"
+"""A person's session that is left alone locks, any other ends."""
 _OPENS = (
     "e.used_at is null and e.expires_at > clock_timestamp() and not exists (select from ops.enrolment later"
     " where later.person = e.person and later.created_at > e.created_at)"
@@ -38,7 +41,8 @@ _DESTROYED = (
 )
 _SESSION = (
     "session, person, username, kind, workstation, address, client, zone,"
-    " opened_at, seen_at, expires_at, period, data, key_id"
+    " opened_at, seen_at, expires_at, period, data, key_id,"
+    " locked_at is not null as locked"
 )
 
 
@@ -146,7 +150,7 @@ class PostgresAccounts:
                 d=Jsonb(data | {"kid": key_id}),
             )
         except UniqueViolation:
-            raise Conflict("DUP", what="This passkey", existing="a passkey added before") from None
+            raise Invalid("DUP", what="This passkey", existing="a passkey added before") from None
 
     def passkeys(self, person: str) -> list[dict[str, Any]]:
         """Return what is kept of the person's passkeys, oldest first."""
@@ -188,6 +192,48 @@ class PostgresAccounts:
             k=key_id,
         )
 
+    # --- one-time codes ------------------------------------------------------------------------
+
+    def seed(self, person: str) -> dict[str, Any] | None:
+        """Return id and sealed form of the seed in use."""
+        return self._one(
+            "select key_id as id, secret as sealed from ops.credential where person = %(p)s and kind = 'totp'"
+            " and revoked_at is null and secret is not null order by created_at desc limit 1",
+            p=person,
+        )
+
+    def add_seed(self, person: str, name: str, sealed: bytes, step: int) -> None:
+        """Keep a sealed seed of which a code of time step ``step`` was used."""
+        self._one(
+            "insert into ops.credential(person, kind, key_id, secret, data)"
+            " values (%(p)s, 'totp', %(k)s, %(x)s, %(d)s)",
+            p=person,
+            k=name,
+            x=sealed,
+            d=Jsonb({"step": step}),
+        )
+
+    def use_code(self, person: str, name: str, step: int) -> bool:
+        """Note that a code was used; false where its step or a later one was used before."""
+        row = self._one(
+            "update ops.credential set data = data || jsonb_build_object('step', %(n)s::bigint),"
+            " changed_at = clock_timestamp() where person = %(p)s and kind = 'totp' and key_id = %(k)s"
+            " and revoked_at is null and (data ->> 'step')::bigint < %(n)s returning 1 as done",
+            p=person,
+            k=name,
+            n=step,
+        )
+        return row is not None
+
+    def drop_seed(self, person: str, name: str) -> None:
+        """Destroy a seed."""
+        self._one(
+            "update ops.credential set revoked_at = clock_timestamp(), changed_at = clock_timestamp(),"
+            " secret = null where person = %(p)s and kind = 'totp' and key_id = %(k)s",
+            p=person,
+            k=name,
+        )
+
     # --- sessions ------------------------------------------------------------------------------
 
     def open_session(self, session: Session, token_hash: bytes) -> None:
@@ -210,10 +256,13 @@ class PostgresAccounts:
         )
 
     def session_by_token(self, token_hash: bytes) -> Session | None:
-        """Return a live session and note that it was used."""
+        """Return a session and note that it was used; one that was left alone is locked from now on."""
         row = self._one(
-            f"update ops.session set seen_at = clock_timestamp()"  # noqa: S608 - constants of this module
-            f" where token_hash = %(t)s and {_LIVE} returning {_SESSION}",
+            "update ops.session set"  # noqa: S608 - constants of this module
+            f" locked_at = case when {_LEFT} then coalesce(locked_at, clock_timestamp()) else locked_at end,"
+            f" period = case when {_LEFT} or locked_at is not null then null else period end,"
+            f" seen_at = case when {_LEFT} or locked_at is not null then seen_at else clock_timestamp() end"
+            f" where token_hash = %(t)s and {_OPEN} and ({_PERSONAL} or not {_LEFT}) returning {_SESSION}",
             t=token_hash,
             idle=IDLE_MINUTES,
         )
@@ -246,6 +295,36 @@ class PostgresAccounts:
             idle=IDLE_MINUTES,
         )
         return [_session(row) for row in rows]
+
+    def open_sessions_of(self, person: str) -> list[Session]:
+        """Return the person's sessions that are not over; one left alone counts as locked."""
+        rows = self._all(
+            f"select {_SESSION.replace('locked_at is not null', f'(locked_at is not null or {_LEFT})')}"  # noqa: S608
+            f" from ops.session where person = %(p)s and {_OPEN} and ({_PERSONAL} or not {_LEFT})"
+            " order by opened_at",
+            p=person,
+            idle=IDLE_MINUTES,
+        )
+        return [_session(row) for row in rows]
+
+    def lock_session(self, session: str) -> None:
+        """Lock a session; its continuous period ends."""
+        self._one(
+            "update ops.session set locked_at = coalesce(locked_at, clock_timestamp()), period = null"
+            " where session = %(s)s and ended_at is null",
+            s=session,
+        )
+
+    def unlock_session(self, session: str, token_hash: bytes) -> bool:
+        """Open a locked session under a new token; false where it is not locked or over."""
+        row = self._one(
+            f"update ops.session set locked_at = null, seen_at = clock_timestamp(), token_hash = %(t)s"  # noqa: S608
+            f" where session = %(s)s and {_OPEN} and (locked_at is not null or {_LEFT}) returning 1 as done",
+            s=session,
+            t=token_hash,
+            idle=IDLE_MINUTES,
+        )
+        return row is not None
 
     def close_session(self, session: str, why: str) -> None:
         """End a session."""
@@ -417,6 +496,7 @@ def _session(row: dict[str, Any]) -> Session:
         str(row["period"] or ""),
         row["data"] or {},
         row["key_id"],
+        bool(row["locked"]),
     )
 
 

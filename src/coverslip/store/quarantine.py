@@ -97,6 +97,10 @@ class QuarantinedAccounts(PostgresAccounts):
         """Return the person's live sessions of this process."""
         return self._live(lambda one, _: one.person == person)
 
+    def open_sessions_of(self, person: str) -> list[Session]:
+        """Return the person's sessions of this process; none of them locks."""
+        return self.sessions_of(person)
+
     def close_session(self, session: str, why: str) -> None:
         """End a session."""
         with self._lock:
@@ -135,6 +139,14 @@ class QuarantinedAccounts(PostgresAccounts):
         """Forget failed attempts."""
         with self._lock:
             self._failures.pop((scope, key), None)
+
+    def use_passkey(self, person: str, key_id: str, was: int, count: int) -> bool:
+        """Note in memory that a passkey was used at a count; false where it was before."""
+        return count == 0 or self.add_failure("passkey_used", f"{key_id}:{count}") == 1
+
+    def use_code(self, person: str, name: str, step: int) -> bool:
+        """Note in memory that a code of a step was used; false where it was before."""
+        return self.add_failure("code_used", f"{name}:{step}") == 1
 
     def refusal_slot(self, scope: str, key: str) -> bool:
         """Return whether this is the first refusal of its kind in this process."""

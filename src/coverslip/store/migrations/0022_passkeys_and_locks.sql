@@ -15,6 +15,8 @@ alter table ops.session add constraint session_kind_check
 alter table ops.session add column locked_at timestamptz;
 -- The passkey a session was opened with: it ends with it.
 alter table ops.session add column key_id text not null default '';
+-- A session that opens again has a new token.
+grant update (locked_at, token_hash) on ops.session to cs_writer;
 
 -- As before; a passkey that its record no longer lists as its person's is found no more, and its sessions end.
 -- p_was, p_is: what the record conferred before and confers now, as [code, data]; null for nothing.
