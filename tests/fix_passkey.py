@@ -6,6 +6,7 @@ Every part of an answer can be bent: page, party, flags, counter, key.
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import hashlib
 import json
 import os
@@ -14,10 +15,13 @@ from typing import Any
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from webauthn.helpers import encode_cbor
 
 from coverslip.kernel.change import Assertion, Change, Credential, Receipt
+from coverslip.kernel.codes import STEP_S
 from coverslip.kernel.passkeys import LOOPBACK, Passkey
 from coverslip.kernel.rows import Row
 from fix_lab import SHOWN, TODAY, Lab, Person
@@ -148,3 +152,10 @@ class Holder(Person):
     def credential_for(self, change: Change) -> Credential:
         ready = self.lab.door.prepare(change, self.context)
         return Credential(assertion=self.key.answer(ready.challenge, ready.ceremony))
+
+
+def code_of(lab: Lab, seed: str, steps: int = 0) -> str:
+    """Return the code of a seed now, or some steps away."""
+    key = base64.b32decode(seed + "=" * (-len(seed) % 8))
+    now = int(dt.datetime.fromisoformat(lab.accounts.now()).timestamp())
+    return TOTP(key, 6, SHA1(), STEP_S).generate(now + steps * STEP_S).decode()  # noqa: S303

@@ -109,7 +109,7 @@ def sessions(services: ServicesOf, session: SessionOf) -> list[dict[str, Any]]:
     return [credentials.session_value(one, session) for one in found]
 
 
-@router.delete("/me/sessions/{name}", status_code=204)
+@router.post("/me/sessions/{name}/end", status_code=204)
 def end(name: Name, request: Request, services: ServicesOf, session: SessionOf) -> None:
     """End a session of yours."""
     request.state.action = "end_session"

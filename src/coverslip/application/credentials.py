@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -52,6 +53,24 @@ def answer(value: Mapping[str, Any]) -> Assertion:
     """Read the answer of ``navigator.credentials.get``. Raises ``VAL_FORM``."""
     parts = [octets(n, value.get(n)) for n in ("id", "authenticator_data", "client_data", "signature")]
     return Assertion(str(value.get("ceremony", ""))[:64], *parts)
+
+
+def answer_in(text: str) -> Assertion | None:
+    """Read an answer a script wrote as JSON into a form; ``None`` where it is empty. Raises ``VAL_FORM``."""
+    if not text:
+        return None
+    return answer(written(text))
+
+
+def written(text: str) -> dict[str, Any]:
+    """Read an object a script wrote as JSON into a form. Raises ``VAL_FORM``."""
+    try:
+        value = json.loads(text[: 8 * MOST_BYTES])
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise Invalid("VAL_FORM", field="passkey", expected="what a passkey gave", found="something else")
+    return value
 
 
 def asked(services: Services, ready: Ready) -> dict[str, Any]:

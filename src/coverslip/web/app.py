@@ -25,6 +25,7 @@ from coverslip.web.serving import Serving
 from coverslip.web.templating import page
 from coverslip.web.visit import SignInFirst, token_of
 
+_ALWAYS = ("/sign-in", "/sign-in/challenge", "/sign-in/passkey", "/sign-out")
 _FOR_EVER = "public, max-age=31536000, immutable"
 _log = logging.getLogger("coverslip.web")
 
@@ -77,7 +78,7 @@ class _Static(StaticFiles):
 def _quarantined(request: Request) -> CoverslipError | None:
     """Refuse what would write while the installation is in quarantine; people may come in and read."""
     services: Services = request.app.state.services
-    return None if request.url.path in ("/sign-in", "/sign-out") else services.quarantine()
+    return None if request.url.path in _ALWAYS else services.quarantine()
 
 
 def _refuse(request: Request, error: CoverslipError) -> Response:
@@ -116,7 +117,8 @@ def _handlers(app: FastAPI) -> None:
     def _sign_in(request: Request, error: SignInFirst) -> Response:
         from urllib.parse import urlencode
 
-        target = "/sign-in?" + urlencode({"next": error.back})
+        where = "/locked" if error.locked else "/sign-in"
+        target = f"{where}?{urlencode({'next': error.back})}"
         if request.headers.get("hx-request") == "true":
             return Response(status_code=401, headers={"HX-Redirect": target})
         return RedirectResponse(target, 303)

@@ -23,11 +23,11 @@ THEMES = ("light", "dark")
 
 
 class SignInFirst(Exception):
-    """Nobody is signed in; the page leads to the sign-in and back."""
+    """Nobody is signed in, or the session is locked; the page leads to where that is done, and back."""
 
-    def __init__(self, back: str) -> None:
+    def __init__(self, back: str, *, locked: bool = False) -> None:
         super().__init__(back)
-        self.back = back
+        self.back, self.locked = back, locked
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def visit_of(request: Request) -> Visit:
     try:
         session = services.identity.session(token)
     except Refused as error:
-        raise SignInFirst(_here(request)) from error
+        raise SignInFirst(_here(request), locked=error.code == "SESSION_LOCKED") from error
     visit = Visit(services, session, token, serving_of(request))
     request.state.context, request.state.visit = visit.context, visit
     return visit

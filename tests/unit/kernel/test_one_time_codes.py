@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import base64
-import datetime as dt
 from collections.abc import Iterator
 
 import pytest
-from cryptography.hazmat.primitives.hashes import SHA1
-from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
-from coverslip.kernel.codes import STEP_S, Codes
+from coverslip.kernel.codes import Codes
 from coverslip.kernel.identity import LOCK_AFTER, Place, SignedIn, name_key
 from fix_lab import Lab, Person, refused, secret_of
+from fix_passkey import code_of
 
 NAMES = (f"toni{n}" for n in range(100))
-
-
-def code_of(lab: Lab, seed: str, steps: int = 0) -> str:
-    """Return the code of a seed now, or some steps away."""
-    key = base64.b32decode(seed + "=" * (-len(seed) % 8))
-    now = int(dt.datetime.fromisoformat(lab.accounts.now()).timestamp())
-    return TOTP(key, 6, SHA1(), STEP_S).generate(now + steps * STEP_S).decode()  # noqa: S303
 
 
 @pytest.fixture

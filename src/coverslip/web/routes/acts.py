@@ -17,7 +17,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData, UploadFile
 
-from coverslip.application import acting, viewing
+from coverslip.application import acting, credentials, viewing
 from coverslip.application.acting import Wish
 from coverslip.application.finding import find, type_named
 from coverslip.application.open_acts import OpenAct, open_acts
@@ -98,12 +98,11 @@ def create(request: Request, visit: WritingVisit, form: FormOf, name: Name) -> R
     """Make a record of a type from its form."""
     request.state.action = "create"
     definition = type_named(visit.services, name)
-    declared = {n: f for n, f in definition.type.fields.items() if f.source == "typed"}
     number = str(form.get("number", ""))
-    values = forms.read(form, declared, lambda upload: keep(visit, upload))
+    wish = new_wish(visit, name, form)
+    values = wish.fields
     if "more" in form:
         return _new_page(request, visit, definition, number, values, form=form, rows=5)
-    wish = Wish(values, str(form.get("reason", "")), None, str(form.get("key", "")))
     try:
         signing = _signing(form, viewing.preview(visit.services, name, values).shown)
         receipt = acting.create(visit.services, visit.context, name, wish, number, signing)
@@ -115,6 +114,14 @@ def create(request: Request, visit: WritingVisit, form: FormOf, name: Name) -> R
     made = receipt.entries[0]
     row = find(visit.services, f"{made.number}v{made.revision}" if made.revision else made.number)
     return _done(row, "made")
+
+
+def new_wish(visit: Visit, name: str, form: FormData) -> Wish:
+    """Read what the form of a new record asks for."""
+    fields = type_named(visit.services, name).type.fields
+    declared = {n: f for n, f in fields.items() if f.source == "typed"}
+    values = forms.read(form, declared, lambda upload: keep(visit, upload))
+    return Wish(values, str(form.get("reason", "")), None, str(form.get("key", "")))
 
 
 @router.get("/r/{reference}/do/{act}")
@@ -193,11 +200,10 @@ def do(request: Request, visit: WritingVisit, form: FormOf, reference: Reference
     request.state.action = act
     row = _found(request, visit, reference)
     one = _act_of(visit, row, act)
-    base = row.fields if one.declared is None else None
-    values = forms.read(form, _asked(visit, row, one), lambda upload: keep(visit, upload), base)
+    wish = act_wish(visit, row, act, form)
+    values = wish.fields
     if "more" in form:
         return _act_page(request, visit, row, one, values, form=form, rows=5)
-    wish = Wish(values, str(form.get("reason", "")), _version(form), str(form.get("key", "")))
     try:
         signing = _signing(form, str(form.get("shown", "")))
         acting.act(visit.services, visit.context, row, act, wish, signing)
@@ -209,6 +215,14 @@ def do(request: Request, visit: WritingVisit, form: FormOf, reference: Reference
     return _done(find(visit.services, ref(row)), act)
 
 
+def act_wish(visit: Visit, row: Row, act: str, form: FormData) -> Wish:
+    """Read what the form of an act asks for."""
+    one = _act_of(visit, row, act)
+    base = row.fields if one.declared is None else None
+    values = forms.read(form, _asked(visit, row, one), lambda upload: keep(visit, upload), base)
+    return Wish(values, str(form.get("reason", "")), _version(form), str(form.get("key", "")))
+
+
 def _version(form: FormData) -> int | None:
     given = str(form.get("expected_version", ""))
     if not given.isdigit():
@@ -217,7 +231,10 @@ def _version(form: FormData) -> int | None:
 
 
 def _signing(form: FormData, shown: str) -> acting.Signing | None:
-    """Return the components a form gives; empty ones are none, and the door asks for them."""
+    """Return the components a form gives, or a passkey's answer; without either the door asks for them."""
+    answered = credentials.answer_in(str(form.get("passkey", "")))
+    if answered is not None:
+        return acting.Signing(Credential(assertion=answered), shown)
     secret = str(form.get("password", ""))
     if not secret:
         return None

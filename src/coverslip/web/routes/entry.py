@@ -13,10 +13,12 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from coverslip.application import entering
+from coverslip.application.services import Services
 from coverslip.errors import CoverslipError, Invalid
 from coverslip.kernel.change import Context
 from coverslip.kernel.clock import known_zone
 from coverslip.kernel.events import NOBODY
+from coverslip.kernel.identity import Place
 from coverslip.web.security import own_path
 from coverslip.web.serving import Serving
 from coverslip.web.templating import page
@@ -76,20 +78,34 @@ def sign_in(
     next: Annotated[str, Form(max_length=2000)] = "/work",
     workstation: Line = "",
     zone: Line = "UTC",
+    code: Line = "",
 ) -> Response:
-    """Open a session, and lead to where somebody wanted to go."""
+    """Open a session, or the one its person locked here, and lead to where somebody wanted to go."""
     request.state.action = "sign_in"
     place = place_of(request, workstation.strip(), zone if known_zone(zone) else "UTC")
     try:
-        found = entering.sign_in(services, username, password, place)
+        found = entering.sign_in(services, username, password, place, code, resume=True)
     except CoverslipError as error:
-        if error.spec.family == "environment":
-            raise
-        services.events.refuse(error, _nobody(place.address), "sign_in")
-        return _sign_in_page(request, next, username, workstation, error)
+        return sign_in_page_for(request, services, place, next, username, workstation, error)
     response = RedirectResponse(own_path(next), 303)
     keep_session(response, serving, found.token)
     return response
+
+
+def sign_in_page_for(
+    request: Request,
+    services: Services,
+    place: Place,
+    next: str,
+    username: str,
+    workstation: str,
+    error: CoverslipError,
+) -> Response:
+    """Return the sign-in page that says why not; the refusal is an entry."""
+    if error.spec.family == "environment":
+        raise error
+    services.events.refuse(error, _nobody(place.address), "sign_in")
+    return _sign_in_page(request, next, username, workstation, error)
 
 
 def keep_session(response: Response, serving: Serving, token: str) -> None:

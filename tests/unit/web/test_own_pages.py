@@ -1,0 +1,241 @@
+"""One's own pages: credentials, sessions, the lock and taking turns, with forms alone."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from httpx import Response
+
+from coverslip.kernel.identity import Place, name_key
+from coverslip.kernel.passkeys import LOOPBACK
+from coverslip.web.app import create_pages
+from coverslip.web.security import csrf_token
+from coverslip.web.serving import Serving
+from fix_lab import SHOWN, Lab, Person, TestClient, secret_of
+from fix_passkey import Key, b64, code_of, unb64, verified, with_passkey
+
+COOKIE = Serving().cookie
+NAMES = (f"benedikt{n}" for n in range(100))
+
+
+class Reader:
+    """Somebody at the pages, without scripts."""
+
+    def __init__(self, lab: Lab, token: str = "") -> None:
+        self.lab = lab
+        self.client = TestClient(
+            create_pages(lab.services()), base_url="http://testserver", follow_redirects=False
+        )
+        if token:
+            self.client.cookies.set(COOKIE, token, domain="testserver.local")
+
+    @property
+    def token(self) -> str:
+        return str(self.client.cookies.get(COOKIE) or "").strip('"')
+
+    def get(self, path: str) -> str:
+        answer = self.client.get(path)
+        assert answer.status_code == 200, (answer.status_code, answer.headers.get("location"))
+        return str(answer.text)
+
+    def post(self, path: str, **fields: str) -> Response:
+        form = {"csrf": csrf_token(self.token), **fields}
+        return self.client.post(path, data=form, headers={"origin": "http://testserver"})
+
+
+@pytest.fixture
+def ben(lab: Lab) -> Iterator[Person]:
+    name = next(NAMES)
+    lab.invite(name, "Ben", ("AUT",))
+    yield Person(
+        lab, name, lab.identity.sign_in(name, secret_of(name), Place("m1", "testclient", "t", "UTC"))
+    )
+    lab.accounts.clear_failures("sign_in", name_key(name))
+
+
+@pytest.fixture
+def reader(lab: Lab, ben: Person) -> Reader:
+    return Reader(lab, ben.token)
+
+
+def test_a_locked_page_leads_to_the_lock_and_its_person_back(lab: Lab, ben: Person, reader: Reader) -> None:
+    assert "Ben" in reader.get("/me")
+    assert reader.post("/lock").headers["location"] == "/locked"
+    away = reader.client.get("/me/sessions")
+    assert away.headers["location"] == "/locked?next=%2Fme%2Fsessions"
+    page = reader.get("/locked?next=/me/sessions")
+    assert "Only Ben opens it again" in page
+    assert reader.post("/unlock", password="something else entirely").status_code == 401
+    back = reader.post("/unlock", password=secret_of(ben.username), next="/me/sessions")
+    assert (back.status_code, back.headers["location"]) == (303, "/me/sessions")
+    assert "this one" in reader.get("/me/sessions")
+
+
+def test_the_lock_leads_nowhere_else(lab: Lab, ben: Person, reader: Reader) -> None:
+    reader.post("/lock")
+    back = reader.post("/unlock", password=secret_of(ben.username), next="//evil.example/")
+    assert back.headers["location"] == "/work"
+    assert reader.client.get("/locked").headers["location"] == "/work"
+
+
+def test_a_lock_opens_only_from_its_own_page(lab: Lab, ben: Person, reader: Reader) -> None:
+    reader.post("/lock")
+    answer = reader.client.post(
+        "/unlock", data={"password": secret_of(ben.username)}, headers={"origin": "http://testserver"}
+    )
+    assert answer.status_code == 403
+    assert reader.client.get("/me").status_code == 303
+
+
+def test_two_people_take_turns_at_one_computer(lab: Lab, ben: Person, reader: Reader) -> None:
+    first = lab.identity.session(ben.token).id
+    other = next(NAMES)
+    lab.invite(other, "Bea", ())
+    assert reader.post("/switch").headers["location"] == "/sign-in?said=switched"
+    assert "Its person signs in here" in reader.get("/sign-in?said=switched")
+    for name, printed in ((other, "Bea"), (ben.username, "Ben")):
+        came = reader.post("/sign-in", username=name, password=secret_of(name), workstation="m1")
+        assert came.status_code == 303, came.text
+        assert printed in reader.get("/me")
+        session = lab.identity.session(reader.token)
+        assert (session.id == first) == (name == ben.username)
+        if name == other:
+            reader.post("/switch")
+
+
+def test_an_app_is_added_with_forms_alone_and_then_asked_for(lab: Lab, ben: Person, reader: Reader) -> None:
+    secret = secret_of(ben.username)
+    wrong = reader.post("/me/credentials/codes/begin", username=ben.username, password="something else")
+    assert wrong.status_code == 401
+    page = reader.post("/me/credentials/codes/begin", username=ben.username, password=secret).text
+    assert "<svg" in page
+    assert "style=" not in page
+    seed = re.search(r"Or type this: <span class=\"mono\">([A-Z2-7]+)<", page)
+    ceremony = re.search(r'name="ceremony" value="([0-9a-f]+)"', page)
+    assert seed and ceremony
+    done = reader.post("/me/credentials/codes", ceremony=ceremony[1], code=code_of(lab, seed[1], -1))
+    assert done.headers["location"] == "/me/credentials?said=codes"
+    nobody = Reader(lab)
+    assert (
+        nobody.post("/sign-in", username=ben.username, password=secret, workstation="m1").status_code == 401
+    )
+    came = nobody.post(
+        "/sign-in", username=ben.username, password=secret, workstation="m1", code=code_of(lab, seed[1])
+    )
+    assert came.status_code == 303
+    removed = nobody.post("/me/credentials/codes/remove", username=ben.username, password=secret)
+    assert removed.headers["location"] == "/me/credentials?said=removed"
+
+
+def add(lab: Lab, person: Person, reader: Reader, key: Key) -> str:
+    """Add a passkey as the script of the page does; return its key id."""
+    secret = secret_of(person.username)
+    begun = reader.post("/me/credentials/passkeys/begin", username=person.username, password=secret).json()
+    assert begun["options"]["rp"]["id"] == "localhost"
+    client, attestation = key.make(unb64(begun["options"]["challenge"]))
+    made = {"id": b64(key.id), "client_data": b64(client), "attestation": b64(attestation)}
+    listing = reader.post(
+        "/me/credentials/passkeys", ceremony=begun["ceremony"], made=json.dumps(made), label="Drawer"
+    ).json()
+    done = reader.post("/me/credentials/passkeys/list", kid=listing["kid"], passkey=written(key, listing))
+    assert done.status_code == 200, done.text
+    return str(listing["kid"])
+
+
+def written(key: Key, asked: dict[str, Any], **bent: Any) -> str:
+    """Return the answer to what was asked, as the script writes it."""
+    found = key.answer(unb64(asked["options"]["challenge"]), asked.get("ceremony", ""), **bent)
+    return json.dumps(
+        {
+            "ceremony": found.ceremony,
+            "id": b64(found.credential_id),
+            "authenticator_data": b64(found.authenticator_data),
+            "client_data": b64(found.client_data),
+            "signature": b64(found.signature),
+        }
+    )
+
+
+def test_a_verified_passkey_signs_in_and_signs_a_record(lab: Lab, ben: Person, reader: Reader) -> None:
+    key, number = Key(), lab.number_of(ben.username)
+    add(lab, ben, reader, key)
+    assert "Waits for verification" in reader.get("/me/credentials")
+    ben.create("esign_acknowledgement", sign=True, person=number, policy="POL-0001", statement="Read.")
+    sop = ben.create(
+        "document_sop", title="Counting", criticality="gxp", body="1.", change_summary="First.",
+        training_depth="none", audience=[], effective_date="2099-01-01",
+    )  # fmt: skip
+    page = reader.get(f"/r/{sop}/do/submit")
+    shown = re.search(r'name="shown" value="([0-9a-f]{64})"', page)
+    assert shown
+    assert f'data-passkey-answer="/r/{sop}v1/do/submit/passkey"' in page
+    form = {"expected_version": "1", "shown": shown[1], "key": "k1"}
+    early = reader.post(f"/r/{sop}/do/submit/passkey", **form)
+    assert (early.status_code, early.json()["code"]) == (403, "IDENTITY_NOT_VERIFIED")
+    verified(lab, number)
+    asked = reader.post(f"/r/{sop}/do/submit/passkey", **form).json()
+    bent = reader.post(
+        f"/r/{sop}/do/submit", **form, passkey=written(key, asked, origin="http://evil.example")
+    )
+    assert bent.status_code == 401
+    asked = reader.post(f"/r/{sop}/do/submit/passkey", **form).json()
+    done = reader.post(f"/r/{sop}/do/submit", **form, passkey=written(key, asked))
+    assert done.status_code == 303, done.text
+    assert lab.row(sop).state == "in_review"
+    nobody = Reader(lab)
+    asked = nobody.post("/sign-in/challenge").json()
+    assert asked["options"]["allowCredentials"] == []
+    came = nobody.post("/sign-in/passkey", passkey=written(key, asked), workstation="m1", next="/me")
+    assert (came.status_code, came.headers["location"]) == (303, "/me")
+    again = Reader(lab).post("/sign-in/passkey", passkey=written(key, asked), workstation="m1")
+    assert again.status_code == 401
+
+
+def test_a_host_somebody_forged_changes_nothing_of_a_passkey(lab: Lab, ben: Person, reader: Reader) -> None:
+    secret = secret_of(ben.username)
+    answer = reader.client.post(
+        "/me/credentials/passkeys/begin",
+        data={"csrf": csrf_token(reader.token), "username": ben.username, "password": secret},
+        headers={"host": "evil.example", "origin": "http://evil.example", "x-forwarded-host": "evil.example"},
+    )
+    assert answer.json()["options"]["rp"]["id"] == LOOPBACK.id
+    asked = reader.client.post("/sign-in/challenge", headers={"host": "evil.example"}).json()
+    assert asked["options"]["rpId"] == LOOPBACK.id
+
+
+def test_a_lock_opens_with_a_passkey(lab: Lab, ben: Person, reader: Reader) -> None:
+    key = with_passkey(lab, ben)
+    reader.post("/lock")
+    asked = reader.post("/unlock/challenge").json()
+    assert [c["id"] for c in asked["options"]["allowCredentials"]] == [b64(key.id)]
+    assert reader.post("/unlock", passkey=written(key, asked), next="/me").headers["location"] == "/me"
+
+
+def test_garbage_in_place_of_an_answer_is_refused_in_words(lab: Lab, ben: Person, reader: Reader) -> None:
+    for text in ("[]", "{}", "nonsense", '{"id": 5}', "{" * 5000):
+        assert Reader(lab).post("/sign-in/passkey", passkey=text).status_code == 422, text[:20]
+    answer = reader.post("/me/credentials/passkeys", ceremony="x", made="{}")
+    assert answer.status_code == 422
+    assert SHOWN not in answer.text
+
+
+def test_a_passkey_is_withdrawn_with_a_reason(lab: Lab, ben: Person, reader: Reader) -> None:
+    key = Key()
+    kid = add(lab, ben, reader, key)
+    assert reader.post(f"/me/credentials/passkeys/{kid}/withdraw", reason="x").status_code == 422
+    gone = reader.post(f"/me/credentials/passkeys/{kid}/withdraw", reason="It was lost on the train.")
+    assert gone.headers["location"] == "/me/credentials?said=withdrawn"
+    assert "You have no passkey" in reader.get("/me/credentials")
+
+
+def test_sessions_are_listed_and_ended(lab: Lab, ben: Person, reader: Reader) -> None:
+    place = Place("m1", "testclient", "t", "UTC")
+    other = lab.identity.sign_in(ben.username, secret_of(ben.username), place)
+    assert f"/me/sessions/{other.session.id}/end" in reader.get("/me/sessions")
+    assert reader.post(f"/me/sessions/{other.session.id}/end").status_code == 303
+    assert f"/me/sessions/{other.session.id}/end" not in reader.get("/me/sessions")
+    assert reader.post(f"/me/sessions/{lab.quinn.context.session}/end").status_code == 404
