@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated
@@ -112,12 +113,19 @@ def _here(request: Request) -> str:
     return quote(request.url.path) + query
 
 
-async def writing_visit(request: Request) -> Visit:
-    """Return the visit of a session whose own form was sent; raises ``CROSS_SITE`` otherwise."""
+async def writing_visit(request: Request) -> AsyncIterator[Visit]:
+    """Give the visit of a session whose own form was sent; raises ``CROSS_SITE`` otherwise.
+
+    What was uploaded with the form is let go when the request is answered.
+    """
     visit = await run_in_threadpool(visit_of, request)
-    given = request.headers.get("x-csrf-token") or str((await form_of(request)).get("csrf", ""))
-    require_token(request, visit.token, given)
-    return visit
+    form = await form_of(request)
+    try:
+        given = request.headers.get("x-csrf-token") or str(form.get("csrf", ""))
+        require_token(request, visit.token, given)
+        yield visit
+    finally:
+        await form.close()
 
 
 async def form_of(request: Request) -> FormData:

@@ -9,9 +9,7 @@ Repeat a run with ``COVERSLIP_FUZZ_SEED``.
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -31,10 +29,10 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from coverslip.api.app import create_app
-from coverslip.bootstrap.founding import sequencer_of
 from coverslip.kernel.definition import Definition
 from coverslip.ledger import canonical
 from fix_lab import Lab, Person
+from fix_pages import sequencing
 from fix_people import ROLES, TEAM
 from fix_world import World, _asked, example
 
@@ -89,21 +87,6 @@ def interface(peopled: Lab) -> Iterator[Interface]:
     known = int(peopled.ask("select max(id) from ledger.entry")[0][0])
     with sequencing(peopled):
         yield Interface(peopled, schema, people, known)
-
-
-@contextmanager
-def sequencing(lab: Lab) -> Iterator[None]:
-    """Let the log grow as it does where it is served: an export waits until its own entry is in the tree."""
-    stop = threading.Event()
-    sequencer = sequencer_of(lab.home, lab.signer)
-    thread = threading.Thread(target=sequencer.run, args=(stop,))
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(20)
-        assert not thread.is_alive()
 
 
 def _acts(lab: Lab, number: str) -> list[str]:
