@@ -85,6 +85,9 @@ def page(
     template = environment().get_template(name)
     given = _common(request, visit) | values
     if block and request.headers.get("hx-request") == "true":
+        # A block rendered by itself has not gone through its page's head, where the macros are imported.
+        macros = environment().get_template("_macros.html").make_module(given)
+        given |= {"m": macros, "i": macros.i}  # type: ignore[attr-defined]
         body = "".join(template.blocks[block](template.new_context(given)))
     else:
         body = template.render(given)

@@ -1,7 +1,7 @@
-"""Whatever is typed anywhere stays text wherever it is shown: no element, no attribute, no script comes of it.
+"""Whatever is typed anywhere stays text wherever it is shown: no element, attribute or script comes of it.
 
-What is typed goes through the real forms' door into records of every type that has free text, and is looked for on
-every page of the record, in lists, in search and in refusals; what addresses say is looked for in every answer.
+What is typed goes through the door into records of every type that has free text, and is looked for on every page
+of the record, in lists, in search and in refusals; what addresses say is looked for in every answer.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from fix_world import World, example, example_names
 
 PROBE = "xss-probe"
 TYPED = (
-    f"\"'><{PROBE} onpointerenter=boom() style=x></{PROBE}></textarea></title></select><script>boom()</script>"
+    f"\"'><{PROBE} onfocus=boom() style=x></{PROBE}></textarea></title></select><script>boom()</script>"
     "{{7*191}}{% raw %}${7*191}<!--"
 )
 SHORT = f"'\"><{PROBE} onclick=boom()>"
@@ -69,6 +69,8 @@ def shown(world: World) -> list[Row]:
     """Records of every type whose free texts take what is typed; a type that takes none of it is left out."""
     found = []
     for name in example_names():
+        if example(name).create is None:
+            continue  # made by another record's act
         try:
             number = world.create_only(name, **hostile(world, name))
         except (CoverslipError, AssertionError):
