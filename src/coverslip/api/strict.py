@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from typing import Any
 
 from fastapi import Request
 
-from coverslip.errors import CoverslipError, Invalid, NotFound
+from coverslip.application.addresses import has_control, unreadable
+from coverslip.errors import CoverslipError, Invalid
 
 MAX_DEPTH = 64
 _CURSOR = re.compile(
@@ -72,15 +72,8 @@ def _check_text(text: str) -> None:
 
 def check_address(request: Request) -> CoverslipError | None:
     """Return why a path or query cannot name anything, or ``None``."""
-    if _has_control(request.url.path):
-        return NotFound("NOT_FOUND", what="page", record="with such a name")
-    for name, value in request.query_params.multi_items():
-        if _has_control(name + value):
-            return _bad("control characters", name[:40] if name.isprintable() else "the query")
-        if name == "cursor" and not _CURSOR.fullmatch(value):
+    asked = request.query_params.multi_items()
+    for name, value in asked:
+        if name == "cursor" and not has_control(value) and not _CURSOR.fullmatch(value):
             return _bad("another text", "cursor")
-    return None
-
-
-def _has_control(text: str) -> bool:
-    return any(unicodedata.category(c) in ("Cc", "Cs") for c in text)
+    return unreadable(request.url.path, asked)

@@ -6,13 +6,14 @@ are returned as they were stored, parsed, and an erased one is absent.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import orjson
 from psycopg.rows import dict_row
 
-from coverslip.errors import EvidenceBroken
+from coverslip.errors import EvidenceBroken, Invalid
 from coverslip.kernel.rows import Row, row_from
 from coverslip.kernel.waiting import EVERYTHING, Narrowed
 from coverslip.ledger import canonical, leaf
@@ -63,6 +64,7 @@ _PAGE = (
     " and (%(c)s = '' or (changed_at, uid) < (nullif(%(c)s, '')::timestamptz, nullif(%(u)s, '')::uuid))"
     "{} order by changed_at desc, uid desc limit %(l)s) found order by changed_at desc, uid desc"
 )
+_CURSOR = re.compile(r"\d{4}-\d\d-\d\dT[0-9:]{8}\.\d{6}Z/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class PostgresReading(ScopeReading):
@@ -95,7 +97,14 @@ class PostgresReading(ScopeReading):
     def page(
         self, kind: str, state: str, text: str, cursor: str, limit: int, narrowed: Narrowed = EVERYTHING
     ) -> tuple[list[Row], str]:
-        """Return records, newest change first, and the cursor of the next page (empty: none)."""
+        """Return records, newest change first, and the cursor of the next page (empty: none).
+
+        Raises ``VAL_FORM`` for a cursor that no page gave.
+        """
+        if cursor and not _CURSOR.fullmatch(cursor):
+            raise Invalid(
+                "VAL_FORM", field="cursor", expected="what the page before gave", found="another text"
+            )
         changed, _, uid = cursor.partition("/")
         values = {"k": kind, "s": state, "q": text, "c": changed, "u": uid, "l": limit + 1}
         rows = self._all(_PAGE.format(narrowing(narrowed)), values | narrowing_values(narrowed))

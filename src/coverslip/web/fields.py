@@ -67,7 +67,8 @@ def links(value: Any) -> Iterator[Mapping[str, Any]]:
 
 def titles(services: Services, value: Any, most: int = 100) -> dict[str, str]:
     """Return by uid the titles of the records a value links to; of the first ``most``."""
-    wanted = {str(link["uid"]): str(link["number"]) for link in links(value)}
+    # A link that follows a number names no record, and so has no uid.
+    wanted = {str(link["uid"]): str(link["number"]) for link in links(value) if "uid" in link}
     found = {}
     for uid, number in list(wanted.items())[:most]:
         row = services.reading.find(number)

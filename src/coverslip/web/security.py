@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from fastapi import Request
 
+from coverslip.application.addresses import unreadable
 from coverslip.errors import CoverslipError, Invalid, Refused
 from coverslip.web.serving import Serving
 
@@ -47,8 +48,9 @@ def csrf_token(token: str) -> str:
 def refused_before(request: Request, serving: Serving) -> CoverslipError | None:
     """Return why a request is not looked at any further, or ``None``."""
     host = request.headers.get("host", "")
-    if request.method in ("GET", "HEAD", "OPTIONS"):
-        return None
+    unread = unreadable(request.url.path, request.query_params.multi_items())
+    if unread is not None or request.method in ("GET", "HEAD", "OPTIONS"):
+        return unread
     return _foreign(request, serving, host) or _too_large(request)
 
 

@@ -1,7 +1,7 @@
 """Whatever is typed anywhere stays text wherever it is shown: no element, attribute or script comes of it.
 
-What is typed goes through the door into records of every type that has free text, and is looked for on every page
-of the record, in lists, in search and in refusals; what addresses say is looked for in every answer.
+What is typed goes through the door into records of every type that has free text, and is looked for on every
+page of the record, in lists, in search and in refusals; what addresses say is looked for in every answer.
 """
 
 from __future__ import annotations
