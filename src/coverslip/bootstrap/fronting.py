@@ -47,12 +47,17 @@ class Front:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer a request (ASGI)."""
+        if scope["type"] == "http" and _two_lengths(scope):
+            await _answered(
+                Invalid("VAL_FORM", field="the request", expected="one length", found="two"), send
+            )
+            return
         if scope["type"] != "http" or _private(scope):
             await self._application(scope, receive, send)
             return
         hosts = [value for name, value in scope["headers"] if name == b"host"]
         if len(hosts) != 1 or not answers(self._place.hosts, hosts[0].decode("latin-1")):
-            await _misdirected(send)
+            await _answered(Invalid("WRONG_HOST"), send)
             return
         await self._application(scope, receive, self._strict(send) if self._place.secure else send)
 
@@ -83,8 +88,13 @@ def _private(scope: Message) -> bool:
     return server is None or server[1] is None
 
 
-async def _misdirected(send: Send) -> None:
-    error = Invalid("WRONG_HOST")
+def _two_lengths(scope: Message) -> bool:
+    """Whether a message says in two ways where it ends: a proxy before this server may take the other."""
+    return {b"content-length", b"transfer-encoding"} <= {name for name, _ in scope["headers"]}
+
+
+async def _answered(error: Invalid, send: Send) -> None:
+    """Answer an error, and close the connection: what follows on it may be no request."""
     body = json.dumps(error.problem()).encode()
     headers = [(b"content-type", b"application/problem+json"), (b"content-length", str(len(body)).encode())]
     headers += [(b"connection", b"close"), (b"cache-control", b"no-store")]
