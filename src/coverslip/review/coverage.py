@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from coverslip.kernel.rows import Row
 from coverslip.records.quality.review_case import TO_ANSWER, exceptions_of
-from coverslip.review.scope import Head, Reading as ScopeReading, arrived, entries_in, heads, scope
+from coverslip.review.scope import APART, Head, Reading as ScopeReading, arrived, entries_in, heads, scope
 
 TRAIL = "trail"
 PAGE = 100
@@ -75,7 +75,7 @@ def items(case: Row, subject: Row, rows: Iterable[Row]) -> list[Item]:
     records = [
         Item(key_of(row), "record", f"{row.label} {row.title}".strip(), row.uid, row.version, needed)
         for row in known
-        if row.uid != case.uid
+        if row.type not in APART
         for needed in [row.uid == subject.uid or row.uid in flagged]
     ]
     return found + sorted(records, key=lambda i: (i.uid != subject.uid, not i.needed, i.key))

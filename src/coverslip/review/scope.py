@@ -20,7 +20,7 @@ from coverslip.records.organisation.user import TYPE as USER
 from coverslip.records.quality.review_case import TYPE as CASE
 
 MAX_DEPTH = 3
-_APART = frozenset({USER.name, WATCH.name, TAG.name, CASE.name})
+APART = frozenset({USER.name, WATCH.name, TAG.name, CASE.name})
 Head = dict[str, Any]
 
 
@@ -63,7 +63,7 @@ def targets(row: Row) -> Iterator[tuple[str, str]]:
 
 def heads(reading: Reading, rows: Iterable[Row]) -> list[Head]:
     """Return how each record of a scope stands, in order of their labels."""
-    kept = sorted((row for row in rows if row.type not in _APART), key=lambda row: (row.label, row.uid))
+    kept = sorted((row for row in rows if row.type not in APART), key=lambda row: (row.label, row.uid))
     told = reading.told([row.uid for row in kept])
     return [
         {

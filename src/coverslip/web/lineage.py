@@ -94,6 +94,8 @@ def lineage(reading: Reading, row: Row) -> Lineage:
     """Return the lineage of any record: 3 steps of what it stands on, 2 of what stands on it."""
     found, pairs = _gathered(reading, row)
     lanes = {uid: _lane(one, row) for uid, one in found.items()}
+    # What comes later may be named by what it came from, as results by their run: it stands on it even so.
+    pairs = {(a, b) if lanes[a] <= lanes[b] else (b, a) for a, b in pairs}
     nodes = list(_placed(row, found, lanes))
     of = {one.uid: node for node in nodes for one in node.rows}
     lines = {(of[a].key, of[b].key) for a, b in pairs if of[a].key != of[b].key}
@@ -194,7 +196,4 @@ def _curve(a: Node, b: Node) -> str:
     x2, y2 = b.x, b.y + _HEIGHT // 2
     if a.lane == b.lane:
         return f"M{x1} {y1} C{x1 + 26} {y1} {x1 + 26} {y2} {x1 + 2} {y2}"
-    if a.lane > b.lane:
-        x1, x2 = a.x, b.x + _WIDTH
-        return f"M{x1} {y1} C{(x1 + x2) // 2} {y1} {(x1 + x2) // 2} {y2} {x2 + 3} {y2}"
     return f"M{x1} {y1} C{(x1 + x2) // 2} {y1} {(x1 + x2) // 2} {y2} {x2 - 3} {y2}"

@@ -20,6 +20,7 @@ from coverslip.web.visit import Visit, VisitOf, WritingVisit
 
 router = APIRouter()
 RUN = "analysis_run"
+_WAITING = ("queued", "in_review", "technical_done")
 Reference = Annotated[str, Path(max_length=80)]
 Shown = Annotated[Literal["", "graph", "table"], Query()]
 
@@ -72,6 +73,14 @@ def _page(
     found = lineage(reading, row)
     runs = _runs(visit, row)
     shared = frame(visit, row, "Overview")
+    cases = [n.row for n in found.nodes if n.row.type == "review_case" and n.row.state in _WAITING]
+    if shared["next_step"]["act"] is None and cases:
+        step = {"label": f"the review of {cases[0].number}", "signature": None}
+        shared["next_step"] = {
+            "blocked": True,
+            "act": step,
+            "why": "A reviewer decides it in the review case.",
+        }
     shown = fields.shown(shared["definition"], row)
     facts, texts, tables = fields.facts_and_texts(shown)
     return page(

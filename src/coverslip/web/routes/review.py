@@ -21,6 +21,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, StreamingResponse
 from coverslip.application import acting, viewing
 from coverslip.application.acting import Wish
 from coverslip.application.finding import find
+from coverslip.application.open_acts import OpenAct
 from coverslip.errors import NotFound
 from coverslip.kernel.rows import Row
 from coverslip.web.framing import frame
@@ -113,13 +114,14 @@ def _screen(
     wanted: dict[str, str] | None = None,
 ) -> Response:
     services = visit.services
-    found = services.reviewing.show(case, visit.context)
-    printed = _printed(visit, case, found)
-    # Asked last, so that what this very page sends counts.
-    found["coverage"] = printed.get("coverage") or found["coverage"]
+    found, printed = _printed(visit, case)
     listed = wanted or {"kind": "flagged"}
     shared = frame(visit, case, "Overview")
-    shared["next_step"] = _next(found) or shared["next_step"]
+    signing = next((one for one in shared["acts"] if one.name == found["act"]), None)
+    if signing is not None:
+        # The decision is what a reviewer came for; looking again and answering lead to it.
+        shared["primary"] = signing if signing.allowed else None
+        shared["next_step"] = _next(found, signing)
     return page(
         request,
         visit,
@@ -138,23 +140,32 @@ def _screen(
     )
 
 
-def _printed(visit: Visit, case: Row, found: dict[str, Any]) -> dict[str, Any]:
-    """Return the subject as it prints; that it was sent is entered once for each version and person."""
+def _printed(visit: Visit, case: Row) -> tuple[dict[str, Any], str]:
+    """Return the case, and its subject as it prints, which is entered once for each version and person."""
+    reviewing = visit.services.reviewing
+    found = reviewing.show(case, visit.context)
     key = found["subject_key"]
-    if not next(one["opened"] for one in found["items"] if one["key"] == key):
-        return visit.services.reviewing.item(case, key, visit.context)
-    shown = viewing.view(visit.services, find(visit.services, key))
-    return {"text": shown.text, "shown": shown.shown}
+    if next(one["opened"] for one in found["items"] if one["key"] == key):
+        return found, viewing.view(visit.services, find(visit.services, key)).text
+    text = str(reviewing.item(case, key, visit.context)["text"])
+    # Asked again, so that what this very page sends counts in all it says.
+    return reviewing.show(case, visit.context), text
 
 
-def _next(found: dict[str, Any]) -> dict[str, Any] | None:
-    """Return what the reviewer does next, while exceptions wait for an answer."""
-    if found["state"] != "in_review":
-        return None
+def _next(found: dict[str, Any], signing: OpenAct) -> dict[str, Any]:
+    """Return what the reviewer does next: answer, open, then sign, or why it is not for them."""
+    if signing.refusal is not None and signing.refusal.code.startswith("AUTH"):
+        return {"blocked": True, "act": signing, "why": signing.refusal.message}
     waiting = [n for n, one in enumerate(found["exceptions"], 1) if one["needed"] and not one["answer"]]
-    if not waiting:
-        return None
-    label = f"answer exception {waiting[0]} of {len(found['exceptions'])}"
+    unopened = found["coverage"]["unopened"]
+    if waiting and found["act"] == "technical":
+        label = f"answer exception {waiting[0]} of {len(found['exceptions'])}"
+    elif unopened:
+        label = f"open {unopened[0]['says'][:60]}, {len(unopened)} to open"
+    elif signing.refusal is None:
+        return {"blocked": False, "act": signing, "why": ""}
+    else:
+        return {"blocked": True, "act": signing, "why": signing.refusal.message}
     return {"blocked": False, "act": {"label": label, "signature": None}, "why": ""}
 
 
