@@ -184,8 +184,11 @@ class NoTeaching:
 class Reviewing(Protocol):
     """Review cases as a reviewer looks at them; what is opened is entered as opened."""
 
-    def show(self, case: Row, context: Context) -> dict[str, Any]:
-        """Return exceptions, items, coverage, conditions, signatures and what arrived; opens nothing."""
+    def show(self, case: Row, context: Context, wanted: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Return exceptions, items, coverage, conditions, signatures and what arrived; opens nothing.
+
+        ``wanted``: which part of the trail is shown beside.
+        """
         ...
 
     def item(self, case: Row, key: str, context: Context) -> dict[str, Any]:
@@ -206,7 +209,7 @@ class Reviewing(Protocol):
 class NoReviews:
     """Stands where an installation shows no reviews."""
 
-    def show(self, case: Row, context: Context) -> dict[str, Any]:
+    def show(self, case: Row, context: Context, wanted: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Raise ``ENVIRONMENT``."""
         raise EnvironmentFault("ENVIRONMENT", what="review cases", expected="a review service", found="none")
 

@@ -133,8 +133,13 @@ class Coverage:
     items: list[Item]
     openings: list[Opening]
     trails: list[dict[str, Any]]
-    entries: int
+    heads: list[Head]
     arrived: list[dict[str, Any]]
+
+    @property
+    def entries(self) -> int:
+        """How many entries the trail has."""
+        return entries_in(self.heads)
 
     def opened_by(self, person: str) -> frozenset[str]:
         """Return the keys of the items a person opened."""
@@ -156,7 +161,7 @@ def cover(reading: Reading, case: Row) -> Coverage | None:
     then: list[Head] = list((case.fields.get("exceptions") or {}).get("heads", ()))
     came = arrived(then, now) if then else []
     return Coverage(
-        case, subject, rows, wanted, openings(case, wanted, views), trails(case, views), entries_in(now), came
+        case, subject, rows, wanted, openings(case, wanted, views), trails(case, views), now, came
     )
 
 

@@ -89,13 +89,13 @@ def all_exceptions(reading: Reading, rows: Collection[Row], subject: Row) -> Ite
     for entry in reading.histories(list(histories)):
         histories[entry["of"]].append(entry)
     for row in rows:
-        yield from exceptions(histories[row.uid], row, subject)
+        yield from exceptions(trail(histories[row.uid]), row, subject)
 
 
-def exceptions(history: list[dict[str, Any]], row: Row, subject: Row) -> Iterator[Found]:
-    """Yield what is out of the ordinary about one record of the scope, of its entries, oldest first."""
+def exceptions(told: list[dict[str, Any]], row: Row, subject: Row) -> Iterator[Found]:
+    """Yield what is out of the ordinary about one record of the scope; ``told``: its trail, oldest first."""
     own = row.uid == subject.uid
-    for entry in trail(history):
+    for entry in told:
         yield from _of_entry(entry, row, own)
     for check in row.fields.get("checks") or ():
         if check.get("verdict") == "fail":

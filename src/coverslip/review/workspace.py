@@ -110,11 +110,16 @@ class Workspace:
             raise NotFound("NOT_FOUND", what="review case", record=case.number)
         return found
 
-    def show(self, case: Row, context: Context) -> dict[str, Any]:
-        """Return everything of a case but the content of its items; nothing counts as opened by it."""
+    def show(self, case: Row, context: Context, wanted: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Return everything of a case but the content of its items; nothing counts as opened by it.
+
+        ``listed`` is the first page of what is ``wanted`` of the trail, where it is not the whole.
+        """
         found = self.coverage(case)
         mine = found.opened_by(context.person)
         entries = self._entries(found)
+        chosen = _filter(wanted)
+        listed = {} if chosen.whole else _page_of(entries, chosen, 1)
         act = {"in_review": "technical", "technical_done": "qa_decide"}.get(case.state, "")
         return {
             "number": case.number,
@@ -127,8 +132,9 @@ class Workspace:
             "items": [_item_value(i, mine) for i in found.items],
             "coverage": _coverage_value(found, context.person),
             "trail": _counts(entries) | {"flagged": sum(e["flagged"] for e in entries)},
+            "listed": listed,
             "arrived": found.arrived,
-            "position": self._position(found),
+            "position": _position(found.case, found.heads),
             "act": act,
             "conditions": [_condition_value(c) for c in self._conditions(case, context, act)],
             "signatures": self.signatures(found),
@@ -154,13 +160,6 @@ class Workspace:
         link = case.fields["subject"]
         rows = self.reading.rows_of([(str(link["type"]), str(link["uid"]))])
         return _position(case, heads(self.reading, scope(self.reading, rows[0]))) if rows else ""
-
-    def _position(self, found: Coverage) -> str:
-        return _position(found.case, heads(self.reading, found.rows))
-
-    def new_since(self, case: Row, entries: int) -> int:
-        """Return how many entries the scope has more than there were."""
-        return max(0, self.coverage(case).entries - entries)
 
     def signatures(self, found: Coverage) -> dict[str, list[dict[str, Any]]]:
         """Return what was signed on subject, case and release, and what is awaited, in order."""
@@ -249,37 +248,26 @@ class Workspace:
         ``wanted``: values of a ``Filter``, by name. ``next`` is the page to go on with (0: none). A filtered
         page opens nothing.
         """
-        chosen = Filter(**{name: value for name, value in (wanted or {}).items() if value})
+        chosen = _filter(wanted)
         found = self.coverage(case)
-        entries = self._entries(found)
-        shown = [e for e in entries if _passes(e, chosen)]
-        pages = pages_of(found.entries if chosen.whole else len(shown))
-        page = min(max(1, page), pages)
-        part = shown[(page - 1) * PAGE : page * PAGE]
+        value = _page_of(self._entries(found), chosen, page)
         if chosen.whole:
-            digest = _hash("\n".join(str(e["leaf_hash"]) for e in part))
+            digest = _hash("\n".join(str(e["leaf_hash"]) for e in value["entries"]))
             detail = {
-                "record": case.number, "version": case.version, "item": TRAIL, "page": page, "of": pages,
-                "entries": found.entries, "shown": digest,
+                "record": case.number, "version": case.version, "item": TRAIL, "page": value["page"],
+                "of": value["pages"], "entries": found.entries, "shown": digest,
             }  # fmt: skip
             self.events.record(Event("view", "view", detail, case), context)
-        return {
-            "entries": part,
-            "page": page,
-            "pages": pages,
-            "next": page + 1 if page < pages else 0,
-            "shown": len(shown),
-            **_counts(entries),
-            "flagged": sum(e["flagged"] for e in entries),
-        }
+        return value
 
     def _entries(self, found: Coverage) -> list[dict[str, Any]]:
         """Return the trail of the scope, newest first; each with its record and whether it is flagged."""
-        rows = {h["uid"]: h["record"] for h in heads(self.reading, found.rows)}
+        rows = {str(h["uid"]): str(h["record"]) for h in found.heads}
         by_record: dict[str, list[dict[str, Any]]] = {uid: [] for uid in rows}
         for entry in self.reading.histories(list(rows)):
             by_record[entry["of"]].append(entry)
-        flagged = self._flagged(found, by_record)
+        told = {uid: history.trail(of) for uid, of in by_record.items()}
+        flagged = _flagged(found, told)
         came = {row["uid"]: row["from_version"] for row in found.arrived}
         entries = [
             one | {
@@ -288,20 +276,42 @@ class Workspace:
                 "modification": one["version"] is not None and one["version"] > 1,
                 "new": uid in came and one["version"] is not None and one["version"] > came[uid],
             }
-            for uid, of in by_record.items()
-            for one in history.trail(of)
+            for uid, of in told.items()
+            for one in of
             if one["type"] not in _UNSEEN
         ]  # fmt: skip
         return sorted(entries, key=_order, reverse=True)
 
-    def _flagged(self, found: Coverage, by_record: Mapping[str, list[dict[str, Any]]]) -> set[str]:
-        rows = {row.uid: row for row in found.rows}
-        return {
-            str(one.evidence["entry"]["leaf_hash"])
-            for uid, of in by_record.items()
-            for one in exceptions(of, rows[uid], found.subject)
-            if "entry" in one.evidence
-        }
+
+def _flagged(found: Coverage, told: Mapping[str, list[dict[str, Any]]]) -> set[str]:
+    """Return the leaf hashes of the entries that an exception names."""
+    rows = {row.uid: row for row in found.rows}
+    return {
+        str(one.evidence["entry"]["leaf_hash"])
+        for uid, of in told.items()
+        for one in exceptions(of, rows[uid], found.subject)
+        if "entry" in one.evidence
+    }
+
+
+def _filter(wanted: Mapping[str, str] | None) -> Filter:
+    return Filter(**{name: value for name, value in (wanted or {}).items() if value})
+
+
+def _page_of(entries: list[dict[str, Any]], wanted: Filter, page: int) -> dict[str, Any]:
+    """Return one page of what passes a filter, with counts of everything."""
+    shown = [e for e in entries if _passes(e, wanted)]
+    pages = pages_of(len(shown))
+    page = min(max(1, page), pages)
+    return {
+        "entries": shown[(page - 1) * PAGE : page * PAGE],
+        "page": page,
+        "pages": pages,
+        "next": page + 1 if page < pages else 0,
+        "shown": len(shown),
+        **_counts(entries),
+        "flagged": sum(e["flagged"] for e in entries),
+    }
 
 
 def _order(entry: Mapping[str, Any]) -> tuple[int, str]:

@@ -75,12 +75,9 @@ def _page(
     shared = frame(visit, row, "Overview")
     cases = [n.row for n in found.nodes if n.row.type == "review_case" and n.row.state in _WAITING]
     if shared["next_step"]["act"] is None and cases:
-        step = {"label": f"the review of {cases[0].number}", "signature": None}
-        shared["next_step"] = {
-            "blocked": True,
-            "act": step,
-            "why": "A reviewer decides it in the review case.",
-        }
+        step = {"label": "the review of this run", "signature": None}
+        why = f"A reviewer who did none of its work decides it in {cases[0].number}."
+        shared["next_step"] = {"blocked": True, "act": step, "why": why}
     shown = fields.shown(shared["definition"], row)
     facts, texts, tables = fields.facts_and_texts(shown)
     return page(

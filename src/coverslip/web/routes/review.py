@@ -114,8 +114,8 @@ def _screen(
     wanted: dict[str, str] | None = None,
 ) -> Response:
     services = visit.services
-    found, printed = _printed(visit, case)
     listed = wanted or {"kind": "flagged"}
+    found, printed = _printed(visit, case, listed)
     shared = frame(visit, case, "Overview")
     signing = next((one for one in shared["acts"] if one.name == found["act"]), None)
     if signing is not None:
@@ -130,9 +130,9 @@ def _screen(
         found=found,
         printed=printed,
         opened=opened,
-        trail=trail or services.reviewing.trail(case, visit.context, 1, listed),
+        trail=trail or found["listed"],
         wanted=listed,
-        may=_may(visit, case),
+        may={one.name: one.allowed for one in shared["acts"]},
         questions=QUESTIONS,
         checklist={str(c["question"]): c for c in case.fields.get("checklist", ())},
         subject_definition=services.catalogue[found["subject"]["type"]],
@@ -140,16 +140,16 @@ def _screen(
     )
 
 
-def _printed(visit: Visit, case: Row) -> tuple[dict[str, Any], str]:
+def _printed(visit: Visit, case: Row, listed: dict[str, str]) -> tuple[dict[str, Any], str]:
     """Return the case, and its subject as it prints, which is entered once for each version and person."""
     reviewing = visit.services.reviewing
-    found = reviewing.show(case, visit.context)
+    found = reviewing.show(case, visit.context, listed)
     key = found["subject_key"]
     if next(one["opened"] for one in found["items"] if one["key"] == key):
         return found, viewing.view(visit.services, find(visit.services, key)).text
     text = str(reviewing.item(case, key, visit.context)["text"])
     # Asked again, so that what this very page sends counts in all it says.
-    return reviewing.show(case, visit.context), text
+    return reviewing.show(case, visit.context, listed), text
 
 
 def _next(found: dict[str, Any], signing: OpenAct) -> dict[str, Any]:
@@ -161,7 +161,7 @@ def _next(found: dict[str, Any], signing: OpenAct) -> dict[str, Any]:
     if waiting and found["act"] == "technical":
         label = f"answer exception {waiting[0]} of {len(found['exceptions'])}"
     elif unopened:
-        label = f"open {unopened[0]['says'][:60]}, {len(unopened)} to open"
+        label = f"open what you have not opened, {len(unopened)} of {found['coverage']['needed']}"
     elif signing.refusal is None:
         return {"blocked": False, "act": signing, "why": ""}
     else:
