@@ -16,8 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
+import tifffile
 
+from coverslip.client import Coverslip
 from fix_setup import PEOPLE, SITE, Browser, password_of
 from fix_tls import certificate, free_port
 
@@ -185,3 +188,63 @@ def test_a_folder_with_anything_in_it_is_not_set_up(
     made = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert made.returncode == 3
     assert "an installation of Coverslip" in made.stderr
+
+
+def test_one_person_tries_out_minutes_after_founding(new_home: Callable[[], Path], tmp_path: Path) -> None:
+    home = new_home()
+    with serving(home, tmp_path) as served, served.browser() as someone:
+        someone.enter(served.said(r"^set-up code: (\S+)$"))
+        someone.whole()
+        someone.send("review")
+        once_started(someone)
+        who = {"username": "aurel", "password": password_of("aurel"), "workstation": "ws", "zone": "UTC"}
+        mine = someone.client.post("/sign-in", data=who, follow_redirects=True)
+        assert 'href="/sandbox"' in mine.text
+        asked = someone.client.get("/sandbox").text
+        form = {name: re.search(rf'name="{name}" value="([^"]+)"', asked) for name in ("csrf", "key")}
+        given = {name: found[1] for name, found in form.items() if found} | {"title": "Trying out"}
+        without = someone.client.post("/sandbox", data=given | {"csrf": "0" * 64})
+        assert without.status_code == 403
+        made = someone.client.post("/sandbox", data=given)
+        assert made.status_code == 303, re.findall(r"<dd>(.*?)</dd>", made.text)
+        again = someone.client.post("/sandbox", data=given)
+        assert again.headers["location"] == made.headers["location"]
+        study = made.headers["location"].rpartition("/")[2]
+        assert "Sandbox study" in someone.get(made.headers["location"]).text
+        assert someone.client.post("/sign-out", data={"csrf": given["csrf"]}).status_code == 303
+        with Coverslip(home=home) as desk:
+            desk.sign_in("aurel", password_of("aurel"), place="ws", zone="UTC")
+            file = tmp_path / "field.ome.tif"
+            pixels = np.random.default_rng(5).integers(100, 4000, (64, 64)).astype(np.uint16)
+            size = {"PhysicalSizeX": 0.65, "PhysicalSizeY": 0.65}
+            tifffile.imwrite(file, pixels, ome=True, metadata={"axes": "YX", **size})
+            imported = desk.ingest(study, file, reason="Trying the import out.")
+            assert imported["state"] == "registering", imported.get("why")
+            image = str(imported["number"])
+            act(desk, image, "verify_import")
+            _until(desk, image, "available")
+            set_of = {"title": "One", "study": study, "members": [image], "selection_rule": "All."}
+            chosen = desk.records.create("image_set", set_of).number
+            act(desk, chosen, "freeze")
+            (method,) = desk.records.list("analysis_method")
+            computed = {
+                "title": "One",
+                "study": study,
+                "image_set": chosen,
+                "method": f"{method['number']} v1",
+            }
+            run = desk.records.create("analysis_run", computed).number
+            _until(desk, run, "completed")
+            assert desk.records.show(run)["sandbox"] is True
+
+
+def act(desk: Coverslip, number: str, name: str) -> None:
+    """Do an act on the version there is."""
+    desk.records.act(number, name, expected_version=int(desk.records.show(number)["version"]))
+
+
+def _until(desk: Any, number: str, state: str) -> None:
+    until = time.monotonic() + 60
+    while (found := desk.records.show(number))["state"] != state:
+        assert time.monotonic() < until, found
+        time.sleep(0.5)
