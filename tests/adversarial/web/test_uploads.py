@@ -75,6 +75,12 @@ def test_the_interface_saves_it_too(lab: Lab, pages: Pages, name: str) -> None:
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
+@pytest.mark.parametrize("name", ["right\u202egnp.svg", "line\r\nX-Evil: 1.svg", "nul\x00.svg", "a/b.svg"])
+def test_a_name_that_misleads_is_refused(lab: Lab, name: str) -> None:
+    with refused("VAL_FORM"):
+        kept(lab, name, SVG, "image/svg+xml")
+
+
 @pytest.mark.parametrize(
     "name",
     ["../../../etc/passwd", "..\\..\\x.svg", "/etc/passwd", "C:\\Windows\\x", "a/b/c.svg", "..", "\x00.svg"],
