@@ -20,7 +20,7 @@ from bench.rows import NotMeasured, Row, Size
 
 MEASUREMENTS = (
     "commands", "concurrency", "sequencing", "longledger", "verifier", "signing", "vault", "memory", "nuclei",
-    "tiles",
+    "tiles", "pages",
 )  # fmt: skip
 """Modules of this package, in the order measured; each has ``measure(size) -> list[Row]``."""
 SIZES = {

@@ -2,8 +2,10 @@
 
 Rules kept here:
 
-* Every entry was decided: records are made and changed by bulk commands of people who may. Nothing is copied
-  into the tables. What is repeated is varied: titles, texts, types, people.
+* Up to ``DECIDED`` every entry was decided: records are made and changed by bulk commands of people who may,
+  with titles, texts, types and people varied. Beyond, whole records of these are repeated by COPY with
+  numbers, ids, times, salts, commitments, chain and admission tags of their own, and go through the real
+  sequencer.
 * Open work does not grow with the log: all but a few cases are ended again.
 * The home is kept as a tar of its stopped cluster in a cache folder, one for each size, and restored from it.
   ``COVERSLIP_BENCH_CACHE`` names the folder; without it, it is the system's.
@@ -26,18 +28,25 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import psycopg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from bench.filling import Filler, checked
 from bench.lab import fixtures, folder
 from coverslip.bootstrap import founding, wiring
 from coverslip.errors import CoverslipError
 from coverslip.kernel import keys
 from coverslip.kernel.change import Change
 from coverslip.settings import Home
+from coverslip.store.migrate import migrate
+from coverslip.store.search_index import SearchIndex
 
 FORMAT: Final = 1
 BLOCK: Final = 125
 """Records made together; each of their acts is one bulk command."""
+DECIDED: Final = 100_000
+TEMPLATES: Final = 25
+"""Records of each kind that are repeated."""
 EACH: Final = 10
 """Entries of a record."""
 SIGN_EVERY: Final = 20_000
@@ -85,6 +94,11 @@ class Kept:
         grounds.cluster = wiring.cluster_of(grounds.home)
         self.grounds = grounds
 
+    def migrate(self) -> None:
+        """Bring what was kept by an earlier schema to this one."""
+        with self.grounds.cluster.running(), wiring.migrators(self.grounds.home) as (superuser, migrator):
+            migrate(superuser, migrator=migrator)
+
     @contextmanager
     def open(self) -> Iterator[Any]:
         """Lend the open laboratory with its cluster running."""
@@ -128,7 +142,9 @@ def big_laboratory(entries: int) -> Iterator[Any]:
     with folder() as root:
         _unpack(entries, root)
         lab = Kept(root)
+        lab.migrate()
         with lab.open() as opened:
+            SearchIndex(opened.reading.pool, opened.door.catalogue).catch_up()
             yield opened
 
 
@@ -143,8 +159,12 @@ def make(entries: int) -> None:
         else:
             _found(root)
         lab = Kept(root)
+        lab.migrate()
         with lab.open() as opened:
-            Growing(opened).until(entries)
+            Growing(opened).until(min(entries, DECIDED))
+            if entries > DECIDED:
+                repeated(opened, entries)
+            SearchIndex(opened.reading.pool, opened.door.catalogue).catch_up()
         shutil.rmtree(root / "home" / "run", ignore_errors=True)
         (root / "home" / "run").mkdir(mode=0o700)
         _pack(root, entries)
@@ -231,6 +251,40 @@ class Growing:
                     raise
                 time.sleep(1)
         raise AssertionError("not reached")
+
+
+class _Repeated(Filler):
+    """A record of the laboratory whose entries are repeated; ``last`` is the last number of its kind."""
+
+    def __init__(self, lab: Any, number: str, last: int) -> None:
+        self.lab, self.uids = lab, []
+        self._take(number)
+        self._last = last
+        self._links = lab.ask(
+            "select field, to_type, to_uid, to_version from projection.link where from_uid = %s", self._uid
+        )
+
+
+def repeated(lab: Any, entries: int) -> None:
+    """Repeat records until there are so many entries, and bring them into the tree."""
+    start = lab.entries()
+    share = sum(kind[0] for kind in _KINDS.values())
+    for kind, (weight, *_) in _KINDS.items():
+        numbers = lab.ask(
+            "select number from projection.record where type = %s and version = %s and state <> 'open'"
+            " order by md5(number) limit %s", kind, EACH, TEMPLATES,
+        )  # fmt: skip
+        counted = "select max(substring(number from '[0-9]+$')::int) from projection.number where type = %s"
+        last = int(lab.ask(counted, kind)[0][0])
+        for (number,) in numbers:
+            series = _Repeated(lab, number, last)
+            series.fill((entries - start) * weight // share // len(numbers), tidy=False)
+            last += len(series.uids)
+            series.integrate()  # soon: an entry is looked at askance when its time is long past
+        print(f"   {lab.entries()} of {entries} entries, {kind} repeated", file=sys.stderr, flush=True)
+    checked(lab)
+    with psycopg.connect(**lab.cluster.dsn("cs_superuser"), autocommit=True) as conn:
+        conn.execute("vacuum (analyze)")
 
 
 _WITH_REASON: Final = ("edit", "abort", "cancel")

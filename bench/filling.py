@@ -54,7 +54,6 @@ class Filler:
         self.uids: list[str] = []
         alan = lab.alan
         made = alan.submit(Change("create", "acquisition_session", fields=session_fields(lab))).entries[0]
-        self._number = made.number
         for n in range(10):
             change = Change(
                 "edit",
@@ -66,21 +65,29 @@ class Filler:
                 n + 1,
             )
             alan.submit(change)
-        prefix, _, last = made.number.rpartition("-")
-        self._prefix, self._last = prefix.encode(), int(last)
-        self._uid = lab.row(made.number).uid
+        self._take(made.number)
+
+    def _take(self, number: str) -> None:
+        """Take the entries of a record as the series to repeat."""
+        lab = self.lab
+        self._number = number
+        prefix, _, last = number.rpartition("-")
+        self._prefix, self._last, self._width = prefix.encode(), int(last), len(last)
+        row = lab.row(number)
+        self._uid, self._kind = row.uid, row.type
         self._key = bytes.fromhex(lab.home.secret("admission.key").read_text("ascii").strip())
         rows = lab.ask(
             "select e.leaf, b.fixed, b.erasable, e.actor from ledger.entry e"
             " join ledger.body b on b.entry_id = e.id where e.record_id = %s order by e.version",
             self._uid,
         )
-        self._actor = rows[0][3].bytes
+        self._actors = [r[3].bytes for r in rows]
         self._versions = [self._version(bytes(r[0]), bytes(r[1]), bytes(r[2])) for r in rows]
         self._row = lab.ask(
             "select state, title, gxp, def, content, created_by from projection.record where uid = %s",
             self._uid,
         )[0]
+        self._links: list[tuple[Any, ...]] = []
 
     def _version(self, data: bytes, fixed: bytes, erasable: bytes) -> _Version:
         parsed, value = leaf.parse(data), json.loads(data)
@@ -100,8 +107,8 @@ class Filler:
         form = text.replace(b'"#"', b"%d").replace(b"@", b"%b")
         return _Version(form, content, context, reason or None, parsed.record.ver)
 
-    def fill(self, count: int) -> None:
-        """Append about ``count`` entries (whole series), not yet in the tree."""
+    def fill(self, count: int, *, tidy: bool = True) -> None:
+        """Append about ``count`` entries (whole series), not yet in the tree; ``tidy`` tables afterwards."""
         with psycopg.connect(**self.lab.cluster.dsn("cs_superuser")) as conn:
             row = conn.execute("select coalesce(max(id), 0) from ledger.entry").fetchone()
             assert row is not None
@@ -127,7 +134,12 @@ class Filler:
                 copy.write(b"\xff\xff")
             self._project(conn, heads)
             conn.execute("select setval('ledger.entry_id_seq', (select max(id) from ledger.entry))")
-            conn.execute("select setval('ops.number_acq', %s)", (self._last + len(self.uids),))
+            prefix, last = self._prefix.decode().partition("-")[0], self._last + len(self.uids)
+            counted = conn.execute("update ops.counter set last = %s where prefix = %s", (last, prefix))
+            if counted.rowcount == 0:
+                conn.execute("select setval(%s::regclass, %s)", (f"ops.number_{prefix.lower()}", last))
+        if not tidy:
+            return
         with psycopg.connect(**self.lab.cluster.dsn("cs_superuser"), autocommit=True) as conn:
             conn.execute("vacuum (analyze) ledger.entry, ledger.body, projection.record, projection.number")
 
@@ -157,7 +169,7 @@ class Filler:
         noise = os.urandom(16 * (2 * count + 1) + 96 * count)
         uid = _uuid7(at, noise[:16])
         uid_text = _text(uid)
-        number = b"%b-%05d" % (self._prefix, self._last + 1 + len(self.uids))
+        number = b"%b-%0*d" % (self._prefix, self._width, self._last + 1 + len(self.uids))
         prev = b""
         moment = b""
         for n, version in enumerate(self._versions):
@@ -187,11 +199,11 @@ class Filler:
             data = version.leaf % tuple(values)
             prev = leaf_hash(data)
             tag = hmac.digest(self._key, prev, "sha256")
-            kind = b"acquisition_session"
+            kind, actor = self._kind.encode(), self._actors[n]
             entries.append(
                 b"\0\x09\0\0\0\x02\0\x01\0\0\0\x08" + (first + n).to_bytes(8, "big")
                 + b"\0\0\0\x10" + uid + b"\0\0\0\x04" + version.number.to_bytes(4, "big")
-                + len(kind).to_bytes(4, "big") + kind + b"\0\0\0\x10" + self._actor + b"\0\0\0\x10" + command
+                + len(kind).to_bytes(4, "big") + kind + b"\0\0\0\x10" + actor + b"\0\0\0\x10" + command
                 + len(data).to_bytes(4, "big") + data + b"\0\0\0\x20" + tag
             )  # fmt: skip
             rest = b"".join(parts[1:])
@@ -214,12 +226,18 @@ class Filler:
         ) as copy:
             for number, uid, hashed, entry, moment in heads:
                 copy.write_row(
-                    ("acquisition_session", uid, number, count, count, state, title, gxp, definition, hashed,
+                    (self._kind, uid, number, count, count, state, title, gxp, definition, hashed,
                      entry, text.replace(self._number, number), moment, person, moment, person)
                 )  # fmt: skip
         with conn.cursor().copy("copy projection.number(number, revision, type, uid) from stdin") as copy:
             for number, uid, *_ in heads:
-                copy.write_row((number, 0, "acquisition_session", uid))
+                copy.write_row((number, 0, self._kind, uid))
+        with conn.cursor().copy(
+            "copy projection.link(from_type, from_uid, field, to_type, to_uid, to_version) from stdin"
+        ) as copy:
+            for _, uid, *_ in heads:
+                for link in self._links:
+                    copy.write_row((self._kind, uid, *link))
 
     def integrate(self, *, sign: bool = True) -> tuple[int, float]:
         """Let the sequencer catch up, and the signer sign; return entries and seconds of catching up."""

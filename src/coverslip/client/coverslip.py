@@ -261,6 +261,23 @@ class Coverslip(Science):
         value = self._transport.json("GET", "/events", query={k: v for k, v in query.items() if v})
         return tuple(value["events"]), str(value["next"])
 
+    def trail(self, *, limit: int = 0, **asked: str) -> Iterator[Json]:
+        """Yield entries of the whole installation, newest first, each with what it changed.
+
+        ``asked``: ``person``, ``record``, ``kind``, ``type``, ``act``, ``since``, ``until``, ``field``,
+        ``reason``; at most ``limit`` entries (0: all).
+        """
+        cursor, count = "", 0
+        while True:
+            size = min(200, limit - count) if limit else 200
+            query = {k: v for k, v in asked.items() if v} | {"cursor": cursor, "limit": size}
+            found = self._transport.json("GET", "/trail", query=query)
+            yield from found["entries"]
+            count += len(found["entries"])
+            cursor = str(found.get("next") or "")
+            if not cursor or (limit and count >= limit):
+                return
+
     def algorithms(self) -> tuple[Json, ...]:
         """Return the bundled algorithms as the server would run them: hashes, limits, parameters."""
         return tuple(self._transport.json("GET", "/algorithms"))

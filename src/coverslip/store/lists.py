@@ -37,12 +37,15 @@ _NAMED: Final = (
     " join projection.record r on r.type = n.type and r.uid = n.uid where r.type = any(%(t)s)"
     " and (cardinality(%(s)s::text[]) = 0 or r.state = any(%(s)s))"
 )
+_READ: Final = """
+select coalesce((select l.entry_id from ledger.leaf l where l.log_id = 1 and l.idx =
+  coalesce((select position from ops.position where name = %(n)s), 0) - 1), 0) as id
+"""
 _BY_TEXT: Final = f"""
 select count(*) as looked, array_agg(distinct uid::text) as uids from (
   (select uid from ops.search where pieces @@ %(pieces)s::tsquery limit {_MOST_NAMED + 1})
-  union all (select e.record_id from ledger.entry e where e.log_id = 1 and e.about is null and e.id >
-    coalesce((select l.entry_id from ledger.leaf l where l.log_id = 1 and l.idx =
-      coalesce((select position from ops.position where name = %(n)s), 0) - 1), 0) limit {_MOST_NAMED + 1})
+  union all (select e.record_id from ledger.entry e where e.log_id = 1 and e.about is null
+    and e.id > %(read)s limit {_MOST_NAMED + 1})
 ) found
 """
 _BY_ACTOR: Final = f"""
@@ -148,7 +151,8 @@ class PostgresLists:
         """
         asking = [(_BY_ACTOR, {"p": p}) for p in {asked.created_by, asked.changed_by, asked.person} - {""}]
         if len(asked.text) >= _PIECE:
-            asking.append((_BY_TEXT, {"pieces": _quoted(pieces(asked.text)), "n": POSITION}))
+            read = self._all(_READ, {"n": POSITION})[0]["id"]
+            asking.append((_BY_TEXT, {"pieces": _quoted(pieces(asked.text)), "read": read}))
         found: list[set[str]] = []
         for sql, given in asking:
             row = self._all(sql, values | given)[0]

@@ -25,7 +25,7 @@ from coverslip.kernel.queries import MOST_COUNTED, Counted, TrailAsked, TrailPag
 from coverslip.ledger.failure import LedgerError
 from coverslip.store import cursors
 from coverslip.store.pool import Pool
-from coverslip.store.reading import ENTRIES, entry_of
+from coverslip.store.reading import ENTRIES, PENDING, entry_of
 
 STRETCH: Final = 20_000
 """Entries looked through at most by one call, for what no index holds."""
@@ -197,14 +197,9 @@ class PostgresTrail:
         if _searched(asked):
             return None
         if asked == TrailAsked():
-            row = self._all(
-                "select t.size + (select count(*) from ledger.entry e where e.log_id = 1"
-                " and e.id > t.low_water and not exists ("
-                " select 1 from ledger.leaf l where l.entry_id = e.id)) as n"
-                " from ledger.tree t where t.log_id = 1",
-                {},
-            )
-            return Counted(int(row[0]["n"]), True)
+            tree = self._all("select size, low_water from ledger.tree where log_id = 1", {})[0]
+            pending = self._all(PENDING, {"low": tree["low_water"]})[0]
+            return Counted(int(tree["size"]) + int(pending["n"]), True)
         which = f"select 1 from ledger.entry e where {driver}"
         row = self._all(
             f"select count(*) as n from ({which} limit %(most)s) found", values | {"most": MOST_COUNTED + 1}
@@ -244,9 +239,9 @@ def _residual(asked: TrailAsked) -> str:
         found += " and position(%(act)s::text::bytea in e.leaf) > 0"
     own = 'substring(convert_from(e.leaf, \'UTF8\') from \'"at":"([^"]+)"\')'
     if asked.since:
-        found += f" and (e.at >= %(since)s::timestamptz + interval '1 hour' or {own} >= %(since)s)"
+        found += f" and (e.at >= %(since)s::text::timestamptz + interval '1 hour' or {own} >= %(since)s::text)"
     if asked.before:
-        found += f" and (e.at < %(until)s::timestamptz - interval '1 hour' or {own} < %(until)s)"
+        found += f" and (e.at < %(until)s::text::timestamptz - interval '1 hour' or {own} < %(until)s::text)"
     if asked.reason:
         found += (
             " and b.erasable is not null"

@@ -73,29 +73,37 @@ with mine as materialized (
   where l.to_uid = %(p)s::text::uuid and l.field = 'person' and l.from_type = %(watcher)s
         and w.state = %(watching)s),
 span as materialized (
-  select l.idx, e.record_id, e.actor, e.leaf, e.version from ledger.leaf l
-  join ledger.entry e on e.id = l.entry_id and e.log_id = l.log_id
-  where l.log_id = 1 and l.idx > %(after)s and l.idx <= %(until)s and e.actor <> %(p)s::text::uuid)
-select s.idx, s.leaf, s.version, s.actor::text as actor, coalesce(a.title, '') as actor_name,
-       r.type, r.number, r.revision, r.state, r.title, found.why
-from span s join projection.number n on n.uid = s.record_id
-join projection.record r on r.type = n.type and r.uid = n.uid
+  select l.idx, e.record_id, e.actor, e.version from ledger.leaf l
+  cross join lateral (select * from ledger.entry x where x.log_id = l.log_id and x.id = l.entry_id offset 0) e
+  where l.log_id = 1 and l.idx > %(after)s and l.idx <= %(until)s and e.actor <> %(p)s::text::uuid),
+told as materialized ( -- a record is looked at once, however many of its entries lie in the stretch
+  select r.uid, r.type, r.number, r.revision, r.state, r.title, found.why
+  from (select distinct record_id from span) c join projection.number n on n.uid = c.record_id
+  join projection.record r on r.type = n.type and r.uid = n.uid
+  cross join lateral (select case
+    when r.uid = %(p)s::text::uuid then 'you'
+    when r.number in (select number from mine) then 'watched'
+    when r.created_by = %(p)s::text::uuid then 'yours'
+    when exists (select 1 from projection.link l where l.from_uid = r.uid and l.field = 'owner'
+                 and l.to_uid = %(p)s::text::uuid) then 'owned'
+    when exists (select 1 from projection.link l join projection.record o
+                 on o.type = l.to_type and o.uid = l.to_uid
+                 where l.from_uid = r.uid and l.field = 'subject' and (
+                   o.created_by = %(p)s::text::uuid or o.number in (select number from mine)
+                   or exists (select 1 from projection.link k where k.from_uid = o.uid and k.field = 'owner'
+                              and k.to_uid = %(p)s::text::uuid))) then 'beside'
+    end as why) found
+  where found.why is not null),
+page as materialized (
+  select s.idx, s.record_id, s.actor, s.version from span s join told t on t.uid = s.record_id
+  order by s.idx limit %(l)s)
+select s.idx, e.leaf, s.version, s.actor::text as actor, coalesce(a.title, '') as actor_name,
+       t.type, t.number, t.revision, t.state, t.title, t.why
+from page s join told t on t.uid = s.record_id
+join ledger.leaf l on l.log_id = 1 and l.idx = s.idx join ledger.entry e on e.log_id = 1 and e.id = l.entry_id
 left join projection.number m on m.uid = s.actor
 left join projection.record a on a.type = m.type and a.uid = m.uid
-cross join lateral (select case
-  when r.uid = %(p)s::text::uuid then 'you'
-  when r.number in (select number from mine) then 'watched'
-  when r.created_by = %(p)s::text::uuid then 'yours'
-  when exists (select 1 from projection.link l where l.from_uid = r.uid and l.field = 'owner'
-               and l.to_uid = %(p)s::text::uuid) then 'owned'
-  when exists (select 1 from projection.link l join projection.record o
-               on o.type = l.to_type and o.uid = l.to_uid
-               where l.from_uid = r.uid and l.field = 'subject' and (
-                 o.created_by = %(p)s::text::uuid or o.number in (select number from mine)
-                 or exists (select 1 from projection.link k where k.from_uid = o.uid and k.field = 'owner'
-                            and k.to_uid = %(p)s::text::uuid))) then 'beside'
-  end as why) found
-where found.why is not null order by s.idx limit %(l)s
+order by s.idx
 """
 
 
