@@ -316,15 +316,14 @@ class PostgresAccounts:
         )
 
     def unlock_session(self, session: str, token_hash: bytes) -> bool:
-        """Open a locked session under a new token; false where it is not locked or over."""
+        """Open a locked session under a new token; false where it is over. One left alone is locked first."""
+        self.lock_session(session)
         row = self._one(
-            f"update ops.session set locked_at = null, seen_at = clock_timestamp(), token_hash = %(t)s"  # noqa: S608
-            f" where session = %(s)s and {_OPEN} and (locked_at is not null or {_LEFT}) returning 1 as done",
+            "select ops.reopen_session(%(s)s, %(t)s) as done",
             s=session,
             t=token_hash,
-            idle=IDLE_MINUTES,
         )
-        return row is not None
+        return bool(row and row["done"])
 
     def close_session(self, session: str, why: str) -> None:
         """End a session."""

@@ -15,8 +15,19 @@ alter table ops.session add constraint session_kind_check
 alter table ops.session add column locked_at timestamptz;
 -- The passkey a session was opened with: it ends with it.
 alter table ops.session add column key_id text not null default '';
--- A session that opens again has a new token.
-grant update (locked_at, token_hash) on ops.session to cs_writer;
+grant update (locked_at) on ops.session to cs_writer;
+
+-- A locked session that opens again has a new token; of no other session is it ever rewritten.
+create function ops.reopen_session(p_session uuid, p_token bytea) returns boolean language sql volatile security definer
+set search_path = pg_catalog, pg_temp as $$
+  with done as (
+    update ops.session s set locked_at = null, seen_at = clock_timestamp(), token_hash = p_token
+    where s.session = p_session and s.ended_at is null and s.expires_at > clock_timestamp() and s.locked_at is not null
+    returning 1)
+  select exists (select from done)
+$$;
+revoke all on function ops.reopen_session(uuid, bytea) from public;
+grant execute on function ops.reopen_session(uuid, bytea) to cs_writer;
 
 -- As before; a passkey that its record no longer lists as its person's is found no more, and its sessions end.
 -- p_was, p_is: what the record conferred before and confers now, as [code, data]; null for nothing.
