@@ -11,7 +11,7 @@ import os
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
@@ -25,7 +25,8 @@ from coverslip.alerts import Alerts
 from coverslip.analysis.rerun import Reruns
 from coverslip.api.app import create_app
 from coverslip.application.services import Services
-from coverslip.bootstrap import retaining, wiring
+from coverslip.bootstrap import founding, retaining, wiring
+from coverslip.bootstrap.assurances import Assurances, assurances
 from coverslip.bootstrap.checking import projector
 from coverslip.bootstrap.working import working
 from coverslip.errors import CoverslipError
@@ -46,6 +47,7 @@ from coverslip.review.as_of import AsOf
 from coverslip.review.workspace import Workspace
 from coverslip.settings import Home
 from coverslip.store.accounts_sql import PostgresAccounts
+from coverslip.store.clock_sql import PostgresClock
 from coverslip.store.ledger_sql import PostgresStore
 from coverslip.store.lists import PostgresLists
 from coverslip.store.past import PostgresPast
@@ -349,6 +351,21 @@ class Lab:
         """Return the service that takes deliveries."""
         return Ingest(self.door, self.vault, self.reading, self.accounts, self.events, self.service, 1 << 30)
 
+    def assurances(self) -> Assurances:
+        """Return what proves records and verifies everything on demand."""
+        from coverslip.bootstrap.verifying import Verifying
+
+        uuid = wiring.installation(self.home).uuid
+        verifying = Verifying(self.home, uuid, self.events, self.service, self.alerts)
+        clock = PostgresClock(self.reading.pool)
+        return assurances(self.home, self.reading, self.accounts, clock, verifying.check)
+
+    def integrate(self) -> None:
+        """Give what waits its place in the tree, and sign a checkpoint."""
+        with closing(founding.sequencer_of(self.home, self.signer)) as sequencer:
+            while sequencer.step().integrated:
+                pass
+
     def services(self) -> Services:
         """Return what the interface uses."""
         key = wiring.export_key(self.home)
@@ -383,6 +400,7 @@ class Lab:
             searching=PostgresSearch(self.reading.pool),
             trails=PostgresTrail(self.reading.pool),
             teaching=Matrix(self.reading, self.accounts.now),
+            assurance=self.assurances(),
             pictures=Views(self.vault, self.readers),
         )
 

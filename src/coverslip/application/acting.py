@@ -1,6 +1,7 @@
 """Acting: every change a person or program asks for, handed to the door.
 
-Rules kept here: what is signed was shown as it is now; a receipt says what was entered and is signed.
+Rules kept here: what is signed was shown as it is now; nobody acts on a record that does not match its
+hash; a receipt says what was entered and is signed.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from coverslip.application.assurance import insist_sound
 from coverslip.application.services import Services
 from coverslip.application.viewing import preview, require_shown, view
 from coverslip.kernel.change import Change, Context, Credential, Receipt
@@ -75,7 +77,10 @@ def _creation(services: Services, type: str, wish: Wish, number: str, shown: str
 def act(
     services: Services, context: Context, row: Row, name: str, wish: Wish, signing: Signing | None = None
 ) -> Receipt:
-    """Do an act on a record as it was read. Raises what ``Door.submit`` raises."""
+    """Do an act on a record as it was read.
+
+    Raises ``HASH`` where what is stored of the record was altered, and what ``Door.submit`` raises.
+    """
     change = _change(services, row, name, wish, signing.shown if signing else "")
     return services.door.submit(change, context, signing.credential if signing else None)
 
@@ -86,6 +91,7 @@ def prepare_act(services: Services, context: Context, row: Row, name: str, wish:
 
 
 def _change(services: Services, row: Row, name: str, wish: Wish, shown: str) -> Change:
+    insist_sound(services.assurance, row)
     if shown:
         require_shown(shown, view(services, row), row.number)
     return Change(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from coverslip.application.assurance import Seal, broken
 from coverslip.application.services import Services
 from coverslip.errors import CoverslipError
 from coverslip.kernel import words as w
@@ -29,9 +30,16 @@ class OpenAct:
         return self.refusal is None
 
 
-def open_acts(services: Services, row: Row, context: Context) -> list[OpenAct]:
-    """Return every act the state allows somebody, ``edit`` first, in declared order."""
-    return [_asked(services, row, context, name) for name in names(services, row)]
+def open_acts(
+    services: Services, row: Row, context: Context, sealed: Seal | None = None
+) -> list[OpenAct]:
+    """Return every act the state allows somebody, ``edit`` first; of an altered record all refused.
+
+    ``sealed`` is what was found of its integrity just now, where that was asked already.
+    """
+    found = sealed or services.assurance.seal(row)
+    broken_by = broken(row, found) if found is not None and found.state == "altered" else None
+    return [_asked(services, row, context, name, broken_by) for name in names(services, row)]
 
 
 def names(services: Services, row: Row) -> Iterator[str]:
@@ -44,9 +52,11 @@ def names(services: Services, row: Row) -> Iterator[str]:
             yield one.name
 
 
-def _asked(services: Services, row: Row, context: Context, name: str) -> OpenAct:
+def _asked(
+    services: Services, row: Row, context: Context, name: str, broken_by: CoverslipError | None
+) -> OpenAct:
     declared = services.catalogue[row.type].acts.get(name)
     # In a sandbox no signature is asked, so none is announced.
     signing = declared.signature if declared and not row.content.get("sandbox") else None
-    refusal = services.door.explain(row, context, name)
+    refusal = broken_by or services.door.explain(row, context, name)
     return OpenAct(name, declared.label if declared else "Edit", declared, signing, refusal)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Protocol
 
+from coverslip.application.assurance import Assurance, NoAssurance
 from coverslip.application.pictures import Pictures, no_pictures
 from coverslip.errors import CoverslipError, EnvironmentFault
 from coverslip.kernel.accounts import Accounts
@@ -271,6 +272,10 @@ class Trails(Protocol):
         """Return entries, newest first, behind a cursor. Raises ``VAL_FORM`` for another trail's cursor."""
         ...
 
+    def one(self, entry: str) -> dict[str, Any] | None:
+        """Return an entry by its tree index or its id, with its changes and its ``leaf``; None: not there."""
+        ...
+
 
 class NoQuestions:
     """Stands where an installation keeps nothing to be asked."""
@@ -288,6 +293,10 @@ class NoQuestions:
         raise _nothing_kept()
 
     def search(self, text: str, types: tuple[str, ...] = (), limit: int = 20) -> Found:
+        """Raise ``ENVIRONMENT``."""
+        raise _nothing_kept()
+
+    def one(self, entry: str) -> dict[str, Any] | None:
         """Raise ``ENVIRONMENT``."""
         raise _nothing_kept()
 
@@ -341,3 +350,5 @@ class Services:
     """Why nothing may be written; None where everything may."""
     pictures: Pictures = field(default_factory=no_pictures)
     """Seeing images."""
+    assurance: Assurance = field(default_factory=NoAssurance)
+    """What may be said of the integrity of records, and a verification on demand."""

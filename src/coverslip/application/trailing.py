@@ -6,8 +6,10 @@ to those whose work it is. What cannot be asked is refused, never left out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from coverslip.application.finding import reference
 from coverslip.application.listing import instant, person
@@ -19,6 +21,7 @@ from coverslip.ledger.leaf import TYPES
 
 READERS = ("INS", "QA", "SEC", "QAL", "ADM", "REV")
 STREAMS = ("session", "installation")
+_ENTRY = re.compile(r"\d{1,15}|[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,30 @@ def trail(services: Services, asked: Asked, context: Context) -> TrailAsked:
         field=asked.field,
         reason=asked.reason,
     )
+
+
+def entry(services: Services, which: str, context: Context) -> dict[str, Any]:
+    """Return one entry by its tree index or its id, as ``Trails.one`` tells it.
+
+    An entry of a record is open to whoever sees the record, one of a session to its person; every other to
+    readers of the trail. Raises ``NOT_FOUND``, ``AUTH_ROLE``.
+    """
+    found = services.trails.one(which) if _ENTRY.fullmatch(which) else None
+    if found is None:
+        raise NotFound("NOT_FOUND", what="entry", record=which[:60])
+    if not found["record"]["number"] and found.get("actor") != context.person:
+        _insist_reader(services, context)
+    return found
+
+
+def may_read_everything(services: Services, context: Context) -> bool:
+    """Return whether the trail of everything is open to a person."""
+    return bool(set(services.reading.roles(context.person)) & set(READERS))
+
+
+def searched(asked: Asked) -> bool:
+    """Return whether a stretch has to be read through, because no index holds what is asked."""
+    return bool(asked.type or asked.act or asked.field or asked.reason or asked.since or asked.until)
 
 
 def described(asked: Asked) -> str:

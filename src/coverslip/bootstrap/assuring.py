@@ -8,21 +8,18 @@ The first is made some minutes after a start, so that a start is not slowed by i
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from coverslip.anchoring.witness_client import OTHER_HISTORY, ROLLED_BACK
 from coverslip.bootstrap import anchors
-from coverslip.bootstrap.checking import ledger_replay, ledger_verify
 from coverslip.bootstrap.labs import Lab
-from coverslip.errors import CoverslipError, EnvironmentFault
+from coverslip.bootstrap.verifying import ACT, KIND, Verifying
 from coverslip.kernel.clock import monotonic_s
-from coverslip.kernel.events import Event
-from coverslip.store.certificates import Certificates, subject
+from coverslip.store.certificates import Certificates
 
 EVERY_H = 24
-KIND, ACT = "verification", "checked"
-_SHOWN = 5
 GRACE_S = 3600.0
 """How long a place that never kept a checkpoint may take after it was first seen before people are told."""
 
@@ -49,37 +46,11 @@ class Verification:
         if monotonic_s() - self._since >= self.settle_s and self._due():
             self.check()
 
-    def check(self) -> dict[str, Any]:
-        """Verify now, enter and tell; return what was entered."""
-        begun = monotonic_s()
-        home = self.lab.core.home.root
-        try:
-            found, counts = ledger_verify(home)
-            replayed, projections = ledger_replay(home)
-        except EnvironmentFault:
-            raise
-        except CoverslipError as error:
-            return self._enter({"holds": False, "findings": 1, "first": [str(error)[:500]]})
-        sentences = [f["sentence"][:500] for f in [*found, *replayed]]
-        return self._enter(
-            {
-                "holds": not sentences,
-                "findings": len(sentences),
-                "first": sentences[:_SHOWN],
-                "entries": int(counts.get("entries", 0)),
-                "records": int(projections.get("records", 0)),
-                "took_ms": round((monotonic_s() - begun) * 1000),
-            }
-        )
-
-    def _enter(self, detail: dict[str, Any]) -> dict[str, Any]:
+    def check(self, told: Callable[[int], None] | None = None) -> dict[str, Any]:
+        """Verify now, enter and tell; return what was entered. ``told`` hears how many were walked."""
         core = self.lab.core
-        event = Event("verification", ACT, detail, subject(core.facts.uuid, KIND))
-        core.events.installation(event, self.lab.service())
-        if not detail["holds"]:
-            told = f"The ledger does not hold: {detail['findings']} findings. {detail['first'][0]}"
-            self.lab.alerts().raise_alert("trail_verification", "critical", told[:1000])
-        return detail
+        verifying = Verifying(core.home, core.facts.uuid, core.events, self.lab.service, self.lab.alerts)
+        return verifying.check(told)
 
     def _due(self) -> bool:
         last = last_verification(self.lab)

@@ -6,6 +6,7 @@ an empty list of findings.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -75,12 +76,14 @@ def ledger_status(root: Path) -> dict[str, Any]:
     return status
 
 
-def ledger_verify(root: Path, anchors: Path | None = None) -> Outcome:
+def ledger_verify(
+    root: Path, anchors: Path | None = None, told: Callable[[int], None] | None = None
+) -> Outcome:
     """Verify every entry, body, tree state and checkpoint against journal, anchors and public keys.
 
     ``anchors`` is a file, or a folder of files, that was kept elsewhere; when none is given, the home's own
     file, which is not independent. The witnesses listed are asked in any case. Every stored timestamp and
-    cosignature is checked again.
+    cosignature is checked again. ``told`` hears how many entries were walked.
 
     Raises ``MisuseError`` where ``anchors`` is not there; ENVIRONMENT where no checkpoint of this log is in
     it.
@@ -100,7 +103,7 @@ def ledger_verify(root: Path, anchors: Path | None = None) -> Outcome:
         fingerprint_log.check(conn, facts)
         kept = kept_here(home, conn)  # before the journal: the signer may be at work
         journal, admission = read_journal(home.signer / "journal"), _admission_key(home)
-        report = verify_ledger(conn, journal, notes, keys, admission)
+        report = verify_ledger(conn, journal, notes, keys, admission, told)
         try:
             memory.insist_whole(journal, kept, wiring.trusted(home))
         except EvidenceBroken as error:

@@ -13,6 +13,7 @@ from coverslip.analysis.rerun import Reruns
 from coverslip.analysis.service import Runs
 from coverslip.application.services import Services
 from coverslip.bootstrap import anchors as anchoring, retaining, wiring
+from coverslip.bootstrap.assurances import Assurances, assurances
 from coverslip.bootstrap.working import working
 from coverslip.errors import EnvironmentFault
 from coverslip.exports.service import Exports, Signing
@@ -133,6 +134,14 @@ class Lab:
         with self.core.pool.connection() as conn:
             return anchoring.lines(self.core.home, conn)
 
+    def assurances(self) -> Assurances:
+        """Return what proves records and verifies everything on demand."""
+        from coverslip.bootstrap.verifying import Verifying
+
+        c = self.core
+        verifying = Verifying(c.home, c.facts.uuid, c.events, self.service, self.alerts)
+        return assurances(c.home, c.reading, c.accounts, c.clock, verifying.check)
+
     def services(self) -> Services:
         """Return what the interface uses."""
         c = self.core
@@ -163,6 +172,7 @@ class Lab:
             searching=PostgresSearch(c.pool),
             trails=PostgresTrail(c.pool),
             teaching=Matrix(c.reading, c.accounts.now),
+            assurance=self.assurances(),
             pictures=Views(c.vault, self.readers),
         )
 

@@ -32,8 +32,12 @@ def walk(
     report: Report,
     number: Callable[[str], str],
     admission: AdmissionCheck,
+    told: Callable[[int], None] | None = None,
 ) -> None:
-    """Take every leaf of log 1; ``number`` names the record of a stream. ``conn`` is within a transaction."""
+    """Take every leaf of log 1; ``number`` names the record of a stream. ``conn`` is within a transaction.
+
+    ``told`` hears after each 256 leaves how many there were.
+    """
     tiles, heads = TileCheck(conn, report), HeadsCheck(conn, report)
     quick = QuickCheck(entries)
     expected, block, order = 0, list[bytes](), TimeOrder()
@@ -56,6 +60,8 @@ def walk(
         if len(block) == WIDTH:
             tree.add(block, tiles.add(block))
             block = []
+            if told is not None:
+                told(expected)
         heads.at(expected, entries.streams)
     tree.add(block, None)
     quick.finish()

@@ -22,7 +22,8 @@ from psycopg.rows import dict_row
 from coverslip.errors import EvidenceBroken
 from coverslip.kernel import history
 from coverslip.kernel.queries import MOST_COUNTED, Counted, TrailAsked, TrailPage
-from coverslip.ledger.failure import LedgerError
+from coverslip.ledger import canonical
+from coverslip.ledger.failure import CanonicalError, LedgerError
 from coverslip.store import cursors
 from coverslip.store.pool import Pool
 from coverslip.store.reading import ENTRIES, PENDING, entry_of
@@ -76,6 +77,35 @@ class PostgresTrail:
         return TrailPage(
             tuple(self._with_subjects(shown)), following, places.get(top, -1), places.get(bottom, -1), total
         )
+
+    def one(self, entry: str) -> dict[str, Any] | None:
+        """Return an entry by tree index or id, with what it changed and its ``leaf``; None: not there."""
+        rows = self._indexed(int(entry)) if entry.isdigit() else self._named(entry)
+        if not rows:
+            return None
+        told = self._told(rows)[0]
+        found = next(iter(self._with_subjects([(int(rows[0]["id"]), told, told.pop("subject"))])))
+        return found | {"leaf": _leaf(rows[0])}
+
+    def _indexed(self, index: int) -> list[dict[str, Any]]:
+        return self._all(f"{ENTRIES} where l.log_id = 1 and l.idx = %(i)s", {"i": index})
+
+    def _named(self, entry: str) -> list[dict[str, Any]]:
+        """Return the entry of an id: first about when the id says it was made, then anywhere."""
+        last = int(
+            self._all("select coalesce(max(id), 0) as n from ledger.entry where log_id = 1", {})[0]["n"]
+        )
+        made = datetime.fromtimestamp(int(entry.replace("-", "")[:12], 16) / 1000, UTC)
+        near = (self._at(made - _SPARE, last), self._at(made + _SPARE, last))
+        for first, end in (near, (0, last)):
+            rows = self._all(
+                f"{ENTRIES} where e.log_id = 1 and e.id between %(a)s and %(b)s"
+                " and position(%(e)s::text::bytea in e.leaf) > 0 limit 1",
+                {"a": first, "b": end, "e": f'"entry":"{entry}"'},
+            )
+            if rows:
+                return rows
+        return []
 
     # --- where to look -------------------------------------------------------------------------
 
@@ -287,6 +317,15 @@ def _unreadable(row: dict[str, Any]) -> dict[str, Any]:
         "leaf_hash": bytes(row["leaf_hash"]).hex(),
         "subject": str(row["record_id"]), "kind": row["kind"],
     }  # fmt: skip
+
+
+def _leaf(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the leaf of an entry as it was written; empty where its bytes cannot be read."""
+    try:
+        found: dict[str, Any] = canonical.decode(bytes(row["leaf"]))
+    except CanonicalError:
+        return {}
+    return found
 
 
 def _origins(entry: dict[str, Any]) -> Iterable[tuple[str, int]]:

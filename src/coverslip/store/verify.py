@@ -6,7 +6,7 @@ tree, the tiles, the checkpoints, the signer's journal, the anchors and the head
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -31,6 +31,7 @@ def verify_ledger(
     anchors: Sequence[bytes],
     keys: Sequence[str],
     admission_key: bytes | None = None,
+    told: Callable[[int], None] | None = None,
 ) -> Report:
     """Verify log 1 in one snapshot.
 
@@ -38,6 +39,7 @@ def verify_ledger(
     ``anchors`` notes kept elsewhere; ``keys`` the verifier keys (vkey texts) that count. Raises
     NoteError for a malformed key. ``admission_key`` (32 bytes) is what the application proves itself with
     to the sequencer; without it admission tags are counted as unchecked.
+    ``told`` hears how many entries were walked.
     """
     verifiers = [NoteVerifier(note.VerifierKey.parse(key)) for key in keys]
     report = Report()
@@ -54,7 +56,7 @@ def verify_ledger(
         tree = TreeCheck(report, frozenset(one.size for one in promised))
         number = partial(_number, conn)
         entries = EntryCheck(report, origin, _projected(conn), number)
-        walk(conn, tree, entries, report, number, AdmissionCheck(conn, admission_key, report))
+        walk(conn, tree, entries, report, number, AdmissionCheck(conn, admission_key, report), told)
         entries.finish()
         check_state(conn, tree, report)
         tree.compare(promised, entries.faulty)

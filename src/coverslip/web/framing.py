@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from coverslip.application.assurance import Seal
 from coverslip.application.open_acts import OpenAct, open_acts
 from coverslip.kernel import history
 from coverslip.kernel.definition import Definition
@@ -21,7 +22,8 @@ from coverslip.work import waiting
 def frame(visit: Visit, row: Row, tab: str) -> dict[str, Any]:
     """Return what the head of a record's page shows: state, acts, tabs. ``tab`` is the current one."""
     definition = visit.services.catalogue.under(row.type, row.definition)
-    acts = open_acts(visit.services, row, visit.context)
+    sealed = visit.services.assurance.seal(row)
+    acts = open_acts(visit.services, row, visit.context, sealed)
     waited = _waited(visit.services.catalogue[row.type], row.state)
     reference = ref(row)
     own = special.PAGES.get(row.type)
@@ -46,11 +48,27 @@ def frame(visit: Visit, row: Row, tab: str) -> dict[str, Any]:
         else "",
         "tabs": tabs,
         "tab": tab,
+        "seal": _seal(sealed),
         "sandbox": bool(row.content.get("sandbox")),
         "nav": row.type,
         "where": f"/r/{reference}",
         "signatures": history.manifests(visit.services.reading.history(row.uid)),
     }
+
+
+_SEALS = {
+    "verified": ("", "shield-check", "Integrity verified"),
+    "waits": ("wait", "shield-half", "Waits for a checkpoint"),
+    "altered": ("bad", "shield-x", "Alteration found"),
+}
+
+
+def _seal(found: Seal | None) -> dict[str, str] | None:
+    """Return what may be said of a record's integrity, found while this page was made."""
+    if found is None:
+        return None
+    cls, icon, text = _SEALS[found.state]
+    return {"cls": cls, "icon": icon, "text": text, "at": found.at, "why": found.why}
 
 
 def _waited(definition: Definition, state: str) -> set[str]:

@@ -61,6 +61,11 @@ class Visit:
         return self.services.reading.roles(self.session.person)
 
     @property
+    def reader(self) -> bool:
+        """Whether this is an account that only reads: an inspector's."""
+        return bool(self.account.get("reads_only"))
+
+    @property
     def csrf(self) -> str:
         """Token that forms of this session carry."""
         return csrf_token(self.token)

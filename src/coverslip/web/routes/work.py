@@ -38,7 +38,7 @@ def work(
         catalogue=visit.services.catalogue,
         ledger=visit.services.reading.status(),
         anchors=visit.services.anchors(),
-        backups=visit.services.reading.certificates("backup")[:1],
+        standing=visit.services.assurance.standing(),
         today=visit.services.accounts.now()[:10],
     )
 
