@@ -38,7 +38,7 @@ _ENTRIES: Final = (
 _HEAD: Final = "select version, leaf_hash, content from projection.record where type = %(t)s and uid = %(u)s"
 _OF: Final = " and (e.record_id = %(u)s or e.about = %(u)s)"
 _ABOUT: Final = _ENTRIES + _OF + " order by e.id desc limit %(l)s"
-_COUNT: Final = "select count(*) as n from ledger.entry e where e.log_id = 1" + _OF
+_COUNT: Final = "select count(*) as n from ledger.entry e where e.log_id = 1" + _OF  # noqa: S608 -- fixed words
 HOLDS, WAITS, ALTERED = "holds", "waits", "altered"
 Connection = psycopg.Connection[Any]
 

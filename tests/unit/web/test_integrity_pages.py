@@ -148,7 +148,7 @@ def test_an_entry_that_was_rewritten_has_no_proof(lab: Lab, pages: Pages) -> Non
     flip += where
     was, wrong = '"act":"create"', '"act":"creatd"'
     with altered(lab, flip.format(was, wrong), flip.format(wrong, was)):
-        said = "the hash of its bytes is not the one stored with it"
+        said = "it does not lead to the signed root"
         assert said in pages("quinn").get(f"/audit/{index}").text
         assert "Alteration found" in pages("aurel").get(f"/integrity/record/{number}v1").text
 
