@@ -47,12 +47,31 @@ set search_path = pg_catalog, pg_temp as $$
 begin
   return pg_catalog.real_clock_timestamp() - (select behind from demonstration_clock.shift);
 end $$;
+do $$
+declare d record;
+begin
+  for d in select a.adrelid::regclass as held, c.attname as col from pg_attrdef a
+    join pg_attribute c on c.attrelid = a.adrelid and c.attnum = a.adnum
+    where pg_get_expr(a.adbin, a.adrelid) = 'real_clock_timestamp()' loop
+    execute format('alter table %s alter column %I set default pg_catalog.clock_timestamp()', d.held, d.col);
+  end loop;
+end $$;
 alter event trigger coverslip_ddl_guard enable always;
 """
 _PUT_RIGHT = """
 set allow_system_table_mods = on;
 alter event trigger coverslip_ddl_guard disable;
 alter event trigger coverslip_drop_guard disable;
+do $$
+declare d record;
+begin
+  for d in select a.adrelid::regclass as held, c.attname as col from pg_attrdef a
+    join pg_attribute c on c.attrelid = a.adrelid and c.attnum = a.adnum
+    where pg_get_expr(a.adbin, a.adrelid) = 'clock_timestamp()' loop
+    execute format(
+      'alter table %s alter column %I set default pg_catalog.real_clock_timestamp()', d.held, d.col);
+  end loop;
+end $$;
 drop function pg_catalog.clock_timestamp();
 drop schema demonstration_clock cascade;
 alter function pg_catalog.real_clock_timestamp() rename to clock_timestamp;

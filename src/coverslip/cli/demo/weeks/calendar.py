@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from coverslip.cli.demo.playing import Play
-from coverslip.cli.demo.weeks import analyses, documents, instruments, oversight, people, quality, studies
+from coverslip.cli.demo.weeks import (
+    analyses,
+    assurance,
+    documents,
+    instruments,
+    oversight,
+    people,
+    quality,
+    studies,
+)
 
 Scene = Callable[[Play], None]
 
@@ -17,7 +26,7 @@ WEEKS: tuple[tuple[int, str, tuple[Scene, ...]], ...] = (
         (documents.defects, documents.first_procedures, documents.external),
     ),
     (2, "Two microscopes, calibrated and checked", (instruments.two, people.services)),
-    (3, "Curriculum, suppliers, systems", (documents.curriculum, quality.suppliers, oversight.scope)),
+    (3, "Curriculum, suppliers, systems", (documents.curriculum, assurance.suppliers, oversight.scope)),
     (4, "Project, study, samples, plate", (studies.project, studies.samples)),
     (5, "The plate is imaged", (studies.first_session,)),
     (6, "Algorithm, parameters, method", (analyses.method, studies.outlines)),
@@ -34,7 +43,7 @@ WEEKS: tuple[tuple[int, str, tuple[Scene, ...]], ...] = (
         (quality.minor_deviation, instruments.maintenance, oversight.late_entry),
     ),
     (12, "Changes are asked for", (quality.change_plates, quality.change_counting)),
-    (14, "Procedures; risks", (documents.later_procedures, documents.second_version, quality.risks)),
+    (14, "Procedures; risks", (documents.later_procedures, documents.second_version, assurance.risks)),
     (
         15,
         "The second channel is counted",
@@ -46,9 +55,9 @@ WEEKS: tuple[tuple[int, str, tuple[Scene, ...]], ...] = (
     (
         20,
         "A box with scratches; a complaint",
-        (quality.nonconformity, quality.complaint, oversight.legal_hold),
+        (quality.nonconformity, assurance.complaint, oversight.legal_hold),
     ),
-    (22, "An audit at the bench", (quality.audit, instruments.weekly, oversight.hold)),
+    (22, "An audit at the bench", (assurance.audit, instruments.weekly, oversight.hold)),
     (24, "Limits of release; a field below them", (analyses.strict_method, analyses.out_of_specification)),
     (25, "A computer stands still", (quality.incident, instruments.qualification, oversight.wrong_secrets)),
     (
