@@ -81,9 +81,12 @@ def make(home: Path, tell: Tell = show.say) -> None:
         found(scratch, clock, persons, now.isoformat()[:16] + "Z")
         with processes(scratch, work) as inside:
             play = Play(scratch, clock, persons, inside, work, tell)
-            play_weeks(play, began)
-            settle(play)
-            waiting = waits(play)
+            try:
+                play_weeks(play, began)
+                settle(play)
+                waiting = waits(play)
+            finally:
+                play.close()
         right(scratch, clock)
         keep_accounts(home, persons, waiting)
         scratch.rename(home)

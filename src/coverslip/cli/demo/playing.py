@@ -9,6 +9,7 @@ of a clock that jumps.
 from __future__ import annotations
 
 import datetime as dt
+import socket
 import subprocess
 import sys
 import time
@@ -18,8 +19,6 @@ from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
-
-import httpx
 
 from coverslip.bootstrap import wiring
 from coverslip.bootstrap.duties import assignments
@@ -124,6 +123,7 @@ class Scope(Microscope):
         """Open a session of its own."""
         if self.clock is None:
             raise fault(self.number, "a clock", "none")
+        self.client.close()
         self.client = Coverslip(home=self.home)
         self.client.device_sign_in(self.number, self.key, ORIGIN, self.clock.now())
 
@@ -151,6 +151,13 @@ class Play:
         if username in people:
             return people[username]  # type: ignore[no-any-return]
         raise AttributeError(username)
+
+    def close(self) -> None:
+        """Close every connection; sessions that are open stay so until they end by themselves."""
+        clients = [p.client for p in self.people.values()] + [s.client for s in self.scopes.values()]
+        for client in clients:
+            if client is not None:
+                client.close()
 
     def by_itself(self) -> None:
         """Let happen what happens by itself: timers that are due, imports, runs."""
@@ -233,16 +240,13 @@ def _child(home: Path, name: str, log: Path) -> Iterator[None]:
 
 
 def _wait(home: Path, log: Path) -> None:
-    socket = str(wiring.api_socket(Home(home)))
+    path = str(wiring.api_socket(Home(home)))
     end = time.monotonic() + READY_S
-    with httpx.Client(transport=httpx.HTTPTransport(uds=socket), base_url="http://coverslip") as client:
-        while time.monotonic() < end:
-            try:
-                if client.get("/healthz").status_code == 200:
-                    return
-            except httpx.HTTPError:
-                pass
-            time.sleep(0.1)
+    while time.monotonic() < end:
+        with socket.socket(socket.AF_UNIX) as one:
+            if one.connect_ex(path) == 0:
+                return
+        time.sleep(0.1)
     raise fault("The laboratory being played", "to answer", f"nothing in {READY_S:g} s", f"Read {log}.")
 
 

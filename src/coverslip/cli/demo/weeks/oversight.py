@@ -113,7 +113,7 @@ def hold(play: Play) -> None:
 def wrong_secrets(play: Play) -> None:
     """Omar mistypes his password at the bench; what watches over accounts will tell."""
     play.omar.sign_out()
-    play.omar.client = None
+    play.omar.last = None
     for _ in range(4):
         play.clock.pass_s(20)
         with Coverslip(home=play.home) as desk:
