@@ -44,17 +44,22 @@ def measure(size: Size) -> list[Row]:
 def measured(entries: int) -> dict[str, float]:
     """Return the p95 (ms) of each page in a laboratory of so many entries."""
     with big_laboratory(entries) as lab:
-        fixtures()
-        pages = importlib.import_module("fix_pages")
-        app = importlib.import_module("coverslip.bootstrap.faces").faces(lab.services())
-        people = ("quinn", "rita", "alan")
-        visitors = {name: pages.Visitor(app, name, lab.person(name).token) for name in people}
-        found = {}
-        for name, (who, paths) in _asked(lab).items():
-            api = {"Authorization": f"Bearer {lab.person(who).token}"}
-            found[name] = _p95(visitors[who], paths, api)
-            print(f"   {entries}: {name} {found[name]:.1f} ms", file=sys.stderr, flush=True)
-        return found
+        return of(lab)
+
+
+def of(lab: Any) -> dict[str, float]:
+    """Return the p95 (ms) of each page of a laboratory."""
+    fixtures()
+    pages = importlib.import_module("fix_pages")
+    app = importlib.import_module("coverslip.bootstrap.faces").faces(lab.services())
+    people = ("quinn", "rita", "alan")
+    visitors = {name: pages.Visitor(app, name, lab.person(name).token) for name in people}
+    found = {}
+    for name, (who, paths) in _asked(lab).items():
+        api = {"Authorization": f"Bearer {lab.person(who).token}"}
+        found[name] = _p95(visitors[who], paths, api)
+        print(f"   {lab.entries()} entries: {name} {found[name]:.1f} ms", file=sys.stderr, flush=True)
+    return found
 
 
 def _p95(visitor: Any, paths: Iterator[str], api: dict[str, str]) -> float:
