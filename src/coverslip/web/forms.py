@@ -1,30 +1,24 @@
-"""Forms: the fields of a declaration as inputs, and what was typed as the values the door takes.
+"""Forms: the fields of a declaration as inputs.
 
 Rules kept here:
 
-* A form knows kinds, never types. An empty input is a field left out; in an edit, one to be taken away.
-* Nothing is converted beyond what a text means: ``12`` in a whole-number field is 12; anything else goes to
-  the door as it was typed, and the door says what is wrong with it.
-* Names: ``f.FIELD``; of a table ``f.FIELD.ROW.COLUMN``.
+* A form knows kinds, never types. Names: ``f.FIELD``; of a table ``f.FIELD.ROW.COLUMN``.
+* What is shown in an input and read back by ``web/typed.py`` is the same value. An instant is shown in the
+  zone of the workstation, and the form says which that is.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from starlette.datastructures import FormData, UploadFile
-
 from coverslip.kernel import words as w
+from coverslip.web import times
 
 BLANK_ROWS = 2
 MAX_ROWS = 200
-_WHOLE = re.compile(r"[+-]?\d{1,15}")
-Keep = Callable[[UploadFile], dict[str, Any]]
-"""Puts an uploaded file into the vault and returns its file value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +38,8 @@ class Input:
     error: str = ""
     rows: tuple[tuple[Input, ...], ...] = field(default=())
     columns: tuple[tuple[str, bool], ...] = ()
+    kept: str = ""
+    """Root of the file that stands in a table's cell, so that a row keeps it when no other is chosen."""
 
     @property
     def id(self) -> str:
@@ -62,11 +58,14 @@ def inputs(
     choices: Choices,
     errors: Mapping[str, str] | None = None,
     blank_rows: int = BLANK_ROWS,
+    zone: str = "UTC",
 ) -> list[Input]:
     """Return the inputs of the fields given, in declared order."""
     found = errors or {}
     return [
-        _input(name, one, values.get(name), required(name, one), choices, found.get(name, ""), blank_rows)
+        _input(
+            name, one, values.get(name), required(name, one), choices, found.get(name, ""), blank_rows, zone
+        )
         for name, one in declared.items()
     ]
 
@@ -107,16 +106,23 @@ def grouped(found: list[Input], declared: Mapping[str, w.Field]) -> list[Group]:
 
 
 def _input(
-    name: str, one: w.Field, value: Any, required: bool, choices: Choices, error: str, blank_rows: int
+    name: str,
+    one: w.Field,
+    value: Any,
+    required: bool,
+    choices: Choices,
+    error: str,
+    blank_rows: int,
+    zone: str,
 ) -> Input:
     if isinstance(one.kind, w.Table):
-        return _table(name, one, one.kind, value, required, choices, error, blank_rows)
+        return _table(name, one, one.kind, value, required, choices, error, blank_rows, zone)
     return Input(
         f"f.{name}",
         one.label,
         type(one.kind).__name__,
         one.kind,
-        shown(one.kind, value, many=one.many),
+        shown(one.kind, value, many=one.many, zone=zone),
         one.help,
         required,
         one.many,
@@ -135,6 +141,7 @@ def _table(
     choices: Choices,
     error: str,
     blank: int,
+    zone: str,
 ) -> Input:
     given = list(value) if isinstance(value, list) else []
     count = min(MAX_ROWS, table.max_rows, len(given) + blank)
@@ -145,9 +152,10 @@ def _table(
                 f"{column.replace('_', ' ').capitalize()}, row {index + 1}",
                 type(spec.kind).__name__,
                 spec.kind,
-                shown(spec.kind, (given[index] if index < len(given) else {}).get(column)),
+                shown(spec.kind, _cell(given, index, column), zone=zone),
                 choices=_choices(spec.kind, choices),
                 types=spec.kind.types if isinstance(spec.kind, w.Link) else (),
+                kept=_kept(spec.kind, _cell(given, index, column)),
             )
             for column, spec in table.columns.items()
         )
@@ -168,18 +176,28 @@ def _table(
     )
 
 
+def _cell(rows: list[Any], index: int, column: str) -> Any:
+    return rows[index].get(column) if index < len(rows) and isinstance(rows[index], dict) else None
+
+
+def _kept(kind: w.Kind, value: Any) -> str:
+    return str(value.get("root", "")) if isinstance(kind, w.File) and isinstance(value, dict) else ""
+
+
 def _choices(kind: w.Kind, choices: Choices) -> tuple[str, ...]:
     if isinstance(kind, w.Enum):
         return kind.choices
     return choices(kind) if isinstance(kind, w.Vocab) else ()
 
 
-def shown(kind: w.Kind, value: Any, *, many: bool = False) -> Any:
-    """Return a value as the text an input holds; of ``many``, one a line."""
+def shown(kind: w.Kind, value: Any, *, many: bool = False, zone: str = "UTC") -> Any:
+    """Return a value as the text an input holds; of ``many``, one a line; an instant in ``zone``."""
     if value is None:
         return ""
     if many and isinstance(value, list):
-        return "\n".join(str(shown(kind, one)) for one in value)
+        return "\n".join(str(shown(kind, one, zone=zone)) for one in value)
+    if isinstance(kind, w.Instant):
+        return times.at_workstation(str(value), zone)
     if isinstance(value, dict):
         return _shown_object(kind, value)
     if isinstance(value, bool):
@@ -195,106 +213,3 @@ def _shown_object(kind: w.Kind, value: dict[str, Any]) -> Any:
     if isinstance(kind, w.File):
         return value.get("name", "")
     return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
-
-
-def read(
-    form: FormData, declared: Mapping[str, w.Field], keep: Keep, base: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
-    """Return the fields a form gives.
-
-    With ``base``, the fields of the version that was read: only those that differ from it, an emptied one as
-    ``None``. Without, empty ones are left out.
-    """
-    found: dict[str, Any] = {}
-    for name, one in declared.items():
-        value = _read_field(form, f"f.{name}", one, keep)
-        if value is _ABSENT:
-            continue
-        if base is None:
-            if value is not None:
-                found[name] = value
-        elif _differs(one, value, base.get(name)):
-            found[name] = value
-    return found
-
-
-_ABSENT = object()
-
-
-def _read_field(form: FormData, name: str, one: w.Field, keep: Keep) -> Any:
-    if isinstance(one.kind, w.Table):
-        return _read_table(form, name, one.kind, keep)
-    if name not in form:
-        return _ABSENT
-    if isinstance(one.kind, w.File):
-        given = [keep(u) for u in form.getlist(name) if isinstance(u, UploadFile) and u.filename]
-        # A file input that was left alone says nothing about the file that is there.
-        return (given if one.many else given[0]) if given else _ABSENT
-    text = str(form[name])
-    if one.many:
-        lines = [line.strip() for line in text.splitlines() if line.strip()]
-        return [_read_value(one.kind, line) for line in lines] or None
-    return _read_value(one.kind, text)
-
-
-def _read_table(form: FormData, name: str, table: w.Table, keep: Keep) -> Any:
-    numbers = sorted(
-        {int(m[1]) for m in map(re.compile(rf"{re.escape(name)}\.(\d{{1,5}})\..+").fullmatch, form) if m}
-    )
-    if not numbers and f"{name}.there" not in form:
-        return _ABSENT
-    rows = []
-    for number in numbers[:MAX_ROWS]:
-        row = dict(_read_row(form, f"{name}.{number}", table, keep))
-        if row:
-            rows.append(row)
-    return rows or None
-
-
-def _read_row(form: FormData, name: str, table: w.Table, keep: Keep) -> Iterator[tuple[str, Any]]:
-    for column, spec in table.columns.items():
-        value = _read_field(form, f"{name}.{column}", w.Field(spec.kind, column), keep)
-        if value is not None and value is not _ABSENT:
-            yield column, value
-
-
-def _read_value(kind: w.Kind, text: str) -> Any:
-    given = text.replace("\r\n", "\n").strip()
-    if not given:
-        return None
-    if isinstance(kind, w.Bool):
-        return {"yes": True, "no": False}.get(given, given)
-    if isinstance(kind, w.Int):
-        return int(given) if _WHOLE.fullmatch(given) else given
-    if isinstance(kind, w.Quantity):
-        return {"value": given, "unit": kind.unit}
-    if isinstance(kind, w.Json):
-        return _read_json(given)
-    return given
-
-
-def _read_json(given: str) -> Any:
-    try:
-        return json.loads(given)
-    except ValueError:
-        return given
-
-
-def _differs(one: w.Field, value: Any, base: Any) -> bool:
-    """Whether what was typed is another value than the one that stands there."""
-    if isinstance(one.kind, w.File):
-        return True
-    return bool(_typed(one, value) != _typed(one, base))
-
-
-def _typed(one: w.Field, value: Any) -> Any:
-    if isinstance(one.kind, w.Table):
-        return [
-            {
-                c: str(shown(spec.kind, row[c]))
-                for c, spec in one.kind.columns.items()
-                if row.get(c) is not None
-            }
-            for row in value or ()
-        ]
-    return str(shown(one.kind, value, many=one.many)).strip()

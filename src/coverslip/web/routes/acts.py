@@ -22,7 +22,7 @@ from coverslip.application.acting import Wish
 from coverslip.application.finding import find, type_named
 from coverslip.application.open_acts import OpenAct, open_acts
 from coverslip.errors import CoverslipError, Invalid, NotFound
-from coverslip.kernel import words as w
+from coverslip.kernel import history, words as w
 from coverslip.kernel.change import Credential
 from coverslip.kernel.definition import Definition
 from coverslip.kernel.rows import Row
@@ -30,6 +30,7 @@ from coverslip.ledger.identity import uuid7
 from coverslip.web import forms, refusals
 from coverslip.web.framing import frame
 from coverslip.web.templating import page, ref
+from coverslip.web.typed import Typed
 from coverslip.web.visit import FormOf, Visit, VisitOf, WritingVisit
 
 router = APIRouter()
@@ -75,6 +76,7 @@ def _new_page(
         choices=lambda kind: _choices(visit, kind),
         errors=_beside(error),
         blank_rows=rows,
+        zone=visit.zone,
     )
     return page(
         request,
@@ -120,7 +122,7 @@ def new_wish(visit: Visit, name: str, form: FormData) -> Wish:
     """Read what the form of a new record asks for."""
     fields = type_named(visit.services, name).type.fields
     declared = {n: f for n, f in fields.items() if f.source == "typed"}
-    values = forms.read(form, declared, lambda upload: keep(visit, upload))
+    values = _typed(visit, form).fields(declared)
     return Wish(values, str(form.get("reason", "")), None, str(form.get("key", "")))
 
 
@@ -172,6 +174,7 @@ def _act_page(
         choices=lambda kind: _choices(visit, kind),
         errors=_beside(error),
         blank_rows=rows,
+        zone=visit.zone,
     )
     reason = one.declared.reason if one.declared else definition.type.edit and definition.type.edit.reason
     view = viewing.open_view(visit.services, row, visit.context) if one.signature else None
@@ -218,9 +221,18 @@ def do(request: Request, visit: WritingVisit, form: FormOf, reference: Reference
 def act_wish(visit: Visit, row: Row, act: str, form: FormData) -> Wish:
     """Read what the form of an act asks for."""
     one = _act_of(visit, row, act)
-    base = row.fields if one.declared is None else None
-    values = forms.read(form, _asked(visit, row, one), lambda upload: keep(visit, upload), base)
+    base = _read_before(visit, row, form) if one.declared is None else None
+    values = _typed(visit, form).fields(_asked(visit, row, one), base)
     return Wish(values, str(form.get("reason", "")), _version(form), str(form.get("key", "")))
+
+
+def _read_before(visit: Visit, row: Row, form: FormData) -> dict[str, Any]:
+    """Return the fields of the version a form was made from: what differs from it is what was typed."""
+    version = _version(form)
+    if version == row.version:
+        return row.fields
+    found = history.contents(visit.services.reading.history(row.uid))
+    return dict(found.get(version or 0, {}).get("fields", row.fields))
 
 
 def _version(form: FormData) -> int | None:
@@ -243,6 +255,10 @@ def _signing(form: FormData, shown: str) -> acting.Signing | None:
 
 def _done(row: Row, act: str) -> Response:
     return RedirectResponse(f"/r/{ref(row)}?done={quote(act)}", 303)
+
+
+def _typed(visit: Visit, form: FormData) -> Typed:
+    return Typed(form, lambda upload: keep(visit, upload), visit.zone)
 
 
 def keep(visit: Visit, upload: UploadFile) -> dict[str, Any]:
