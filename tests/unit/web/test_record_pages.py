@@ -8,6 +8,7 @@ import pytest
 
 from coverslip.kernel import words as w
 from coverslip.records import all_types
+from coverslip.web.times import at_workstation
 from fix_lab import Lab, secret_of
 from fix_pages import sequencing
 from fix_reader import Form, Reader
@@ -107,7 +108,7 @@ def _where(lab: Lab) -> dict[str, str]:
         }
         | {"f.title": "Lamp flickered during B02"}
         | {
-            f"f.{name}": lab.accounts.now()[:16]
+            f"f.{name}": at_workstation(lab.accounts.now(), "America/New_York")[:16]
             for name, f in fields.items()
             if isinstance(f.kind, w.Instant)
         }
