@@ -30,9 +30,7 @@ class OpenAct:
         return self.refusal is None
 
 
-def open_acts(
-    services: Services, row: Row, context: Context, sealed: Seal | None = None
-) -> list[OpenAct]:
+def open_acts(services: Services, row: Row, context: Context, sealed: Seal | None = None) -> list[OpenAct]:
     """Return every act the state allows somebody, ``edit`` first; of an altered record all refused.
 
     ``sealed`` is what was found of its integrity just now, where that was asked already.

@@ -269,7 +269,7 @@ def _residual(asked: TrailAsked) -> str:
         found += " and position(%(type)s::text::bytea in e.leaf) > 0"
     if asked.act:
         found += " and position(%(act)s::text::bytea in e.leaf) > 0"
-    own = "substring(convert_from(e.leaf, 'UTF8') from '\"at\":\"([^\"]+)\"')"
+    own = """substring(convert_from(e.leaf, 'UTF8') from '"at":"([^"]+)"')"""
     if asked.since:
         sure = "e.at >= %(since)s::text::timestamptz + interval '1 hour'"
         found += f" and ({sure} or {own} >= %(since)s::text)"

@@ -1,4 +1,4 @@
-"""Images over the interface: described, shown in tiles, answered in native values, to whoever may read them."""
+"""Images over the interface: described, shown in tiles, answered in native values, to who may read them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ def deliver(lab: Lab, data: bytes, name: str = "field.tif") -> str:
     session = lab.new_session()
     lab.start_session(session)
     manifest: dict[str, Any] = {
-        "name": name, "size": len(data), "sha256": sha256(data).hexdigest(), "sequence": 1, "reason": str(uuid4()),
+        "name": name, "size": len(data), "sha256": sha256(data).hexdigest(), "sequence": 1,
+        "reason": str(uuid4()),
     }  # fmt: skip
     found = lab.ingest().deliver(session, lab.olga.context, manifest, io.BytesIO(data))
     return str(found["number"])

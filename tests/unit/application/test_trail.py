@@ -87,8 +87,7 @@ def test_a_search_says_where_it_looked_and_goes_on(lab: Lab, monkeypatch: pytest
         if not (cursor := page.next):
             break
     there = lab.ask(
-        "select count(*) from ledger.entry"
-        " where position('\"type\":\"genesis\"'::bytea in leaf) > 0"
+        'select count(*) from ledger.entry where position(\'"type":"genesis"\'::bytea in leaf) > 0'
     )
     assert seen == there[0][0] > 0
     assert len(looked) > 3
