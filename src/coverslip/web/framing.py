@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastapi import Request
+
 from coverslip.application.assurance import Seal
+from coverslip.application.finding import find
 from coverslip.application.open_acts import OpenAct, open_acts
 from coverslip.kernel import history
 from coverslip.kernel.definition import Definition
@@ -17,6 +20,13 @@ from coverslip.web import special
 from coverslip.web.templating import ref
 from coverslip.web.visit import Visit
 from coverslip.work import waiting
+
+
+def row_at(request: Request, visit: Visit, reference: str) -> Row:
+    """Return the record an address names, and remember it as the subject of a refusal."""
+    row = find(visit.services, reference)
+    request.state.subject = row
+    return row
 
 
 def frame(visit: Visit, row: Row, tab: str) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from coverslip.kernel.definition import Definition
 from coverslip.kernel.rows import Row
 from coverslip.ledger.identity import uuid7
 from coverslip.web import forms, refusals
-from coverslip.web.framing import frame
+from coverslip.web.framing import frame, row_at
 from coverslip.web.templating import page, ref
 from coverslip.web.typed import Typed
 from coverslip.web.visit import FormOf, Visit, VisitOf, WritingVisit
@@ -36,12 +36,6 @@ from coverslip.web.visit import FormOf, Visit, VisitOf, WritingVisit
 router = APIRouter()
 Reference = Annotated[str, Path(max_length=80)]
 Name = Annotated[str, Path(max_length=80)]
-
-
-def _found(request: Request, visit: Visit, reference: str) -> Row:
-    row = find(visit.services, reference)
-    request.state.subject = row
-    return row
 
 
 @router.get("/types/{name}/new")
@@ -129,7 +123,7 @@ def new_wish(visit: Visit, name: str, form: FormData) -> Wish:
 @router.get("/r/{reference}/do/{act}")
 def ask(request: Request, visit: VisitOf, reference: Reference, act: Name) -> Response:
     """Ask for what an act needs: values, a reason, a signature over the record as it prints."""
-    row = _found(request, visit, reference)
+    row = row_at(request, visit, reference)
     one = _act_of(visit, row, act)
     if one.refusal is not None:
         request.state.action = act
@@ -201,7 +195,7 @@ def _act_page(
 def do(request: Request, visit: WritingVisit, form: FormOf, reference: Reference, act: Name) -> Response:
     """Do an act on the version that was read."""
     request.state.action = act
-    row = _found(request, visit, reference)
+    row = row_at(request, visit, reference)
     one = _act_of(visit, row, act)
     wish = act_wish(visit, row, act, form)
     values = wish.fields

@@ -16,11 +16,10 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from coverslip.application import viewing
-from coverslip.application.finding import find
 from coverslip.kernel import history
 from coverslip.kernel.rows import Row
 from coverslip.web import fields, special
-from coverslip.web.framing import frame as frame
+from coverslip.web.framing import frame, row_at
 from coverslip.web.templating import page, ref
 from coverslip.web.visit import Visit, VisitOf
 
@@ -30,16 +29,10 @@ Name = Annotated[str, Path(max_length=80)]
 TRAIL_PAGE = 100
 
 
-def _found(request: Request, visit: Visit, reference: str) -> Row:
-    row = find(visit.services, reference)
-    request.state.subject = row
-    return row
-
-
 @router.get("/r/{reference}")
 def show(request: Request, visit: VisitOf, reference: Reference) -> Response:
     """Show a record; a type with a page of its own has it there."""
-    row = _found(request, visit, reference)
+    row = row_at(request, visit, reference)
     own = special.PAGES.get(row.type)
     return RedirectResponse(own.format(ref(row)), 303) if own else overview(request, visit, row)
 
@@ -47,7 +40,7 @@ def show(request: Request, visit: VisitOf, reference: Reference) -> Response:
 @router.get("/r/{reference}/record")
 def generic(request: Request, visit: VisitOf, reference: Reference) -> Response:
     """Show a record by its declaration alone."""
-    return overview(request, visit, _found(request, visit, reference), "Record")
+    return overview(request, visit, row_at(request, visit, reference), "Record")
 
 
 def overview(request: Request, visit: Visit, row: Row, tab: str = "Overview") -> Response:
@@ -81,7 +74,7 @@ def audit(
     start: Annotated[int, Query(ge=0, le=10**7)] = 0,
 ) -> Response:
     """Show the whole trail of a record, newest first, old values beside new."""
-    row = _found(request, visit, reference)
+    row = row_at(request, visit, reference)
     trail = list(reversed(history.trail(visit.services.reading.history(row.uid))))
     kinds: dict[str, Callable[[dict[str, Any]], bool]] = {
         "all": lambda e: True,
@@ -110,7 +103,7 @@ def audit(
 @router.get("/r/{reference}/signatures")
 def signatures(request: Request, visit: VisitOf, reference: Reference) -> Response:
     """Show every signature on a record with printed name, time and meaning (11.50)."""
-    row = _found(request, visit, reference)
+    row = row_at(request, visit, reference)
     shared = frame(visit, row, "Signatures")
     awaited = [one for one in shared["acts"] if one.signature]
     return page(request, visit, "record_signatures.html", **shared, awaited=awaited)
@@ -119,7 +112,7 @@ def signatures(request: Request, visit: VisitOf, reference: Reference) -> Respon
 @router.get("/r/{reference}/related")
 def related(request: Request, visit: VisitOf, reference: Reference) -> Response:
     """Show what a record stands on, what stands on it, and what lies beside it."""
-    row = _found(request, visit, reference)
+    row = row_at(request, visit, reference)
     given = [link["number"] for link in fields.links(row.fields)]
     targets = [t for t in (visit.services.reading.find(n) for n in dict.fromkeys(given)) if t is not None]
     return page(
@@ -143,7 +136,7 @@ def versions(
     second: Annotated[int, Query(alias="to", ge=0, le=10**7)] = 0,
 ) -> Response:
     """Show the versions of a record; two of them side by side."""
-    row = _found(request, visit, reference)
+    row = row_at(request, visit, reference)
     entries = visit.services.reading.history(row.uid)
     found = history.contents(entries)
     later = second if second in found else row.version
@@ -179,6 +172,6 @@ def revisions(visit: Visit, row: Row) -> list[Row]:
 @router.get("/r/{reference}/print")
 def as_printed(request: Request, visit: VisitOf, reference: Reference) -> Response:
     """Show the rendering a signature names; that it was sent is an entry."""
-    row = _found(request, visit, reference)
+    row = row_at(request, visit, reference)
     view = viewing.open_view(visit.services, row, visit.context)
     return page(request, visit, "record_print.html", **frame(visit, row, "As it prints"), view=view)
