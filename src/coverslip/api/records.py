@@ -11,15 +11,13 @@ from fastapi import APIRouter, Header, Query, Request
 
 from coverslip.api.access import ContextOf, ServicesOf, row_for
 from coverslip.api.shapes import Act, NewRecord, Signing, receipt_value, record_value
-from coverslip.application import acting, credentials, viewing
+from coverslip.application import acting, credentials, people, viewing
 from coverslip.application.acting import Wish
 from coverslip.application.open_acts import OpenAct, open_acts
 from coverslip.application.services import Services
-from coverslip.errors import Invalid, NotFound
+from coverslip.errors import NotFound
 from coverslip.kernel import history
 from coverslip.kernel.change import Context, Credential, Receipt
-from coverslip.kernel.events import Event
-from coverslip.kernel.identity import ENROLMENT_HOURS
 
 router = APIRouter(tags=["records"])
 Key = Annotated[str, Header(alias="Idempotency-Key", max_length=100)]
@@ -135,18 +133,8 @@ def invite(number: str, request: Request, services: ServicesOf, context: Context
     """Return a one-time enrolment code for an invited person; only who may create such accounts."""
     request.state.action = "invite"
     row = row_for(request, services, number)
-    definition = services.catalogue[row.type]
-    refusal = services.door.explain_create(definition, context)
-    if refusal is not None:
-        raise refusal
-    account = services.accounts.account(row.uid)
-    if account is None or account.get("verified"):
-        raise Invalid(
-            "VAL_FORM", field="the account", expected="invited and not yet verified", found=row.state
-        )
-    code = services.identity.invite(row.uid, context.person)
-    services.events.record(Event("credential", "invited", {"record": row.number}, row), context)
-    return {"number": row.number, "code": code, "hours": ENROLMENT_HOURS}
+    made = people.invite(services, row, context)
+    return {"number": made.number, "code": made.code, "hours": made.hours}
 
 
 def _act(

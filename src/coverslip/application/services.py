@@ -65,6 +65,10 @@ class Reading(Protocol):
         """Return the codes of the roles a person holds now."""
         ...
 
+    def access_facts(self) -> dict[str, dict[str, Any]]:
+        """Return by person (uid) last use, credential in force and missing training."""
+        ...
+
     def receipt(self, entry: str) -> dict[str, Any] | None:
         """Return where an entry stands: leaf hash and, once integrated, its tree index."""
         ...

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 PAGES: dict[str, str] = {
+    "access_review": "/admin/access-review/{}",
     "analysis_run": "/runs/{}",
     "image": "/images/{}",
     "review_case": "/review/{}",
+    "user": "/admin/people/{}",
 }
 """Record type -> address of its page, ``{}`` standing for the record's reference."""
 
