@@ -37,8 +37,9 @@ def test_the_filter_is_in_the_address_and_each_part_of_it_can_be_taken_away(lab:
 
 
 def test_a_copy_carries_its_filter_and_is_an_entry(lab: Lab, pages: Pages) -> None:
+    quinn = pages("quinn")
     before = lab.entries()
-    answer = pages("quinn").post("/audit/csv?type=refusal")
+    answer = quinn.post("/audit/csv?type=refusal")
     assert answer.status_code == 200 and "attachment" in answer.headers["content-disposition"]
     assert "entry type refusal" in answer.text.splitlines()[1]
     assert lab.entries() == before + 1
