@@ -68,7 +68,7 @@ def require(
     if use != REGULATED:
         found.pop("database", None)  # making the database tells it in its own words
     if found:
-        raise Invalid("NOT_READY", what=" ".join(found.values()))
+        raise Invalid("NOT_READY", what=" ".join(found.values()).removesuffix("."))
 
 
 def keep(home: Home, backup_to: str, keys_to: str, named: Sequence[Mapping[str, Any]]) -> None:

@@ -246,7 +246,7 @@ class SetUp:
             problems = self._ports.problems(self.site["use"], self.keeping)
             if problems:
                 self._done.discard("keeping")
-                raise Invalid("NOT_READY", what="; ".join(problems.values()))
+                raise Invalid("NOT_READY", what="; ".join(problems.values()).removesuffix("."))
             letter = self.letter if "letter" in self.steps and self.letter.when == "sent" else None
             answers = Answers(self.site, self.keeping, self.people, dict(self.documents), letter)
             passwords = {one.username: self._keys[one.username].secret for one in self.people}
