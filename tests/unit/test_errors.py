@@ -17,7 +17,6 @@ STATUS = {
     "evidence": {409, 503},
     "environment": {503, 507},
 }
-SPECS = list(CATALOGUE.values())
 
 
 def test_six_families_and_each_has_a_code() -> None:
