@@ -15,10 +15,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from coverslip.kernel import words as w
-from coverslip.web import times
+from coverslip.web import lines, times
 
 BLANK_ROWS = 2
 MAX_ROWS = 200
+LINED_BYTES = 200_000
+"""Objects of free shape up to this size are typed as lines; larger ones come from programs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,8 @@ class Input:
     rows: tuple[tuple[Input, ...], ...] = field(default=())
     columns: tuple[tuple[str, bool], ...] = ()
     kept: str = ""
-    """Root of the file that stands in a table's cell, so that a row keeps it when no other is chosen."""
+    """Root of the file that stands in a table's cell, so that a row keeps it when no other is chosen; of the
+    value of a line, what it is."""
 
     @property
     def id(self) -> str:
@@ -117,6 +120,9 @@ def _input(
 ) -> Input:
     if isinstance(one.kind, w.Table):
         return _table(name, one, one.kind, value, required, choices, error, blank_rows, zone)
+    said = lines.lines(value) if _lined(one) else None
+    if said is not None:
+        return _of_lines(name, one, said, required, error, blank_rows)
     return Input(
         f"f.{name}",
         one.label,
@@ -167,6 +173,38 @@ def _table(
         one.label,
         "Table",
         table,
+        "",
+        one.help,
+        required,
+        error=error,
+        rows=rows,
+        columns=columns,
+    )
+
+
+def _lined(one: w.Field) -> bool:
+    return isinstance(one.kind, w.Json) and one.kind.max_bytes <= LINED_BYTES and not one.many
+
+
+def _of_lines(
+    name: str, one: w.Field, said: list[lines.Line], required: bool, error: str, blank: int
+) -> Input:
+    """Return an object of free shape as lines of a name and a value."""
+    filled = [*said, *[lines.Line("", "", "")] * min(blank, lines.MOST - len(said))]
+    text = w.Text(100_000)
+    rows = tuple(
+        (
+            Input(f"f.{name}.{n}.name", f"Name, line {n + 1}", "Text", w.Text(200), line.name),
+            Input(f"f.{name}.{n}.value", f"Value, line {n + 1}", "Text", text, line.value, kept=line.was),
+        )
+        for n, line in enumerate(filled)
+    )
+    columns = (("Name", True), ("Value", True))
+    return Input(
+        f"f.{name}",
+        one.label,
+        "Lines",
+        one.kind,
         "",
         one.help,
         required,

@@ -21,6 +21,9 @@ from coverslip.web.templating import ref
 from coverslip.web.visit import Visit
 from coverslip.work import waiting
 
+ENTERED = 20
+"""Latest entries of a record among which the one just made is looked for."""
+
 
 def row_at(request: Request, visit: Visit, reference: str) -> Row:
     """Return the record an address names, and remember it as the subject of a refusal."""
@@ -36,6 +39,7 @@ def frame(visit: Visit, row: Row, tab: str) -> dict[str, Any]:
     acts = open_acts(visit.services, row, visit.context, sealed)
     waited = _waited(visit.services.catalogue[row.type], row.state)
     reference = ref(row)
+    entries = visit.services.reading.history(row.uid)
     own = special.PAGES.get(row.type)
     tabs = [
         ("Overview", own.format(reference) if own else f"/r/{reference}", ""),
@@ -62,7 +66,9 @@ def frame(visit: Visit, row: Row, tab: str) -> dict[str, Any]:
         "sandbox": bool(row.content.get("sandbox")),
         "nav": row.type,
         "where": f"/r/{reference}",
-        "signatures": history.manifests(visit.services.reading.history(row.uid)),
+        "signatures": history.manifests(entries),
+        "acts_said": {one.name: f"Done: {one.label.lower()}" for one in definition.type.transitions},
+        "entered": {one["entry"]: one for one in entries[-ENTERED:]},
     }
 
 

@@ -24,7 +24,7 @@ from markupsafe import Markup
 
 from coverslip import __version__
 from coverslip.kernel.view import is_link, plain
-from coverslip.web import badges, navigation
+from coverslip.web import badges, lines, navigation
 from coverslip.web.assets import Assets
 from coverslip.web.visit import Visit, services_of, serving_of
 
@@ -49,6 +49,7 @@ def environment() -> Environment:
         "plain": plain,
         "words": lambda text: str(text).replace("_", " "),
         "markdown": lambda text: Markup(_MARKDOWN.render(str(text))),  # noqa: S704 -- raw HTML is off
+        "lines": lines.lines,
         "initials": initials,
         "size": size,
         "ref": ref,
@@ -104,6 +105,7 @@ def _common(request: Request, visit: Visit | None) -> dict[str, Any]:
     services = services_of(request)
     return {
         "request_path": request.url.path,
+        "just_done": request.query_params.get("done", ""),
         "visit": visit,
         "installation": services.installation(),
         "now": services.accounts.now(),

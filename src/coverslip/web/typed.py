@@ -19,7 +19,7 @@ from typing import Any
 from starlette.datastructures import FormData, UploadFile
 
 from coverslip.kernel import words as w
-from coverslip.web import times
+from coverslip.web import lines, times
 from coverslip.web.forms import MAX_ROWS, shown
 
 Keep = Callable[[UploadFile], dict[str, Any]]
@@ -61,12 +61,14 @@ class Typed:
             return self._table(name, one.kind, base)
         if isinstance(one.kind, w.File):
             return self._file(name, many=one.many)
+        if isinstance(one.kind, w.Json) and f"{name}.there" in self.form:
+            return lines.value(self._lines(name)) or None
         if name not in self.form:
             return _ABSENT
         text = str(self.form[name])
         if one.many:
-            lines = [line.strip() for line in text.splitlines() if line.strip()]
-            return [self._value(one.kind, line) for line in lines] or None
+            given = [line.strip() for line in text.splitlines() if line.strip()]
+            return [self._value(one.kind, line) for line in given] or None
         return self._value(one.kind, text)
 
     def _file(self, name: str, *, many: bool) -> Any:
@@ -74,13 +76,21 @@ class Typed:
         given = [self.keep(upload) for upload in uploads]
         return (given if many else given[0]) if given else _ABSENT
 
-    def _table(self, name: str, table: w.Table, base: Any) -> Any:
+    def _lines(self, name: str) -> Iterator[lines.Line]:
+        for number in self._numbers(name):
+            cells = (self.form.get(f"{name}.{number}.{part}", "") for part in ("name", "value", "value.was"))
+            yield lines.Line(*(str(cell).strip() for cell in cells))
+
+    def _numbers(self, name: str) -> list[int]:
         cell = re.compile(rf"{re.escape(name)}\.(\d{{1,5}})\..+")
-        numbers = sorted({int(found[1]) for found in map(cell.fullmatch, self.form) if found})
+        return sorted({int(found[1]) for found in map(cell.fullmatch, self.form) if found})[:MAX_ROWS]
+
+    def _table(self, name: str, table: w.Table, base: Any) -> Any:
+        numbers = self._numbers(name)
         if not numbers and f"{name}.there" not in self.form:
             return _ABSENT
         files = dict(_files(base))
-        rows = [dict(self._row(f"{name}.{number}", table, files)) for number in numbers[:MAX_ROWS]]
+        rows = [dict(self._row(f"{name}.{number}", table, files)) for number in numbers]
         return [row for row in rows if row] or None
 
     def _row(

@@ -109,7 +109,7 @@ def create(request: Request, visit: WritingVisit, form: FormOf, name: Name) -> R
         return _new_page(request, visit, definition, number, values, error, form)
     made = receipt.entries[0]
     row = find(visit.services, f"{made.number}v{made.revision}" if made.revision else made.number)
-    return _done(row, "made")
+    return _done(row, made.entry)
 
 
 def new_wish(visit: Visit, name: str, form: FormData) -> Wish:
@@ -203,13 +203,13 @@ def do(request: Request, visit: WritingVisit, form: FormOf, reference: Reference
         return _act_page(request, visit, row, one, values, form=form, rows=5)
     try:
         signing = _signing(form, str(form.get("shown", "")))
-        acting.act(visit.services, visit.context, row, act, wish, signing)
+        receipt = acting.act(visit.services, visit.context, row, act, wish, signing)
     except CoverslipError as error:
         if error.spec.family in ("environment", "evidence"):
             raise
         visit.services.events.refuse(error, visit.context, act, row)
         return _act_page(request, visit, row, one, values, error, form)
-    return _done(find(visit.services, ref(row)), act)
+    return _done(find(visit.services, ref(row)), receipt.entries[0].entry)
 
 
 def act_wish(visit: Visit, row: Row, act: str, form: FormData) -> Wish:
@@ -247,8 +247,9 @@ def _signing(form: FormData, shown: str) -> acting.Signing | None:
     return acting.Signing(Credential(str(form.get("username", "")), secret), shown)
 
 
-def _done(row: Row, act: str) -> Response:
-    return RedirectResponse(f"/r/{ref(row)}?done={quote(act)}", 303)
+def _done(row: Row, entry: str) -> Response:
+    """Lead on to the record; its page says what was entered."""
+    return RedirectResponse(f"/r/{ref(row)}?done={quote(entry)}", 303)
 
 
 def _typed(visit: Visit, form: FormData) -> Typed:

@@ -34,7 +34,10 @@ def show(request: Request, visit: VisitOf, reference: Reference) -> Response:
     """Show a record; a type with a page of its own has it there."""
     row = row_at(request, visit, reference)
     own = special.PAGES.get(row.type)
-    return RedirectResponse(own.format(ref(row)), 303) if own else overview(request, visit, row)
+    if own:
+        query = f"?{request.url.query}" if request.url.query else ""
+        return RedirectResponse(own.format(ref(row)) + query, 303)
+    return overview(request, visit, row)
 
 
 @router.get("/r/{reference}/record")
