@@ -58,7 +58,7 @@ def frame(visit: Visit, row: Row, tab: str) -> dict[str, Any]:
         "primary": _primary(acts, waited),
         "next_step": next_step(acts, waited),
         "new_version": f"/types/{row.type}/new?number={row.number}"
-        if definition.type.revisions and definition.state(row.state).effective
+        if definition.type.revisions and definition.state(row.state).effective and not visit.reader
         else "",
         "tabs": tabs,
         "tab": tab,

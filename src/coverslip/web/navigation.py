@@ -71,10 +71,26 @@ _FIXED: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
 )
 
 
+_READING = (
+    ("", (("eye", "Inspections", "/inspections", "inspections"),)),
+    *(
+        (f"In scope: {title.lower()}" if title != "Assurance" else title, kept)
+        for title, items in _FIXED
+        if title in ("Imaging", "Quality", "Assurance")
+        for kept in (tuple(one for one in items if one[3] != "inspections"),)
+    ),
+    (
+        "Administration",
+        (("users", "People and roles", "/admin/people", "people"), ("help", "Help", "/help", "help")),
+    ),
+)
+"""What an inspector's menu has: what there is to read, and nothing that waits for somebody."""
+
+
 def groups(services: Services, visit: Visit) -> list[tuple[str, list[Item]]]:
     """Return the menu: groups with their items; a type the installation lacks has no line."""
     found = []
-    for title, items in _FIXED:
+    for title, items in _READING if visit.reader else _FIXED:
         shown = [Item(*one) for one in items if _there(services, one[2])]
         if shown:
             found.append((title, shown))

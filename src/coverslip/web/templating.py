@@ -83,6 +83,8 @@ def page(
     ``values["fragment"]`` names the block that answers a request of htmx; left out, there is none.
     """
     block = values.pop("fragment", "")
+    if visit is not None and request.method == "GET" and status_code < 400:
+        visit.opened(request.url.path, getattr(request.state, "subject", None))
     template = environment().get_template(name)
     given = _common(request, visit) | values
     if block and request.headers.get("hx-request") == "true":

@@ -16,7 +16,9 @@ from coverslip.application.services import Services
 from coverslip.errors import Refused
 from coverslip.kernel.accounts import Session
 from coverslip.kernel.change import Context
+from coverslip.kernel.events import Event
 from coverslip.kernel.identity import Place, context_of
+from coverslip.kernel.rows import Row
 from coverslip.web.security import csrf_token, require_token
 from coverslip.web.serving import Serving
 
@@ -64,6 +66,22 @@ class Visit:
     def reader(self) -> bool:
         """Whether this is an account that only reads: an inspector's."""
         return bool(self.account.get("reads_only"))
+
+    @cached_property
+    def until(self) -> str:
+        """Last day of an account that only reads, empty where none is named."""
+        row = self.services.reading.find(str(self.account.get("number", ""))) if self.reader else None
+        return str(row.fields.get("valid_to", "")) if row is not None else ""
+
+    def opened(self, path: str, subject: Row | None) -> None:
+        """Enter that an inspector opened a page; of others only what is read before a signature is entered.
+
+        Raises ``TRAIL_UNAVAILABLE`` where it cannot be entered: then nothing is shown. In quarantine nothing
+        is written.
+        """
+        if self.reader and self.services.quarantine() is None:
+            detail = {"page": path[:500]}
+            self.services.events.record(Event("view", "open_page", detail, subject), self.context)
 
     @property
     def csrf(self) -> str:

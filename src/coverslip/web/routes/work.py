@@ -21,6 +21,8 @@ def work(
     cursor: Annotated[str, Query(max_length=200, pattern=r"^([0-9-]{10}/.*)?$")] = "",
 ) -> Response:
     """Show what waits for this person, most urgent first."""
+    if visit.reader:
+        return RedirectResponse("/inspections", 303)
     found = visit.services.working.mine(visit.context, cursor, _PAGE)
     signing = [one for one in found["items"] if any(act["signed"] for act in one["acts"])]
     other = [one for one in found["items"] if one not in signing]
