@@ -56,5 +56,5 @@ def _asked(
     declared = services.catalogue[row.type].acts.get(name)
     # In a sandbox no signature is asked, so none is announced.
     signing = declared.signature if declared and not row.content.get("sandbox") else None
-    refusal = broken_by or services.door.explain(row, context, name)
+    refusal = broken_by or services.door.offer(row, context, name)
     return OpenAct(name, declared.label if declared else "Edit", declared, signing, refusal)

@@ -30,7 +30,7 @@ from coverslip.kernel.drafts import Draft
 from coverslip.kernel.events import Events
 from coverslip.kernel.facts import Facts, facts_from
 from coverslip.kernel.held import Held
-from coverslip.kernel.judging import Condition
+from coverslip.kernel.judging import Condition, given_later
 from coverslip.kernel.passkeys import Passkey
 from coverslip.kernel.ports import Store
 from coverslip.kernel.prepared import Waiting
@@ -284,6 +284,20 @@ class Door:
             # What is yet to be given is not asked for; what a guard says is, whatever its code.
             return None if error.spec.family == "invalid" and "unmet" not in error.values else error
         return None
+
+    def offer(self, row: Row, context: Context, act: str) -> CoverslipError | None:
+        """Return why an act cannot be begun by this person now, or ``None``; nothing is written or recorded.
+
+        Unlike ``explain`` it leaves aside what the act itself still asks for: a form must be reached before
+        it can be filled in. What was given is judged by every guard when it is sent.
+        """
+        error = self.explain(row, context, act)
+        found = self.catalogue[row.type].acts.get(act)
+        if error is None or found is None or not found.fields or "unmet" not in error.values:
+            return error
+        unmet = [one for one in self.conditions(row, context, act) if not one.met]
+        aside = [one for one in unmet if given_later(one.guard, found.fields, row.fields)]
+        return None if unmet and len(aside) == len(unmet) else error
 
     def conditions(self, row: Row, context: Context, act: str) -> list[Condition]:
         """Return every guard of an act on a record, met or not; nothing is written or recorded."""

@@ -5,9 +5,12 @@ Rules kept here: the same guards on the same facts as the decision; nothing is w
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from coverslip.kernel import guards, words as w
+from coverslip.kernel.definition import guard_paths
 from coverslip.kernel.drafts import Request
 from coverslip.kernel.facts import SELF, Facts
 from coverslip.kernel.rows import Row
@@ -53,6 +56,18 @@ def conditions(request: Request, facts: Facts) -> list[Condition]:
         request.change.act,
     )
     return [_judged(guard, scene) for guard in found.requires]
+
+
+def given_later(guard: w.Guard, asked: tuple[str, ...], there: Mapping[str, Any]) -> bool:
+    """Whether what an act asks for may still meet a guard, when it is asked before anything is given.
+
+    A named rule sees every field: where one the act asks for is absent yet, it cannot be known in advance.
+    """
+    if isinstance(guard, w.Rule) and any(name not in there for name in asked):
+        return True
+    if isinstance(guard, w.When) and any(given_later(one, asked, there) for one in guard.then):
+        return True
+    return any(path and path[0].partition(".")[0] in asked for path in guard_paths(guard))
 
 
 def _judged(guard: w.Guard, scene: guards.Scene) -> Condition:

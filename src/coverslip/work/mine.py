@@ -8,7 +8,7 @@ says why.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -36,10 +36,8 @@ class Reading(Protocol):
 class Asking(Protocol):
     """The door, asked in advance."""
 
-    def explain(
-        self, row: Row, context: Context, act: str, fields: Mapping[str, Any] | None = None
-    ) -> CoverslipError | None:
-        """Return why an act is not open, or None."""
+    def offer(self, row: Row, context: Context, act: str) -> CoverslipError | None:
+        """Return why an act cannot be begun, or None."""
         ...
 
 
@@ -78,7 +76,7 @@ class MyWork:
         for transition in waiting.acts(definition, row.state):
             if not (waiting.by_role(transition, row.state) or transition.persons):
                 continue
-            refusal = self.door.explain(row, context, transition.name)
+            refusal = self.door.offer(row, context, transition.name)
             if refusal is not None and refusal.code in _ELSEWHERE:
                 continue
             signed = transition.signature is not None and not row.content.get("sandbox")
