@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 PAGE = "docs/explanation/attacks.md"
-LISTED = 59
+LISTED = 75
 ATTACKERS = {
     "user",
     "administrator",
