@@ -29,6 +29,9 @@ async def deliver(
     """
     request.state.action = "deliver"
     value = _manifest(manifest)
+    if context.personal:
+        # Before the body is read; whether a device may is said by its record and its signature.
+        await run_in_threadpool(services.door.require_writer, context, "deliver")
     async with spooled(request.stream(), services.upload_limit_bytes) as body:
         return await run_in_threadpool(
             services.delivery.deliver, number, context, value, cast(BinaryIO, body)

@@ -92,7 +92,7 @@ def trail_csv(services: Services, asked: trailing.Asked, context: Context, out: 
 
 
 def _insist_person(context: Context, what: str) -> None:
-    if context.auth not in ("password", "passkey"):
+    if not context.personal:
         raise Refused("AUTH_ROLE", record=what, role="a person", action="export", roles="none")
 
 

@@ -84,8 +84,8 @@ class Accounts(Protocol):
         """Open a session known by the hash of its token."""
         ...
 
-    def session_by_token(self, token_hash: bytes) -> Session | None:
-        """Return a session and note that it was used; ``None`` when over. One left alone is locked."""
+    def session_by_token(self, token_hash: bytes, *, used: bool = True) -> Session | None:
+        """Return a session and note that it was ``used``; ``None`` when over. One left alone is locked."""
         ...
 
     def session_by_id(self, session: str) -> Session | None:

@@ -30,7 +30,7 @@ class Desk:
 
     def locked(self, token: str) -> Session | None:
         """Return the session of a token where it is locked; ``None`` where it is open or over."""
-        found = self._accounts.session_by_token(token_hash(token)) if token else None
+        found = self._accounts.session_by_token(token_hash(token), used=False) if token else None
         return found if found is not None and found.locked else None
 
     def unlock(self, token: str, secret: str, answer: Assertion | None = None) -> SignedIn:

@@ -306,14 +306,16 @@ class Identity:
         self._events.record(Event("session", "sign_out", {"why": why}), context_of(session))
         self._accounts.close_session(session.id, why)
 
-    def session(self, token: str) -> Session:
+    def session(self, token: str, *, used: bool = True) -> Session:
         """Return the live session of a bearer token of somebody who may still act.
+
+        What a page asks for by itself, with nobody there, is no use of a session (``used`` false).
 
         Raises ``SESSION_LOCKED`` while it is locked, and ``AUTH_REQUIRED``, also for an account that was
         locked, reset or disabled meanwhile and a device that is out of service: reading ends with the
         account, not with the session.
         """
-        found = self._accounts.session_by_token(token_hash(token)) if token else None
+        found = self._accounts.session_by_token(token_hash(token), used=used) if token else None
         account = self._accounts.account(found.person) if found else None
         if found is None or account is None or not (found.kind == "device" or account.get("verified")):
             raise Refused("AUTH_REQUIRED")

@@ -255,16 +255,18 @@ class PostgresAccounts:
             i=session.key_id,
         )
 
-    def session_by_token(self, token_hash: bytes) -> Session | None:
-        """Return a session and note that it was used; one that was left alone is locked from now on."""
+    def session_by_token(self, token_hash: bytes, *, used: bool = True) -> Session | None:
+        """Return a session and note that it was ``used``; one that was left alone is locked from now on."""
         row = self._one(
             "update ops.session set"  # noqa: S608 - constants of this module
             f" locked_at = case when {_LEFT} then coalesce(locked_at, clock_timestamp()) else locked_at end,"
             f" period = case when {_LEFT} or locked_at is not null then null else period end,"
-            f" seen_at = case when {_LEFT} or locked_at is not null then seen_at else clock_timestamp() end"
+            f" seen_at = case when {_LEFT} or locked_at is not null or not %(used)s then seen_at"
+            " else clock_timestamp() end"
             f" where token_hash = %(t)s and {_OPEN} and ({_PERSONAL} or not {_LEFT}) returning {_SESSION}",
             t=token_hash,
             idle=IDLE_MINUTES,
+            used=used,
         )
         return _session(row) if row else None
 

@@ -81,7 +81,7 @@ class QuarantinedAccounts(PostgresAccounts):
         with self._lock:
             self._sessions[session.id] = (session, token_hash, self._elapsed())
 
-    def session_by_token(self, token_hash: bytes) -> Session | None:
+    def session_by_token(self, token_hash: bytes, *, used: bool = True) -> Session | None:
         """Return a live session of this process."""
         return next(iter(self._live(lambda _, token: token == token_hash)), None)
 

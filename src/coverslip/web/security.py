@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from urllib.parse import unquote, urlsplit
 
 from fastapi import Request
@@ -20,7 +21,7 @@ from coverslip.errors import CoverslipError, Invalid, Refused
 from coverslip.web.serving import Serving
 
 FORM_LIMIT_BYTES = 4 * 1024**2
-UPLOAD_PATHS = ("/ingest/", "/upload")
+_UPLOAD = re.compile(r"/ingest/(?:[^/]+/)?upload")
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self';"
     " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -38,6 +39,8 @@ HEADERS = {
     "X-Frame-Options": "DENY",
 }
 HSTS = "max-age=31536000"
+FORGET = {"Clear-Site-Data": '"cache"'}
+"""With its person, what a browser kept of their pictures leaves it."""
 
 
 def csrf_token(token: str) -> str:
@@ -77,9 +80,14 @@ def _too_large(request: Request) -> CoverslipError | None:
     length = request.headers.get("content-length", "")
     if request.headers.get("transfer-encoding") or not length.isdigit():
         return Invalid("TOO_LARGE", what="A body of unknown length", size="unknown", limit=FORM_LIMIT_BYTES)
-    if int(length) > FORM_LIMIT_BYTES and not request.url.path.endswith(UPLOAD_PATHS):
+    if int(length) > FORM_LIMIT_BYTES and not _UPLOAD.fullmatch(request.url.path):
         return Invalid("TOO_LARGE", what="The form", size=int(length), limit=FORM_LIMIT_BYTES)
     return None
+
+
+def large(request: Request) -> bool:
+    """Whether the body is larger than a form, as only files are."""
+    return int(request.headers.get("content-length", "0")) > FORM_LIMIT_BYTES
 
 
 def own_path(target: str) -> str:

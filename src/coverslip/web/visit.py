@@ -13,13 +13,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 
 from coverslip.application.services import Services
-from coverslip.errors import Refused
+from coverslip.errors import Invalid, Refused
 from coverslip.kernel.accounts import Session
 from coverslip.kernel.change import Context
 from coverslip.kernel.events import Event
 from coverslip.kernel.identity import Place, context_of
 from coverslip.kernel.rows import Row
-from coverslip.web.security import csrf_token, require_token
+from coverslip.web.security import csrf_token, large, require_token
 from coverslip.web.serving import Serving
 
 THEMES = ("light", "dark")
@@ -119,9 +119,18 @@ def token_of(request: Request) -> str:
 
 def visit_of(request: Request) -> Visit:
     """Return the visit of a live session; raises ``SignInFirst``."""
+    return _visit(request, used=True)
+
+
+def watching_visit(request: Request) -> Visit:
+    """Return the visit of a page that asks by itself: it keeps no session from locking when left alone."""
+    return _visit(request, used=False)
+
+
+def _visit(request: Request, *, used: bool) -> Visit:
     services, token = services_of(request), token_of(request)
     try:
-        session = services.identity.session(token)
+        session = services.identity.session(token, used=used)
     except Refused as error:
         raise SignInFirst(_here(request), locked=error.code == "SESSION_LOCKED") from error
     visit = Visit(services, session, token, serving_of(request))
@@ -142,6 +151,7 @@ async def writing_visit(request: Request) -> AsyncIterator[Visit]:
     What was uploaded with the form is let go when the request is answered.
     """
     visit = await run_in_threadpool(visit_of, request)
+    await run_in_threadpool(require_room, request, visit)
     form = await form_of(request)
     try:
         given = request.headers.get("x-csrf-token") or str(form.get("csrf", ""))
@@ -149,6 +159,16 @@ async def writing_visit(request: Request) -> AsyncIterator[Visit]:
         yield visit
     finally:
         await form.close()
+
+
+def require_room(request: Request, visit: Visit) -> None:
+    """Refuse files before they are read: of somebody who may bring none, or too large (``TOO_LARGE``)."""
+    if not large(request):
+        return
+    visit.services.door.require_writer(visit.context, "deliver")
+    size, limit = int(request.headers["content-length"]), visit.services.upload_limit_bytes
+    if size > limit:
+        raise Invalid("TOO_LARGE", what="The upload", size=size, limit=limit)
 
 
 async def form_of(request: Request) -> FormData:
@@ -160,4 +180,5 @@ FormOf = Annotated[FormData, Depends(form_of)]
 ServicesOf = Annotated[Services, Depends(services_of)]
 ServingOf = Annotated[Serving, Depends(serving_of)]
 VisitOf = Annotated[Visit, Depends(visit_of)]
+WatchingVisit = Annotated[Visit, Depends(watching_visit)]
 WritingVisit = Annotated[Visit, Depends(writing_visit)]

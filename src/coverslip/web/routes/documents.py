@@ -6,7 +6,6 @@ trained on is shown whole before they sign that they have read it.
 
 from __future__ import annotations
 
-import difflib
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -16,6 +15,7 @@ from coverslip.errors import NotFound
 from coverslip.kernel.rows import Row
 from coverslip.records.documents._document import DOCUMENT_TYPES
 from coverslip.web import special
+from coverslip.web.comparing import compared
 from coverslip.web.routes.records import overview_values, revisions
 from coverslip.web.templating import page
 from coverslip.web.visit import Visit, VisitOf
@@ -99,32 +99,10 @@ def compare(
 ) -> Response:
     """Show two versions of a document word by word, old beside new."""
     older, newer = find(visit.services, f"{number}v{first}"), find(visit.services, f"{number}v{second}")
-    changes = words(str(older.fields.get("body", "")), str(newer.fields.get("body", "")))
+    changes = compared(str(older.fields.get("body", "")), str(newer.fields.get("body", "")))
     return page(
         request, visit, "document_compare.html", nav="documents", older=older, newer=newer, changes=changes
     )
-
-
-def words(old: str, new: str) -> list[tuple[str, str, str]]:
-    """Return (what, old text, new text) of a comparison by word; ``what``: same, gone, new, changed."""
-    names = {"equal": "same", "delete": "gone", "insert": "new", "replace": "changed"}
-    before, after = _tokens(old), _tokens(new)
-    matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
-    return [
-        (names[tag], "".join(before[a:b]), "".join(after[c:d])) for tag, a, b, c, d in matcher.get_opcodes()
-    ]
-
-
-def _tokens(text: str) -> list[str]:
-    """Return words with what follows them; a very long text by lines, so that the comparison stays quick."""
-    if len(text) > 60_000:
-        return text.splitlines(keepends=True)
-    return [part for line in text.splitlines(keepends=True) for part in _split(line)]
-
-
-def _split(line: str) -> list[str]:
-    parts = line.split(" ")
-    return [f"{part} " for part in parts[:-1]] + [parts[-1]]
 
 
 @router.get("/training")

@@ -19,7 +19,7 @@ from coverslip.kernel.change import Context
 from coverslip.kernel.clock import known_zone
 from coverslip.kernel.events import NOBODY
 from coverslip.kernel.identity import Place
-from coverslip.web.security import own_path
+from coverslip.web.security import FORGET, own_path
 from coverslip.web.serving import Serving
 from coverslip.web.templating import page
 from coverslip.web.visit import ServicesOf, ServingOf, WritingVisit, place_of
@@ -110,6 +110,7 @@ def sign_in_page_for(
 
 def keep_session(response: Response, serving: Serving, token: str) -> None:
     """Give a browser its session: out of reach of scripts, for this site's own requests only."""
+    response.headers.update(FORGET)
     response.set_cookie(
         serving.cookie, token, httponly=True, secure=serving.secure, samesite="strict", path="/"
     )
@@ -124,7 +125,7 @@ def sign_out(request: Request, visit: WritingVisit) -> Response:
     """End this session."""
     request.state.action = "sign_out"
     visit.services.identity.sign_out(visit.session)
-    response = RedirectResponse("/sign-in?said=out", 303)
+    response = RedirectResponse("/sign-in?said=out", 303, FORGET)
     response.delete_cookie(visit.serving.cookie, path="/", secure=visit.serving.secure, httponly=True)
     return response
 

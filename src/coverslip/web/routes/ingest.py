@@ -31,7 +31,7 @@ from coverslip.kernel.rows import Row
 from coverslip.ledger import canonical
 from coverslip.web.security import require_token
 from coverslip.web.templating import page
-from coverslip.web.visit import FormOf, Visit, VisitOf, WritingVisit, visit_of
+from coverslip.web.visit import FormOf, Visit, VisitOf, WritingVisit, require_room, visit_of
 
 router = APIRouter()
 SESSIONS, STUDIES = ("running", "completed"), ("in_progress",)
@@ -119,6 +119,7 @@ async def put(request: Request, to: str, manifest: Manifest) -> Response:
     visit = await run_in_threadpool(visit_of, request)
     require_token(request, visit.token, request.headers.get("x-csrf-token", ""))
     request.state.action = "deliver"
+    await run_in_threadpool(require_room, request, visit)
     try:
         value = canonical.decode(bytes.fromhex(manifest))
     except (ValueError, canonical.CanonicalError):

@@ -23,7 +23,7 @@ from coverslip.kernel.clock import known_zone
 from coverslip.kernel.events import NOBODY
 from coverslip.web.routes import acts
 from coverslip.web.routes.entry import SAID as ENTRY_SAID, keep_session, sign_in_page_for
-from coverslip.web.security import csrf_token, own_path, require_token
+from coverslip.web.security import FORGET, csrf_token, own_path, require_token
 from coverslip.web.templating import page
 from coverslip.web.visit import (
     FormOf,
@@ -213,7 +213,7 @@ def lock(request: Request, visit: WritingVisit) -> Response:
     """Lock this session."""
     request.state.action = "lock"
     credentials.desk(visit.services).lock(visit.session)
-    return RedirectResponse("/locked", 303)
+    return RedirectResponse("/locked", 303, FORGET)
 
 
 @router.post("/switch")
@@ -221,7 +221,7 @@ def switch(request: Request, visit: WritingVisit) -> Response:
     """Lock this session and let somebody else sign in."""
     request.state.action = "lock"
     credentials.desk(visit.services).lock(visit.session)
-    response = RedirectResponse("/sign-in?said=switched", 303)
+    response = RedirectResponse("/sign-in?said=switched", 303, FORGET)
     response.delete_cookie(visit.serving.cookie, path="/", secure=visit.serving.secure, httponly=True)
     return response
 

@@ -26,7 +26,7 @@ from coverslip.errors import NotFound
 from coverslip.kernel.rows import Row
 from coverslip.web.framing import frame
 from coverslip.web.templating import page, ref
-from coverslip.web.visit import FormOf, Visit, VisitOf, WritingVisit
+from coverslip.web.visit import FormOf, Visit, VisitOf, WatchingVisit, WritingVisit
 
 router = APIRouter()
 CASE = "review_case"
@@ -253,7 +253,7 @@ def checklist(
 
 
 @router.get("/review/{number}/position")
-def position(request: Request, visit: VisitOf, number: Number) -> Response:
+def position(request: Request, visit: WatchingVisit, number: Number) -> Response:
     """Say where case and scope stand now; asked for where the stream does not reach."""
     case = _case(request, visit, number)
     return JSONResponse({"position": visit.services.reviewing.position(case)})
@@ -261,7 +261,7 @@ def position(request: Request, visit: VisitOf, number: Number) -> Response:
 
 @router.get("/review/{number}/events")
 async def events(
-    request: Request, visit: VisitOf, number: Number, at: Annotated[str, Query(max_length=64)] = ""
+    request: Request, visit: WatchingVisit, number: Number, at: Annotated[str, Query(max_length=64)] = ""
 ) -> Response:
     """Stream one event when something arrived that the page of position ``at`` does not show; then it ends.
 
