@@ -140,6 +140,10 @@ class Accounts(Protocol):
         """Keep or clear the continuous period of a session."""
         ...
 
+    def sign_in_before(self, session: Session) -> dict[str, str]:
+        """Return ``at``, ``workstation`` and ``address`` of the sign-in of this person before this one."""
+        ...
+
     def last_sign_ins(self, person: str) -> dict[str, str]:
         """Return ``{"succeeded": …, "failed": …}`` before this one, UTC; absent where there was none."""
         ...

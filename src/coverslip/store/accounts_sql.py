@@ -348,6 +348,16 @@ class PostgresAccounts:
 
     # --- sign-in times, counters, codes --------------------------------------------------------
 
+    def sign_in_before(self, session: Session) -> dict[str, str]:
+        """Return when and where this person signed in before this session; empty where they never did."""
+        row = self._one(
+            "select ops.iso(b.opened_at) as at, b.workstation, b.address"
+            " from ops.session s join ops.session b on b.person = s.person and b.opened_at < s.opened_at and b.kind in ('password', 'passkey')"
+            " where s.session = %(s)s order by b.opened_at desc limit 1",
+            s=session.id,
+        )
+        return dict(row or {})
+
     def last_sign_ins(self, person: str) -> dict[str, str]:
         """Return when the person last signed in and last failed to, before this time."""
         row = self._one(

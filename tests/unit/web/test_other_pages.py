@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import tifffile
 
+from coverslip.kernel.identity import Place
 from coverslip.ledger import canonical
 from coverslip.web.routes.documents import words
 from coverslip.web.security import csrf_token
-from fix_lab import Lab, secret_of
+from fix_lab import Lab, refused, secret_of
 from fix_reader import ORIGIN, Form, Reader
 
 REASON = "The instrument has no network at present"
@@ -145,3 +146,15 @@ def test_a_file_with_its_hash_ahead_is_refused_when_other_bytes_come(lab: Lab) -
         f"/ingest/{study}/upload", content=data, headers=headers | {"x-csrf-token": "no"}
     )
     assert without.status_code == 403
+
+
+def test_a_person_is_told_of_the_sign_in_before_and_of_a_failed_one_since(lab: Lab) -> None:
+    lab.sign_in("vera")
+    with refused("SIG_REAUTH"):
+        lab.identity.sign_in("vera", "somebody else's guess at it", Place("", "10.1.2.3", "", "UTC"))
+    lab.forget_sessions()
+    page = Reader(lab, "vera").get("/work")
+    assert "from ws-vera" in page
+    assert "A failed attempt since then" in page
+    lab.forget_sessions()
+    assert "A failed attempt since then" not in Reader(lab, "vera").get("/work")

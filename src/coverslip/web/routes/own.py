@@ -70,7 +70,12 @@ def as_value(visit: Visit, action: str, work: Callable[[], Any]) -> Response:
 def me(request: Request, visit: VisitOf) -> Response:
     """Show who is signed in, what they hold, and how to leave."""
     return page(
-        request, visit, "me.html", nav="me", last=visit.services.accounts.last_sign_ins(visit.session.person)
+        request,
+        visit,
+        "me.html",
+        nav="me",
+        last=visit.services.accounts.last_sign_ins(visit.session.person),
+        before=visit.services.accounts.sign_in_before(visit.session),
     )
 
 

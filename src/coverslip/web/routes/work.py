@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
@@ -36,7 +36,8 @@ def work(
         following=found["next"],
         happened=visit.services.working.events(visit.session.person, None, 10),
         notices=visit.services.reading.concerning(visit.session.person, visit.services.catalogue.grants)[:10],
-        last=_last_sign_ins(visit),
+        before=visit.services.accounts.sign_in_before(visit.session),
+        failed=_failed_since(visit),
         catalogue=visit.services.catalogue,
         ledger=visit.services.reading.status(),
         anchors=visit.services.anchors(),
@@ -45,8 +46,11 @@ def work(
     )
 
 
-def _last_sign_ins(visit: VisitOf) -> dict[str, Any]:
-    return visit.services.accounts.last_sign_ins(visit.session.person)
+def _failed_since(visit: VisitOf) -> str:
+    """Return when somebody last failed to sign in as this person, if that was after the sign-in before."""
+    accounts = visit.services.accounts
+    failed = accounts.last_sign_ins(visit.session.person).get("failed", "")
+    return failed if failed > accounts.sign_in_before(visit.session).get("at", "") else ""
 
 
 @router.post("/work/seen")
