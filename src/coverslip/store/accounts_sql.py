@@ -352,7 +352,8 @@ class PostgresAccounts:
         """Return when and where this person signed in before this session; empty where they never did."""
         row = self._one(
             "select ops.iso(b.opened_at) as at, b.workstation, b.address"
-            " from ops.session s join ops.session b on b.person = s.person and b.opened_at < s.opened_at and b.kind in ('password', 'passkey')"
+            " from ops.session s join ops.session b on b.person = s.person and b.opened_at < s.opened_at"
+            " and b.kind in ('password', 'passkey')"
             " where s.session = %(s)s order by b.opened_at desc limit 1",
             s=session.id,
         )
