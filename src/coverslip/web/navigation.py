@@ -80,7 +80,7 @@ _READING = (
         for kept in (tuple(one for one in items if one[3] != "inspections"),)
     ),
     (
-        "Administration",
+        "Access and help",
         (("users", "People and roles", "/admin/people", "people"), ("help", "Help", "/help", "help")),
     ),
 )

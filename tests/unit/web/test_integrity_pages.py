@@ -62,7 +62,7 @@ def test_verify_now_looks_at_everything_and_enters_what_it_found(lab: Lab, pages
     assert "Not verified yet" in pages("quinn").get("/integrity").text
     assert "Ledger not verified yet, late" in pages("quinn").get("/work").text
     assert pages("quinn").post("/integrity/verify").status_code == 303
-    found = waited(lab, pages, "Show the new standing")
+    found = waited(lab, pages, "entries then on the ledger")
     assert "entries then on the ledger" in found
     assert lab.reading.certificates("verification")[0]["detail"]["holds"]
     assert '<span class="m">Ledger verified</span>' in pages("quinn").get("/work").text
@@ -74,7 +74,7 @@ def test_a_planted_alteration_is_found_and_said(lab: Lab, pages: Pages) -> None:
     lab.integrate()
     with altered(lab, title.format("Another site"), title.format(lab.row("SITE-01").title)):
         pages("quinn").post("/integrity/verify")
-        found = waited(lab, pages, "Alteration found.")
+        found = waited(lab, pages, "<h2>Alteration found</h2>")
         assert "SITE-01" in found
     assert not lab.reading.certificates("verification")[0]["detail"]["holds"]
     assert "<h2>Alteration found</h2>" in pages("quinn").get("/integrity").text

@@ -106,7 +106,7 @@ def trail(request: Request, visit: VisitOf, asked: AskedOf, cursor: Cursor = "")
         query=query(asked),
         following=query(asked, cursor=found.next) if found.next else "",
         cursor=cursor,
-        entries=found.entries,
+        entries=[_once(one) for one in found.entries],
         total=found.total,
         looked=_stretch(found) if found.total is None else None,
         searched=found.total is None and trailing.searched(asked),
@@ -116,6 +116,12 @@ def trail(request: Request, visit: VisitOf, asked: AskedOf, cursor: Cursor = "")
         types=entry_types(),
         kinds=sorted((d.name, d.type.title) for d in visit.services.catalogue),
     )
+
+
+def _once(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return an entry with each change told once: a title stands in the record and among its fields."""
+    told = {(c["field"], c["old"], c["new"]): c for c in entry["changes"]}
+    return entry | {"changes": list(told.values())}
 
 
 def _stretch(found: TrailPage) -> tuple[int, int] | None:
@@ -144,7 +150,7 @@ def entry(
 ) -> Response:
     """Show one entry as it was written: who, where, why, what changed, what it is bound to."""
     request.state.action = "read the trail"
-    found = trailing.entry(visit.services, entry, visit.context)
+    found = _once(trailing.entry(visit.services, entry, visit.context))
     return page(request, visit, "audit_entry.html", nav="audit", e=found, **_around(visit, found))
 
 

@@ -168,6 +168,8 @@ def _review_page(request: Request, visit: Visit, row: Row, error: CoverslipError
     deciding = next((one for one in shared["acts"] if one.name == "decide"), None)
     shared["tables"] = [t for t in shared["tables"] if t.name not in ("accounts", "decisions")]
     shared["acts"] = [one for one in shared["acts"] if one.name != "decide"]
+    if shared["primary"] is deciding:
+        shared["primary"] = None
     return page(
         request,
         visit,
