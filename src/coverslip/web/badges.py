@@ -40,6 +40,8 @@ _NAMED = {
     "not_reproduced": "rejected",
     "quarantined": "quarantine",
     "on_hold": "hold",
+    "accepted": "closed",
+    "verified": "closed",
     "draft": "draft",
     "planned": "draft",
     "requested": "draft",

@@ -10,8 +10,8 @@ Rules kept here:
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from coverslip.kernel import words as w
@@ -73,15 +73,6 @@ def inputs(
     ]
 
 
-def carrying(found: list[Input], values: Mapping[str, Any]) -> list[Input]:
-    """Return inputs that carry the files ``values`` names: a browser sends no file a second time."""
-    return [
-        replace(one, kept=json.dumps(value), required=False) if one.kind == "File" and value else one
-        for one in found
-        for value in [values.get(one.name.removeprefix("f."))]
-    ]
-
-
 @dataclass(frozen=True, slots=True)
 class Group:
     """Inputs that are looked at together. ``folded`` ones are opened when wanted, or when one is wrong."""
@@ -96,9 +87,12 @@ class Group:
         return any(one.error for one in self.inputs)
 
 
-def grouped(found: list[Input], declared: Mapping[str, w.Field]) -> list[Group]:
-    """Return what is needed now first, then what may be given, then what a later state asks for."""
-    now = tuple(one for one in found if one.required)
+def grouped(found: list[Input], declared: Mapping[str, w.Field], asked: Collection[str] = ()) -> list[Group]:
+    """Return what is needed now first, then what may be given, then what a later state asks for.
+
+    ``asked`` names fields a condition of the act may ask for: they stand with what is needed.
+    """
+    now = tuple(one for one in found if one.required or one.name.removeprefix("f.") in asked)
     later: dict[str, list[Input]] = {}
     optional = []
     for one in found:

@@ -106,6 +106,9 @@ def next_step(acts: list[OpenAct], waited: set[str]) -> dict[str, Any]:
         return {"blocked": False, "act": mine, "why": ""}
     first = next((one for one in acts if one.name in waited and one.refusal is not None), None)
     if first is not None and first.refusal is not None:
-        why = f"{first.refusal.message} {first.refusal.remedy}".strip()
+        unmet = first.refusal.values.get("unmet") or ()
+        said = [str(one["message"] if isinstance(one, dict) else one).rstrip(".") for one in unmet]
+        why = f"Not met yet: {'; '.join(said)}." if said else first.refusal.message
+        why = f"{why} {first.refusal.remedy}".strip()
         return {"blocked": True, "act": first, "why": why}
     return {"blocked": False, "act": None, "why": ""}

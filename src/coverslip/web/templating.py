@@ -10,7 +10,8 @@ Rules kept here:
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,9 @@ def environment() -> Environment:
         "words": lambda text: str(text).replace("_", " "),
         "markdown": lambda text: Markup(_MARKDOWN.render(str(text))),  # noqa: S704 -- raw HTML is off
         "lines": lines.lines,
+        "small": small,
+        "changed": changed,
+        "was": was,
         "initials": initials,
         "size": size,
         "ref": ref,
@@ -141,6 +145,33 @@ def local(instant: str, zone: str) -> Sequence[str]:
     offset = there.strftime("%z").replace("-", "−")
     day = [] if there.date() == moment.date() else [there.strftime("%Y-%m-%d")]
     return [*day, f"{there:%H:%M:%S} {offset[:3]}:{offset[3:]}", zone or "UTC"]
+
+
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
+_PART = re.compile(r"\[(\d+)\]\.?|\.")
+
+
+def changed(name: str, declared: Mapping[str, Any]) -> str:
+    """Return the field of a change under its label: ``Checks, row 1, result``."""
+    parts = [part for part in _PART.split(name) if part]
+    base, *within = parts or [name]
+    label = declared[base].label if base in declared else base.replace("_", " ").capitalize()
+    said = [f"row {int(part) + 1}" if part.isdigit() else part.replace("_", " ") for part in within]
+    return ", ".join([label, *said])
+
+
+def was(text: str, name: str, actor: str = "", actor_name: str = "") -> str:
+    """Return an old or new value as people read it: times with UTC, states in words."""
+    if _INSTANT.fullmatch(text):
+        return f"{text[:10]} {text[11:-1]} UTC"
+    if name == "state":
+        return text.replace("_", " ")
+    return actor_name if actor and text == actor and actor_name else text
+
+
+def small(title: str) -> str:
+    """Return a title within a sentence: small, but for what is an abbreviation."""
+    return title if title[1:2].isupper() else title[:1].lower() + title[1:]
 
 
 def initials(name: str) -> str:

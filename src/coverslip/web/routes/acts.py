@@ -27,7 +27,7 @@ from coverslip.kernel.change import Credential
 from coverslip.kernel.definition import Definition
 from coverslip.kernel.rows import Row
 from coverslip.ledger.identity import uuid7
-from coverslip.web import forms, refusals
+from coverslip.web import conditions, forms, refusals
 from coverslip.web.framing import frame, row_at
 from coverslip.web.templating import page, ref
 from coverslip.web.typed import Typed
@@ -60,7 +60,6 @@ def _new_page(
     error: CoverslipError | None = None,
     form: FormData | None = None,
     rows: int = forms.BLANK_ROWS,
-    view: viewing.View | None = None,
 ) -> Response:
     making = definition.type.create
     declared = {n: f for n, f in definition.type.fields.items() if f.source == "typed"}
@@ -69,7 +68,7 @@ def _new_page(
         {n: f.default for n, f in declared.items() if f.default is not None} | values,
         required=lambda n, f: f.required or making.state in f.required_at,
         choices=lambda kind: _choices(visit, kind),
-        errors=_beside(error),
+        errors=_beside(error, declared, making.requires),
         blank_rows=rows,
         zone=visit.zone,
     )
@@ -81,10 +80,8 @@ def _new_page(
         nav=definition.name,
         definition=definition,
         number=number,
-        groups=forms.grouped(forms.carrying(inputs, values) if form else inputs, declared),
+        groups=forms.grouped(inputs, declared, conditions.asked_for(making.requires)),
         signature=making.signature,
-        view=view,
-        changed=bool(view and form and form.get("shown") not in (None, view.shown)),
         reason=making.reason,
         given_reason=str(form.get("reason", "")) if form else "",
         key=str(form["key"]) if form and "key" in form else str(uuid7()),
@@ -102,18 +99,14 @@ def create(request: Request, visit: WritingVisit, form: FormOf, name: Name) -> R
     values = wish.fields
     if "more" in form:
         return _new_page(request, visit, definition, number, values, form=form, rows=5)
-    view = viewing.preview(visit.services, name, values) if definition.type.create.signature else None
-    if view is not None and form.get("shown") != view.shown:
-        # Nobody signs what was not before them: what was typed is shown first, and again once it changed.
-        return _new_page(request, visit, definition, number, values, form=form, view=view)
     try:
-        signing = _signing(form, str(form.get("shown", "")))
+        signing = _signing(form, viewing.preview(visit.services, name, values).shown)
         receipt = acting.create(visit.services, visit.context, name, wish, number, signing)
     except CoverslipError as error:
         if error.spec.family in ("environment", "evidence"):
             raise
         visit.services.events.refuse(error, visit.context, "create")
-        return _new_page(request, visit, definition, number, values, error, form, view=view)
+        return _new_page(request, visit, definition, number, values, error, form)
     made = receipt.entries[0]
     row = find(visit.services, f"{made.number}v{made.revision}" if made.revision else made.number)
     return _done(row, made.entry)
@@ -173,7 +166,7 @@ def _act_page(
         row.fields | values,
         required=lambda n, f: (f.required or target in f.required_at) and n not in row.fields,
         choices=lambda kind: _choices(visit, kind),
-        errors=_beside(error),
+        errors=_beside(error, asked, one.declared.requires if one.declared else ()),
         blank_rows=rows,
         zone=visit.zone,
     )
@@ -282,17 +275,24 @@ def _choices(visit: Visit, kind: w.Vocab) -> tuple[str, ...]:
     return tuple(str(one[word.value]) for one in values if one.get(word.retired) is not True)
 
 
-def _beside(error: CoverslipError | None) -> dict[str, str]:
-    """Return by field what is wrong with it."""
+def _beside(
+    error: CoverslipError | None, declared: dict[str, w.Field], guards: tuple[w.Guard, ...]
+) -> dict[str, str]:
+    """Return by field what is wrong with it, under the name the form gives it."""
     if error is None:
         return {}
-    found: dict[str, str] = {}
+    said = [str(o["message"] if isinstance(o, dict) else o) for o in error.values.get("unmet") or ()]
+    found = conditions.beside(guards, said)
     for one in error.values.get("problems") or ():
         if isinstance(one, dict):
             found.setdefault(str(one["field"]).split(".")[0].split("[")[0], str(one["message"]))
     if not found and error.values.get("field"):
         found[str(error.values["field"]).split(".")[0]] = error.message
-    return found
+    labels = {name: one.label for name, one in declared.items()}
+    return {
+        name: labels[name] + text.removeprefix(name) if name in labels and text.startswith(name) else text
+        for name, text in found.items()
+    }
 
 
 def _why(error: CoverslipError | None) -> dict[str, Any]:

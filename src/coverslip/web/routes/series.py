@@ -107,9 +107,7 @@ def sign(request: Request, visit: WritingVisit, form: FormOf, type: Name, act: N
     chosen = [str(one) for one in form.getlist("confirm")][:MOST]
     if not chosen:
         error = Invalid("VAL_FORM", field="confirm", expected="at least one record confirmed", found="none")
-        items = [
-            Item(r, viewing.open_view(visit.services, r, visit.context)) for r in _open(visit, type, declared)
-        ]
+        items = [Item(r, viewing.view(visit.services, r)) for r in _open(visit, type, declared)]
         return _page(request, visit, type, declared, items, error=error)
     done, stopped = _signed(visit, declared, chosen, form)
     return _page(request, visit, type, declared, [], done, stopped)
