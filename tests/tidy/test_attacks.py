@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 PAGE = "docs/explanation/attacks.md"
-LISTED = 75
+LISTED = 77
 ATTACKERS = {
     "user",
     "administrator",

@@ -10,7 +10,8 @@ import pytest
 ALLOWED = {
     "ledger/": ("coverslip.ledger",),
     "verifier/": ("coverslip.ledger", "coverslip.verifier"),
-    "errors.py": (),
+    "error_codes.py": (),
+    "errors.py": ("coverslip.error_codes",),
     "clauses.py": (),
     "settings.py": ("coverslip.errors", "coverslip.clauses", "coverslip.units"),
 }
