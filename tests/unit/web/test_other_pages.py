@@ -12,7 +12,7 @@ import tifffile
 
 from coverslip.kernel.identity import Place
 from coverslip.ledger import canonical
-from coverslip.web.routes.documents import words
+from coverslip.web.comparing import compared
 from coverslip.web.security import csrf_token
 from fix_lab import Lab, refused, secret_of
 from fix_reader import ORIGIN, Form, Reader
@@ -27,7 +27,7 @@ def quinn(lab: Lab) -> Reader:
 
 def test_a_comparison_keeps_every_word_of_both_sides() -> None:
     old, new = "Check the lamp. Count nuclei.", "Check the lamp twice. Count all nuclei."
-    found = words(old, new)
+    found = compared(old, new)
     assert "".join(o for _, o, _ in found) == old
     assert "".join(n for _, _, n in found) == new
     assert ("same", "Check ", "Check ") in [
