@@ -34,6 +34,7 @@ def test_the_filter_is_in_the_address_and_each_part_of_it_can_be_taken_away(lab:
     assert f'href="/audit?record={sop}v1"' in text, "the chip of the field leads to the rest"
     part = pages("quinn").get(f"/audit?record={sop}v1&field=title", headers={"HX-Request": "true"}).text
     assert "<html" not in part and "Looked at entries" in part
+    assert f'action="/audit/csv?record={sop}v1&amp;field=title"' in part, "a copy is of what is shown"
 
 
 def test_a_copy_carries_its_filter_and_is_an_entry(lab: Lab, pages: Pages) -> None:
