@@ -25,6 +25,7 @@ from markupsafe import Markup
 
 from coverslip import __version__
 from coverslip.kernel.view import is_link, plain
+from coverslip.records.founding import ROLES
 from coverslip.web import badges, lines, navigation
 from coverslip.web.assets import Assets
 from coverslip.web.visit import Visit, services_of, serving_of
@@ -52,6 +53,7 @@ def environment() -> Environment:
         "markdown": lambda text: Markup(_MARKDOWN.render(str(text))),  # noqa: S704 -- raw HTML is off
         "lines": lines.lines,
         "small": small,
+        "role": role,
         "changed": changed,
         "was": was,
         "initials": initials,
@@ -167,6 +169,11 @@ def was(text: str, name: str, actor: str = "", actor_name: str = "") -> str:
     if name == "state":
         return text.replace("_", " ")
     return actor_name if actor and text == actor and actor_name else text
+
+
+def role(code: str) -> str:
+    """Return a role by its shipped name and its code; what has no such name stands as it is."""
+    return f"{ROLES[code][0]} ({code})" if code in ROLES else code.replace("_", " ")
 
 
 def small(title: str) -> str:

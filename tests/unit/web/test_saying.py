@@ -6,7 +6,7 @@ import pytest
 
 from coverslip.kernel import words as w
 from coverslip.web import conditions
-from coverslip.web.templating import changed, small, was
+from coverslip.web.templating import changed, role, small, was
 
 DECLARED = {"checks": w.Field(w.Text(), "Daily checks"), "title": w.Field(w.Text(), "Title")}
 GUARDS: tuple[w.Guard, ...] = (
@@ -48,3 +48,8 @@ def test_a_condition_is_found_beside_the_field_it_asks_for() -> None:
 def test_a_title_is_small_within_a_sentence_and_an_abbreviation_stays() -> None:
     assert small("Deviation") == "deviation"
     assert small("CAPA") == "CAPA"
+
+
+def test_a_role_is_told_by_its_name_and_what_has_none_as_it_stands() -> None:
+    assert role("QA") == "Quality unit (QA)"
+    assert role("study_director") == "study director"
