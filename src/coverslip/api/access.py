@@ -36,6 +36,8 @@ def session_of(request: Request, services: Annotated[Services, Depends(services_
     """Return the live session; raises ``AUTH_REQUIRED``, ``SESSION_LOCKED``."""
     session = services.identity.session(token_of(request))
     request.state.context = context_of(session)
+    if request.method == "GET":
+        request.app.state.opened.entered(services, session, request.url.path)
     return session
 
 

@@ -23,7 +23,7 @@ from coverslip.web.assets import STATIC
 from coverslip.web.routes import images, routers
 from coverslip.web.serving import Serving
 from coverslip.web.templating import page
-from coverslip.web.visit import SignInFirst, token_of
+from coverslip.web.visit import SignInFirst, Visit, token_of
 
 _ALWAYS = ("/sign-in", "/sign-in/challenge", "/sign-in/passkey", "/sign-out")
 _FOR_EVER = "public, max-age=31536000, immutable"
@@ -42,6 +42,8 @@ def create_pages(services: Services, serving: Serving | None = None) -> FastAPI:
         if refused is None and request.method not in ("GET", "HEAD"):
             refused = _quarantined(request)
         response = await (run_in_threadpool(_refuse, request, refused) if refused else proceed(request))
+        if request.method == "GET" and response.status_code == 200:
+            response = await run_in_threadpool(_entered, request, response)
         for name, value in security.HEADERS.items():
             response.headers.setdefault(name, value)
         response.headers.setdefault("Cache-Control", "no-store")
@@ -79,6 +81,18 @@ def _quarantined(request: Request) -> CoverslipError | None:
     """Refuse what would write while the installation is in quarantine; people may come in and read."""
     services: Services = request.app.state.services
     return None if request.url.path in _ALWAYS else services.quarantine()
+
+
+def _entered(request: Request, response: Response) -> Response:
+    """Enter what an inspector was sent that is no page; where it cannot be entered nothing is sent."""
+    visit: Visit | None = getattr(request.state, "visit", None)
+    if visit is None or getattr(request.state, "entered", False):
+        return response
+    try:
+        visit.opened(request.url.path, getattr(request.state, "subject", None))
+    except CoverslipError as error:
+        return refusal(request, error)
+    return response
 
 
 def _refuse(request: Request, error: CoverslipError) -> Response:

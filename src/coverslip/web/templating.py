@@ -33,6 +33,9 @@ from coverslip.web.visit import Visit, services_of, serving_of
 FOLDER = Path(__file__).parent
 _MARKDOWN = MarkdownIt("js-default", {"html": False, "linkify": False}).disable("image")
 
+_MOST_BRACKETS = 10_000
+"""Beyond them the search for links takes a time that grows with their square."""
+
 
 @cache
 def environment() -> Environment:
@@ -50,7 +53,7 @@ def environment() -> Environment:
         "thousands": lambda n: f"{n:,}",
         "plain": plain,
         "words": lambda text: str(text).replace("_", " "),
-        "markdown": lambda text: Markup(_MARKDOWN.render(str(text))),  # noqa: S704 -- raw HTML is off
+        "markdown": markdown,
         "lines": lines.lines,
         "small": small,
         "role": role,
@@ -91,6 +94,7 @@ def page(
     block = values.pop("fragment", "")
     if visit is not None and request.method == "GET" and status_code < 400:
         visit.opened(request.url.path, getattr(request.state, "subject", None))
+        request.state.entered = True
     template = environment().get_template(name)
     given = _common(request, visit) | values
     if block and request.headers.get("hx-request") == "true":
@@ -125,6 +129,14 @@ def _common(request: Request, visit: Visit | None) -> dict[str, Any]:
         "nav": "",
         "sandbox": False,
     }
+
+
+def markdown(text: str) -> Markup:
+    """Return a text with its marks as HTML; one made to keep the server busy is shown as it was typed."""
+    source = str(text)
+    if source.count("[") > _MOST_BRACKETS:
+        return Markup("<pre>{}</pre>").format(source)
+    return Markup(_MARKDOWN.render(source))  # noqa: S704 -- raw HTML is off
 
 
 def utc(instant: str) -> str:

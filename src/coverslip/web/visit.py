@@ -123,7 +123,11 @@ def visit_of(request: Request) -> Visit:
 
 
 def watching_visit(request: Request) -> Visit:
-    """Return the visit of a page that asks by itself: it keeps no session from locking when left alone."""
+    """Return the visit of a page that asks by itself: it keeps no session from locking when left alone.
+
+    Nobody opens anything by it either: it says that something came, not what.
+    """
+    request.state.entered = True
     return _visit(request, used=False)
 
 

@@ -99,3 +99,29 @@ def test_an_inspector_takes_copies_and_the_copy_is_an_entry(inspected: Lab, page
     answer = iris.post("/audit/csv?type=refusal")
     assert answer.status_code == 200 and "entry type refusal" in answer.text
     assert inspected.entries() == before + 1
+
+
+def opened_by(lab: Lab) -> list[str]:
+    """Return what the list of an inspector's openings says, newest last."""
+    where = "convert_from(leaf, 'UTF8') like '%%\"act\":\"open_%%'"
+    found = lab.ask(f"select leaf from ledger.entry where {where} order by id")
+    return [str(bytes(row[0])) for row in found]
+
+
+def test_no_way_of_an_inspector_to_look_goes_unseen(inspected: Lab, pages: Pages) -> None:
+    """A file or a picture asked for by its own address, or by the interface, is looked at as well."""
+    iris, image = pages(NAME), inspected.new_image()
+    bearer = {"Authorization": f"Bearer {iris.token}"}
+    name = inspected.row(image).fields["files"][0]["name"]
+    ways = {
+        f"/r/{image}/files/{name}": {}, f"/images/{image}/histogram.svg": {},
+        f"/api/v1/records/{image}": bearer, f"/api/v1/records/{image}/history": bearer,
+    }  # fmt: skip
+    for path, headers in ways.items():
+        before = len(opened_by(inspected))
+        # The laboratory's images of these tests hold no pixels (422); that they were asked for is entered.
+        assert iris.get(path, headers=headers).status_code == (422 if "histogram" in path else 200), path
+        assert len(opened_by(inspected)) == before + 1, path
+    before = len(opened_by(inspected))
+    assert pages("quinn").get(f"/r/{image}/files/{name}").status_code == 200
+    assert len(opened_by(inspected)) == before, "what others read is not watched"

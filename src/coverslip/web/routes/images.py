@@ -66,6 +66,19 @@ def _image(request: Request, visit: Visit, number: str) -> Row:
     return row
 
 
+def _seen(request: Request, visit: Visit, number: str) -> Row:
+    """Return an image whose pixels are asked for; an inspector has opened it by that, once as any viewer."""
+    row = _image(request, visit, number)
+    if (
+        visit.reader
+        and visit.services.quarantine() is None
+        and request.app.state.openings.first(visit.session.id, row)
+    ):
+        open_image(visit.services, row, visit.context)
+    request.state.entered = True
+    return row
+
+
 @router.get("/images")
 def gallery(
     request: Request, visit: VisitOf, state: Short = "", q: Short = "", cursor: Cursor = ""
@@ -215,7 +228,7 @@ def tile(
     q: Annotated[int, Query(ge=30, le=100)] = 85,
 ) -> Response:
     """Answer one tile; the next ones of this session take the short way for a moment."""
-    row = _image(request, visit, number)
+    row = _seen(request, visit, number)
     request.app.state.admissions.admit(token_of(request), number, row)
     settings = display(channels, z, t, format, q)
     return _answer(request, visit.services.pictures.tile(row, settings, level, column, line))
@@ -232,13 +245,15 @@ def picture(
     t: At = 0,
 ) -> Response:
     """Answer the whole plane in one picture."""
-    row = _image(request, visit, number)
+    row = _seen(request, visit, number)
     return _answer(request, visit.services.pictures.whole(row, display(channels, z, t, format), _WHOLE))
 
 
 @router.get("/images/{number}/thumbnail.jpg")
 def thumbnail(request: Request, visit: VisitOf, number: Number) -> Response:
     """Answer a small picture with the default settings."""
+    # Small pictures belong to the page that shows them, which is entered.
+    request.state.entered = True
     return _answer(request, visit.services.pictures.thumbnail(_image(request, visit, number), 256))
 
 
@@ -247,13 +262,13 @@ def probe(
     request: Request, visit: VisitOf, number: Number, x: At, y: At, z: At = 0, t: At = 0
 ) -> dict[str, Any]:
     """Answer the native value of every channel at one pixel."""
-    return visit.services.pictures.probe(_image(request, visit, number), x, y, z, t)
+    return visit.services.pictures.probe(_seen(request, visit, number), x, y, z, t)
 
 
 @router.get("/images/{number}/histogram.svg")
 def histogram(request: Request, visit: VisitOf, number: Number, c: At = 0, z: At = 0, t: At = 0) -> Response:
     """Answer the histogram of a plane as a drawing, least value to the left, heights by logarithm."""
-    found = visit.services.pictures.histogram(_image(request, visit, number), c, z, t)
+    found = visit.services.pictures.histogram(_seen(request, visit, number), c, z, t)
     return Response(_drawing(found["counts"]), media_type="image/svg+xml", headers={"Cache-Control": CACHE})
 
 

@@ -35,7 +35,9 @@ def original(
     request: Request, visit: VisitOf, reference: Reference, name: Annotated[str, Path(max_length=300)]
 ) -> StreamingResponse:
     """Return a file of a record bit for bit."""
-    return download(leaving.file_of(visit.services, find(visit.services, reference), name))
+    row = find(visit.services, reference)
+    request.state.subject = row
+    return download(leaving.file_of(visit.services, row, name))
 
 
 def download(found: leaving.Leaving, media_type: str = "application/octet-stream") -> StreamingResponse:
