@@ -123,7 +123,7 @@ def _input(
 ) -> Input:
     if isinstance(one.kind, w.Table):
         return _table(name, one, one.kind, value, required, choices, error, blank_rows, zone)
-    said = lines.lines(value) if _lined(one) else None
+    said = lines.lines(_given(value)) if _lined(one) else None
     if said is not None:
         return _of_lines(name, one, said, required, error, blank_rows)
     return Input(
@@ -187,6 +187,14 @@ def _table(
 
 def _lined(one: w.Field) -> bool:
     return isinstance(one.kind, w.Json) and one.kind.max_bytes <= LINED_BYTES and not one.many
+
+
+def _given(value: Any) -> Any:
+    """Return an object an address gives as text (settings read off a file) as the object it is."""
+    try:
+        return json.loads(value) if isinstance(value, str) and value.startswith("{") else value
+    except (ValueError, RecursionError):
+        return value
 
 
 def _of_lines(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 from starlette.datastructures import FormData
 
@@ -18,7 +21,7 @@ SETTINGS = {
 FIELDS = {"settings": w.Field(w.Json(100_000), "Settings")}
 
 
-def form(value: dict[str, object] | None, **typed: str) -> FormData:
+def form(value: Any, **typed: str) -> FormData:
     """Return what a browser sends of the form that shows ``value``, with what is typed into it."""
     [one] = inputs(FIELDS, {"settings": value}, required=lambda n, f: False, choices=lambda k: ())
     assert one.kind == "Lines"
@@ -28,7 +31,7 @@ def form(value: dict[str, object] | None, **typed: str) -> FormData:
     return FormData(sent | typed)
 
 
-def read(sent: FormData, base: dict[str, object] | None = None) -> dict[str, object]:
+def read(sent: FormData, base: Any = None) -> dict[str, object]:
     """Return the fields the door is given."""
     return Typed(sent, lambda upload: {}).fields(FIELDS, base)
 
@@ -67,3 +70,11 @@ def test_a_name_nobody_can_mean_goes_to_the_door_with_what_was_typed(name: str) 
 @pytest.mark.parametrize("value", [{"a": {}}, {"a": []}, {"a": "two\nlines"}, {"1": "x"}, [1], "text"])
 def test_what_no_line_can_say_is_not_shown_as_lines(value: object) -> None:
     assert lines.lines(value) is None
+
+
+def test_settings_read_off_a_file_fill_the_lines_of_the_form() -> None:
+    given: dict[str, object] = {"settings": json.dumps(SETTINGS)}
+    [one] = inputs(FIELDS, given, required=lambda n, f: False, choices=lambda k: ())
+    assert [one.rows[0][0].value, one.rows[0][1].value] == ["camera.code", "12"]
+    [raw] = inputs(FIELDS, {"settings": "{not"}, required=lambda n, f: False, choices=lambda k: ())
+    assert raw.kind == "Json"

@@ -177,7 +177,7 @@ def _act_page(
         visit,
         "record_act.html",
         error.status if error else 200,
-        **frame(visit, row, ""),
+        **frame(visit, row, "") | {"acts": [], "primary": None, "new_version": ""},
         one=one,
         target=target,
         groups=forms.grouped(inputs, asked),
