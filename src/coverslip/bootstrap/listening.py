@@ -47,16 +47,29 @@ class Listening:
     hosts: tuple[str, ...] = LOOPBACK_NAMES
 
     @property
+    def behind_proxy(self) -> bool:
+        """Whether a proxy on this machine ends TLS: a loopback listener that has names of its own."""
+        return self.certificate is None and bool(self.names)
+
+    @property
     def secure(self) -> bool:
-        """Whether browsers come over TLS."""
-        return self.certificate is not None
+        """Whether browsers come over TLS, ended here or by a proxy before this."""
+        return self.certificate is not None or self.behind_proxy
 
     @property
     def origins(self) -> tuple[str, ...]:
-        """What browsers call this server, best known name first: scheme, name, and port unless usual."""
+        """What browsers call this server, best known name first: scheme, name, and port unless usual.
+
+        Behind a proxy the names are reached at its usual port; the loopback names still at this one.
+        """
+        if self.port is None:
+            return ()
+        if self.behind_proxy:
+            own = tuple(f"http://{name}:{self.port}" for name in LOOPBACK_NAMES)
+            return (*(f"https://{name}" for name in self.names), *own)
         scheme, usual = ("https", 443) if self.secure else ("http", 80)
-        port = "" if self.port in (None, usual) else f":{self.port}"
-        return () if self.port is None else tuple(f"{scheme}://{name}{port}" for name in self.hosts)
+        port = "" if self.port == usual else f":{self.port}"
+        return tuple(f"{scheme}://{name}{port}" for name in self.hosts)
 
     def arguments(self) -> list[str]:
         """Return the arguments by which a child process is told."""
@@ -111,7 +124,8 @@ def listening(
                 what="the listener",
                 expected="a loopback address without a certificate",
                 found=address,
-                remedy="Give --tls-cert and --tls-key, put a TLS proxy before it, or leave --host out.",
+                remedy="Give --tls-cert and --tls-key, or leave --host out and put a TLS proxy before it; give"
+                " the proxy's name with --name.",
             )
         return Listening(address, port, names=given, hosts=(*given, *LOOPBACK_NAMES))
     _require_private(key)

@@ -9,6 +9,7 @@ import pytest
 from coverslip.bootstrap.fronting import answers
 from coverslip.bootstrap.listening import LOOPBACK_NAMES, listening
 from coverslip.errors import EnvironmentFault
+from coverslip.web.serving import Serving
 from fix_tls import certificate
 
 ANY = "0.0.0.0"  # noqa: S104 -- what must not be listened on without a certificate
@@ -114,3 +115,29 @@ def test_a_host_header_that_names_it_is_answered(header: str) -> None:
 )  # fmt: skip
 def test_and_no_other(header: str) -> None:
     assert not answers(LOOPBACK_NAMES, header)
+
+
+def test_a_name_on_the_loopback_means_a_proxy_ends_tls_before_it() -> None:
+    found = listening(None, 8000, names=["lab.example"])
+    assert found.secure
+    assert found.tls() is None
+    assert found.origins[0] == "https://lab.example"
+    assert "http://localhost:8000" in found.origins
+    assert not listening(None, 8000).secure
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "own"),
+    [
+        ("https://lab.example", "lab.example", True),
+        ("http://lab.example", "lab.example", False),
+        ("http://localhost:8000", "localhost:8000", True),
+        ("https://localhost:8000", "localhost:8000", True),
+        ("http://localhost:8001", "localhost:8000", False),
+        ("https://evil.example", "lab.example", False),
+        ("null", "lab.example", False),
+    ],
+)
+def test_behind_it_pages_take_forms_from_their_own_name_over_tls(origin: str, host: str, own: bool) -> None:
+    assert Serving(secure=True).own(origin, host) is own
+    assert not Serving(secure=False).own("https://localhost:8000", "localhost:8000")
