@@ -34,6 +34,7 @@ pytest_plugins = (
     "fix_native",
     "fix_browser",
     "fix_pages",
+    "fix_day",
 )
 
 settings.register_profile(

@@ -30,7 +30,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from coverslip.analysis import registry
 from coverslip.api.app import create_app
 from coverslip.bootstrap import founding, wiring
-from coverslip.bootstrap.labs import lab
+from coverslip.bootstrap.labs import Lab, lab
 from coverslip.kernel import keys
 from coverslip.ledger import canonical
 from coverslip.settings import Home
@@ -159,6 +159,13 @@ class Person:
 @contextmanager
 def running(root: Path) -> Iterator[TestClient]:
     """Run a home's database, signer, sequencer, worker and interface in this process."""
+    with opened(root) as found:
+        yield TestClient(create_app(found.services()))
+
+
+@contextmanager
+def opened(root: Path) -> Iterator[Lab]:
+    """Run a home's database, signer, sequencer and worker in this process."""
     home, stop = Home(root), threading.Event()
     with wiring.database(home), pytest.MonkeyPatch.context() as patch:
         patch.setattr(keys, "_COST", _CHEAP)
@@ -166,12 +173,12 @@ def running(root: Path) -> Iterator[TestClient]:
         server = SignerServer(signer, wiring.signer_socket(home)).start()
         sequencer = founding.sequencer_of(home, SignerClient(wiring.signer_socket(home)))
         threads = [threading.Thread(target=sequencer.run, args=(stop,))]
-        with lab(home) as opened:
-            threads += [threading.Thread(target=work, args=(opened.worker(), stop))]
+        with lab(home) as found:
+            threads += [threading.Thread(target=work, args=(found.worker(), stop))]
             for one in threads:
                 one.start()
             try:
-                yield TestClient(create_app(opened.services()))
+                yield found
             finally:
                 stop.set()
                 for one in threads:
@@ -332,7 +339,7 @@ def _acquisition(cast: Cast, n: dict[str, str]) -> None:
     quinn, alan, rita, sam, mia = cast("quinn", "alan", "rita", "sam", "mia")
     device = Ed25519PrivateKey.generate()
     n["instrument"] = ins = mia.new(
-        "instrument", name="Widefield 1", make="Molecular Devices", model="ImageXpress", serial="IX-20417",
+        "instrument", name="Widefield 1", make="Molecular Devices", model="ImageXpress", serial="5165008",
         interval_months=12, device_key=device.public_key().public_bytes_raw().hex(), owner=n["mia"],
     )  # fmt: skip
     mia.must(ins, "install", firmware="6.1", location="Room 12")
