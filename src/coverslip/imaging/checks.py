@@ -127,6 +127,9 @@ def _serial(metadata: ImageMetadata, facts: SessionFacts) -> CheckResult:
             f"The file names no instrument serial number; it cannot show that {facts.instrument} made it."
         )
         return CheckResult("serial", "absent", sentence, "", expected, "none")
+    if not facts.instrument:
+        sentence = f"The file says serial {found}; no instrument is named here that it could be held against."
+        return CheckResult("serial", "absent", sentence, "", "an instrument", found)
     if found.strip().casefold() == expected.strip().casefold():
         sentence = f"The file says serial {found}, which is {facts.instrument}."
         return CheckResult("serial", "pass", sentence, "", expected, found)

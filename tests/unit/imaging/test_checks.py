@@ -50,6 +50,12 @@ def test_another_serial_is_a_device_mismatch(metadata: ImageMetadata) -> None:
     assert item.sentence == "The file says serial 5165008, INS-0001 is 5165009; it is in quarantine."
 
 
+def test_a_serial_where_no_instrument_is_named_is_no_mismatch_and_not_a_pass(metadata: ImageMetadata) -> None:
+    item = results(metadata, replace(FACTS, instrument="", serial=""))["serial"]
+    assert (item.verdict, item.code) == ("absent", "")
+    assert "no instrument is named" in item.sentence
+
+
 def test_no_serial_is_absent_and_not_a_pass(metadata: ImageMetadata) -> None:
     checked = results(replace(metadata, instrument_serial=""))
     assert checked["serial"].verdict == "absent"

@@ -31,6 +31,10 @@
   const stage = document.createElement("div");
   stage.className = "stage";
   pane.prepend(stage);
+  // It would add a style that takes the outline off what has the focus, unless one of this name is there.
+  const unstyled = document.createElementNS("urn:coverslip:none", "style");
+  unstyled.setAttribute("data-openseadragon-mobile-css", "none");
+  document.head.append(unstyled);
   const viewer = OpenSeadragon({
     element: stage, drawer: "canvas", tileSources: source(), showNavigationControl: false, showNavigator: true,
     navigatorPosition: "TOP_RIGHT", navigatorSizeRatio: 0.15, animationTime: 0.25, springStiffness: 12, maxZoomPixelRatio: 16,
