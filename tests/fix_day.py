@@ -184,7 +184,9 @@ class Day:
             page.fill("#ws", f"ws-{username}")
             with page.expect_navigation():
                 page.click(".signcard form button[type=submit]")
-            assert page.url.endswith("/work"), page.locator("[role=alert]").all_inner_texts()
+            assert page.url.endswith(("/work", "/inspections")), page.locator(
+                "[role=alert]"
+            ).all_inner_texts()
             desk = Desk(username, page, _watch_of(page))
             yield desk
             desk.leave()
