@@ -2,7 +2,8 @@
 
 Rules kept here:
 
-* What adds or removes a credential asks for both components first, and for the passkey's own signature.
+* What adds a credential, or makes signing in easier, asks for both components first, and for the passkey's
+  own signature. Withdrawing a passkey asks for none: a lost one must go at once, and nothing is gained by it.
 * A browser's binary values are base64url; what cannot be read is refused by name and never repeated.
 * A passkey that its record does not take is forgotten again.
 """

@@ -124,8 +124,8 @@ def listening(
                 what="the listener",
                 expected="a loopback address without a certificate",
                 found=address,
-                remedy="Give --tls-cert and --tls-key, or leave --host out and put a TLS proxy before it; give"
-                " the proxy's name with --name.",
+                remedy="Give --tls-cert and --tls-key, or leave --host out and put a TLS proxy before it;"
+                " give the proxy's name with --name.",
             )
         return Listening(address, port, names=given, hosts=(*given, *LOOPBACK_NAMES))
     _require_private(key)

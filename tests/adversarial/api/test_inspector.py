@@ -12,7 +12,8 @@ from fix_lab import TODAY, Caller, Lab, refused
 
 Api = Callable[[str], Caller]
 NAME = "iris"
-OWN = {"/api/v1/sessions", "/api/v1/sessions/device", "/api/v1/sessions/current", "/api/v1/enrolments"}
+OWN = {"/api/v1/sessions", "/api/v1/sessions/device", "/api/v1/sessions/current", "/api/v1/enrolments",
+       "/api/v1/sessions/challenge"}  # fmt: skip
 """Signing in and out, which is not writing; a device signs in with a key an inspector does not have."""
 READING = ("/export", "/reproduce", "/preview")
 """Asked by POST, and answered without a record being written."""

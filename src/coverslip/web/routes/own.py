@@ -2,7 +2,7 @@
 
 Rules kept here:
 
-* What adds or removes a credential asks for both components of the one there is.
+* What adds a credential, or makes signing in easier, asks for both components of the one there is.
 * A locked page shows nothing of what was open; it names its person, so that nobody else tries.
 * Values for scripts are answered as JSON, refusals too, in the words every other face uses.
 """
