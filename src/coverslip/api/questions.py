@@ -93,9 +93,12 @@ def page(
         overdue, voided, _given(field), sort,
     )  # fmt: skip
     listed = listing.listed(services, asked)
-    found = services.lists.page(listed, cursor, limit)
+    if count:
+        found, counted = services.lists.counted_page(listed, cursor, limit)
+    else:
+        found, counted = services.lists.page(listed, cursor, limit), None
     shown = [record_value(r, services.catalogue.under(r.type, r.definition)) for r in found.rows]
-    total = {"total": _counted(services.lists.count(listed))} if count else {}
+    total = {"total": _counted(counted)} if counted is not None else {}
     return {"records": shown, "next": found.next, "filter": listing.described(asked), **total}
 
 

@@ -37,7 +37,9 @@ def open_acts(services: Services, row: Row, context: Context, sealed: Seal | Non
     """
     found = sealed or services.assurance.seal(row)
     broken_by = broken(row, found) if found is not None and found.state == "altered" else None
-    return [_asked(services, row, context, name, broken_by) for name in names(services, row)]
+    asked = list(names(services, row))
+    refusals = dict.fromkeys(asked, broken_by) if broken_by else services.door.offer_all(row, context, asked)
+    return [_open(services, row, name, refusals[name]) for name in asked]
 
 
 def names(services: Services, row: Row) -> Iterator[str]:
@@ -50,11 +52,8 @@ def names(services: Services, row: Row) -> Iterator[str]:
             yield one.name
 
 
-def _asked(
-    services: Services, row: Row, context: Context, name: str, broken_by: CoverslipError | None
-) -> OpenAct:
+def _open(services: Services, row: Row, name: str, refusal: CoverslipError | None) -> OpenAct:
     declared = services.catalogue[row.type].acts.get(name)
     # In a sandbox no signature is asked, so none is announced.
     signing = declared.signature if declared and not row.content.get("sandbox") else None
-    refusal = broken_by or services.door.offer(row, context, name)
     return OpenAct(name, declared.label if declared else "Edit", declared, signing, refusal)

@@ -41,8 +41,20 @@ class Reading(Protocol):
         """Return the records of these (type, uid), in the order asked."""
         ...
 
-    def linked(self, uid: str) -> list[Row]:
-        """Return the records that link to this one."""
+    def linked(self, uid: str, types: Collection[str] = (), most: int = 5000) -> list[Row]:
+        """Return the records that link to this one, of these types where some are given; ``most`` of them."""
+        ...
+
+    def linked_open(self, uid: str, over: Mapping[str, Collection[str]], most: int = 200) -> list[Row]:
+        """Return records that link to this one in no state that ends them; ``over``: type -> those states."""
+        ...
+
+    def linked_states(self, uid: str, types: Collection[str], most: int) -> dict[str, dict[str, int]]:
+        """Return by type how many that link to this one are in which state; of ``most`` of a type."""
+        ...
+
+    def titles(self, numbers: Collection[str]) -> dict[str, str]:
+        """Return by number the title ``find`` would show."""
         ...
 
     def concerning(self, person: str, grants: Sequence[tuple[str, str]]) -> list[Row]:
@@ -175,6 +187,10 @@ class Teaching(Protocol):
         """Return ``as_of``, ``cells``, ``counts`` by state and ``gaps``, of one role or of all."""
         ...
 
+    def of_document(self, versions: Sequence[Row]) -> list[dict[str, Any]]:
+        """Return the cells of one document, whose every version is given."""
+        ...
+
 
 class NoTeaching:
     """Stands where an installation shows no training."""
@@ -184,6 +200,11 @@ class NoTeaching:
         raise EnvironmentFault(
             "ENVIRONMENT", what="the training matrix", expected="a training service", found="none"
         )
+
+    def of_document(self, versions: Sequence[Row]) -> list[dict[str, Any]]:
+        """Raise ``ENVIRONMENT``."""
+        self.show()
+        return []
 
 
 class Reviewing(Protocol):
@@ -256,6 +277,10 @@ class Lists(Protocol):
         """Return how many there are: exactly up to a bound, else as estimated."""
         ...
 
+    def counted_page(self, asked: Listed, cursor: str, limit: int) -> tuple[ListPage, Counted]:
+        """Return ``page`` and ``count`` of a list, both from one look."""
+        ...
+
     def walk(self, asked: Listed) -> Iterator[Row]:
         """Yield every record of a list in its order, all as they were at one moment."""
         ...
@@ -289,6 +314,10 @@ class NoQuestions:
         raise _nothing_kept()
 
     def count(self, asked: Listed) -> Counted:
+        """Raise ``ENVIRONMENT``."""
+        raise _nothing_kept()
+
+    def counted_page(self, asked: Listed, cursor: str, limit: int) -> tuple[ListPage, Counted]:
         """Raise ``ENVIRONMENT``."""
         raise _nothing_kept()
 

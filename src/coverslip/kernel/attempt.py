@@ -173,8 +173,11 @@ class Attempt:
             self._found = self._resolve(definition)
         raise Conflict("SIG_STALE", record=number, time="this moment", v="anew")
 
+    def _plan(self, definition: Definition, number: str) -> Plan:
+        return plan_act(self._catalogue, definition, self.change.act, number)
+
     def _read_once(self, definition: Definition, number: str, record: dict[str, Any] | None) -> Facts:
-        plan = plan_act(self._catalogue, definition, self.change.act, number)
+        plan = self._plan(definition, number)
         request: dict[str, Any] = {
             "reads": [read for read in plan.reads.values() if not _later(read, plan)],
             "proposed": self._proposed(definition),

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from coverslip.errors import Conflict, CoverslipError, Invalid, Refused
-from coverslip.kernel import authority, bulk, entries, passkeys, receipts, signature, words as w
+from coverslip.kernel import authority, beforehand, bulk, entries, passkeys, receipts, signature, words as w
 from coverslip.kernel.attempt import Attempt, Gatherer, Parts
 from coverslip.kernel.change import Assertion, Change, Context, Credential, Receipt
 from coverslip.kernel.clock import ClockState
@@ -265,24 +265,33 @@ class Door:
 
         Reasons, signatures and fields not yet given are not asked for.
         """
-        change = Change(
-            act,
-            row.type,
-            row.number,
-            row.revision,
-            dict(fields or {}),
-            "asked in advance, nothing done",
-            row.version,
-        )
+        change = replace(beforehand.asked(row, act), fields=dict(fields or {}))
         try:
-            decision, facts = Attempt(self._parts, change, context, dry=True).decide()
-            if decision.signature is not None:
-                self._require_signing(
-                    facts, context, decision.signature, delegated=decision.delegation is not None
-                )
+            attempt = Attempt(self._parts, change, context, dry=True)
         except CoverslipError as error:
-            # What is yet to be given is not asked for; what a guard says is, whatever its code.
-            return None if error.spec.family == "invalid" and "unmet" not in error.values else error
+            return _told(error)
+        return self._explained(attempt)
+
+    def explain_all(
+        self, row: Row, context: Context, acts: Sequence[str]
+    ) -> dict[str, CoverslipError | None]:
+        """Return ``explain`` of every act, in the order given; what they look at is read at once."""
+        if not acts:
+            return {}
+        try:
+            several = beforehand.Several(self._parts, row, context, acts)
+        except CoverslipError:
+            return {act: self.explain(row, context, act) for act in acts}
+        return {act: self._explained(several.attempt(act)) for act in acts}
+
+    def _explained(self, attempt: Attempt) -> CoverslipError | None:
+        try:
+            decision, facts = attempt.decide()
+            if decision.signature is not None:
+                delegated = decision.delegation is not None
+                self._require_signing(facts, attempt.context, decision.signature, delegated=delegated)
+        except CoverslipError as error:
+            return _told(error)
         return None
 
     def offer(self, row: Row, context: Context, act: str) -> CoverslipError | None:
@@ -291,11 +300,31 @@ class Door:
         Unlike ``explain`` it leaves aside what the act itself still asks for: a form must be reached before
         it can be filled in. What was given is judged by every guard when it is sent.
         """
-        error = self.explain(row, context, act)
+        return self._offered(
+            row, act, self.explain(row, context, act), lambda: self.conditions(row, context, act)
+        )
+
+    def offer_all(self, row: Row, context: Context, acts: Sequence[str]) -> dict[str, CoverslipError | None]:
+        """Return ``offer`` of every act, in the order given; what they look at is read at once."""
+        if not acts:
+            return {}
+        try:
+            several = beforehand.Several(self._parts, row, context, acts)
+        except CoverslipError:
+            return {act: self.offer(row, context, act) for act in acts}
+        found = {}
+        for act in acts:
+            error = self._explained(several.attempt(act))
+            found[act] = self._offered(row, act, error, several.attempt(act).judge)
+        return found
+
+    def _offered(
+        self, row: Row, act: str, error: CoverslipError | None, judge: Callable[[], list[Condition]]
+    ) -> CoverslipError | None:
         found = self.catalogue[row.type].acts.get(act)
         if error is None or found is None or not found.fields or "unmet" not in error.values:
             return error
-        unmet = [one for one in self.conditions(row, context, act) if not one.met]
+        unmet = [one for one in judge() if not one.met]
         aside = [one for one in unmet if given_later(one.guard, found.fields, row.fields)]
         return None if unmet and len(aside) == len(unmet) else error
 
@@ -405,6 +434,11 @@ class Door:
             authority.require_role(
                 facts, context.person, wanted.roles, f"sign '{wanted.meaning}'", "", delegated=delegated
             )
+
+
+def _told(error: CoverslipError) -> CoverslipError | None:
+    """Return what is said in advance: what is yet to be given is not asked for; what a guard says is."""
+    return None if error.spec.family == "invalid" and "unmet" not in error.values else error
 
 
 def _new_key(decision: Decision) -> dict[str, Any] | None:

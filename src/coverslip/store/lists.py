@@ -82,13 +82,20 @@ class PostgresLists:
 
     def page(self, asked: Listed, cursor: str, limit: int) -> ListPage:
         """Return a page behind a cursor (empty: the first); that of another list is refused, ``VAL_FORM``."""
+        return self._page(asked, cursor, limit, self._candidates(asked))
+
+    def counted_page(self, asked: Listed, cursor: str, limit: int) -> tuple[ListPage, Counted]:
+        """Return ``page`` and ``count`` of a list; what is looked for in an index is looked for once."""
+        uids = self._candidates(asked)
+        return self._page(asked, cursor, limit, uids), self._count(asked, uids)
+
+    def _page(self, asked: Listed, cursor: str, limit: int, uids: list[str] | None) -> ListPage:
         keys, values = _keys(asked), _values(asked)
         after = ""
         if cursor:
             given = cursors.read(asked, cursor, len(keys))
             after = f" and {_behind(keys, given)}"
             values |= {f"c{n}": value for n, value in enumerate(given)}
-        uids = self._candidates(asked, values)
         order = ", ".join(f"k{n}{' desc' if k.falls else ''} nulls last" for n, k in enumerate(keys))
         picked = ", ".join(f"{k.of} as k{n}" for n, k in enumerate(keys))
         inner = ", ".join(k.order for k in keys)
@@ -132,8 +139,10 @@ class PostgresLists:
 
     def count(self, asked: Listed) -> Counted:
         """Return how many records a list has: exactly up to ``MOST_COUNTED``, else as estimated."""
+        return self._count(asked, self._candidates(asked))
+
+    def _count(self, asked: Listed, uids: list[str] | None) -> Counted:
         values = _values(asked)
-        uids = self._candidates(asked, values)
         named = _NAMED if uids is not None else f"projection.record r where {_plainly(asked)}"
         which = f"select 1 from {named}{_conditions(asked)}"
         values |= {"most": MOST_COUNTED + 1, "u": uids}
@@ -143,7 +152,7 @@ class PostgresLists:
         plan = self._all(f"explain (format json) {which}", values)[0]["QUERY PLAN"]
         return Counted(max(number, int(plan[0]["Plan"]["Plan Rows"])), False)
 
-    def _candidates(self, asked: Listed, values: dict[str, Any]) -> list[str] | None:
+    def _candidates(self, asked: Listed) -> list[str] | None:
         """Return the uids among which the list lies, where few can be found by an index; None: look at all.
 
         Text is found by its three-letter pieces in the search index, what that has not read yet by the tail
@@ -155,7 +164,7 @@ class PostgresLists:
             asking.append((_BY_TEXT, {"pieces": _quoted(pieces(asked.text)), "read": read}))
         found: list[set[str]] = []
         for sql, given in asking:
-            row = self._all(sql, values | given)[0]
+            row = self._all(sql, _values(asked) | given)[0]
             if row["looked"] <= _MOST_NAMED:
                 found.append(set(row["uids"] or ()))
         return sorted(set.intersection(*found)) if found else None

@@ -118,16 +118,6 @@ class PostgresReading(ScopeReading):
         following = f"{rows[limit - 1]['changed']}/{rows[limit - 1]['uid']}" if len(rows) > limit else ""
         return found, following
 
-    def linked(self, uid: str) -> list[Row]:
-        """Return the records that link to this one."""
-        rows = self._all(
-            "select ops.row_of(from_type, from_uid) as row from ("
-            "select distinct from_type, from_uid from projection.link where to_uid = %(u)s"
-            " order by 1, 2 limit 5000) found",
-            {"u": uid},
-        )
-        return [row_from(r["row"]) for r in rows]
-
     def about(self, uids: Collection[str], types: Collection[str]) -> list[Row]:
         """Return the records of types whose ``subject`` is one of these."""
         rows = self._all(

@@ -24,6 +24,22 @@ _VIEWED = (
     " and e.id > (select id from ledger.entry where record_id = %(c)s and version = 1)"
     ' and position(\'"type":"view"\'::bytea in e.leaf) > 0 order by e.id'
 )
+_LINKED = (
+    "select ops.row_of(from_type, from_uid) as row from (select distinct from_type, from_uid"
+    " from projection.link where to_uid = %(u)s{} order by 1, 2 limit %(l)s) found"
+)
+_OF_TYPES = " and from_type = any(%(t)s)"
+_OPEN = (
+    "select ops.row_of(r.type, r.uid) as row from projection.record r where r.type = %(k)s"
+    " and r.state <> all(%(s)s) and exists (select 1 from projection.link l"
+    " where l.to_uid = %(u)s and l.from_type = r.type and l.from_uid = r.uid) order by r.uid limit %(l)s"
+)
+_STATES = (
+    "select w.type, r.state, count(*) as n from unnest(%(t)s::text[]) as w(type) cross join lateral ("
+    " select distinct k.from_uid from (select l.from_uid from projection.link l where l.to_uid = %(u)s"
+    " and l.from_type = w.type limit %(l)s) k) f"
+    " join projection.record r on r.type = w.type and r.uid = f.from_uid group by 1, 2 order by 1, 2"
+)
 
 
 class ScopeReading:
@@ -62,3 +78,37 @@ class ScopeReading:
     def views(self, uids: Collection[str], since: str) -> list[dict[str, Any]]:
         """Return the entries that say a record was sent to somebody since another one (uid) was made."""
         return self._entries_where(_VIEWED, {"u": sorted(uids), "c": since})
+
+    def linked(self, uid: str, types: Collection[str] = (), most: int = 5000) -> list[Row]:
+        """Return the records that link to this one, of these types where some are given; ``most`` of them."""
+        rows = self._all(_LINKED.format(_OF_TYPES if types else ""), {"u": uid, "t": list(types), "l": most})
+        return [row_from(r["row"]) for r in rows]
+
+    def linked_open(self, uid: str, over: Mapping[str, Collection[str]], most: int = 200) -> list[Row]:
+        """Return records of types that link to this one and are in no state that ends them.
+
+        ``over``: type -> those states. Type by type, so that what is open is found by its state.
+        """
+        rows = [
+            row
+            for kind, states in sorted(over.items())
+            for row in self._all(_OPEN, {"u": uid, "k": kind, "s": list(states), "l": most})
+        ]
+        return [row_from(r["row"]) for r in rows]
+
+    def linked_states(self, uid: str, types: Collection[str], most: int) -> dict[str, dict[str, int]]:
+        """Return by type how many records that link to this one are in which state; of ``most`` of a type."""
+        found: dict[str, dict[str, int]] = {}
+        for row in self._all(_STATES, {"u": uid, "t": list(types), "l": most}):
+            found.setdefault(row["type"], {})[row["state"]] = int(row["n"])
+        return found
+
+    def titles(self, numbers: Collection[str]) -> dict[str, str]:
+        """Return by number the title ``find`` would show; of what is there."""
+        if not numbers:
+            return {}
+        rows = self._all(
+            "select n as number, ops.find_number(n, null) ->> 'title' as title from unnest(%(n)s::text[]) n",
+            {"n": sorted(numbers)},
+        )
+        return {str(r["number"]): str(r["title"]) for r in rows if r["title"] is not None}

@@ -6,7 +6,7 @@ amber where they may act today and will not for long without training.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, Protocol
 
 from coverslip.kernel.rows import Row
@@ -16,6 +16,7 @@ from coverslip.training.picture import OPEN_STATES, Cell, Picture, Records
 
 STATES = ("green", "amber", "red")
 _PAGE = 200
+_TRAINING_STATES = (*OPEN_STATES, *TRAINED_STATES)
 
 
 class Reading(Protocol):
@@ -23,6 +24,10 @@ class Reading(Protocol):
 
     def page(self, kind: str, state: str, text: str, cursor: str, limit: int) -> tuple[list[Row], str]:
         """Return records of a type and the cursor of the next page (empty: none)."""
+        ...
+
+    def linked(self, uid: str, types: Collection[str] = ()) -> list[Row]:
+        """Return the records of types that link to one."""
         ...
 
 
@@ -39,6 +44,26 @@ def every(reading: Reading, kind: str, *states: str) -> Iterator[Row]:
 
 def picture(reading: Reading, today: str) -> Picture:
     """Return the picture of training on ``today`` (YYYY-MM-DD)."""
+    documents = [r for kind in DOCUMENT_TYPES for r in every(reading, kind, "approved", "effective")]
+    training = list(every(reading, "training_record", *_TRAINING_STATES))
+    return _picture(reading, today, documents, training)
+
+
+def picture_of(reading: Reading, today: str, versions: Sequence[Row]) -> Picture:
+    """Return of the picture what concerns one document, whose ``versions`` are given."""
+    training = [
+        row
+        for version in versions
+        for row in reading.linked(version.uid, ("training_record",))
+        if row.state in _TRAINING_STATES
+    ]
+    # In the order pages give them, so that the same one is found where several would do.
+    training.sort(key=lambda row: (row.changed_at, row.uid), reverse=True)
+    training.sort(key=lambda row: _TRAINING_STATES.index(row.state))
+    return _picture(reading, today, versions, training)
+
+
+def _picture(reading: Reading, today: str, documents: Sequence[Row], training: Sequence[Row]) -> Picture:
     return Picture(
         Records(
             today,
@@ -47,8 +72,8 @@ def picture(reading: Reading, today: str) -> Picture:
             grants=list(every(reading, "role_grant", "active")),
             delegations=list(every(reading, "delegation", "active")),
             curricula=list(every(reading, "curriculum", "effective")),
-            documents=[r for kind in DOCUMENT_TYPES for r in every(reading, kind, "approved", "effective")],
-            training=list(every(reading, "training_record", *OPEN_STATES, *TRAINED_STATES)),
+            documents=documents,
+            training=training,
         )
     )
 
@@ -74,6 +99,12 @@ class Matrix:
             "counts": {state: sum(c.state == state for c in cells) for state in STATES},
             "gaps": [value for value in shown if value["state"] != "green"],
         }
+
+    def of_document(self, versions: Sequence[Row]) -> list[dict[str, Any]]:
+        """Return the cells of one document, whose every version is given, as ``show`` has them."""
+        numbers = {row.number for row in versions}
+        found = picture_of(self._reading, self._now()[:10], versions)
+        return [_value(cell) for cell in found.cells() if cell.document.number in numbers]
 
 
 def _value(cell: Cell) -> dict[str, Any]:

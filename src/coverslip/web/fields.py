@@ -69,12 +69,9 @@ def titles(services: Services, value: Any, most: int = 100) -> dict[str, str]:
     """Return by uid the titles of the records a value links to; of the first ``most``."""
     # A link that follows a number names no record, and so has no uid.
     wanted = {str(link["uid"]): str(link["number"]) for link in links(value) if "uid" in link}
-    found = {}
-    for uid, number in list(wanted.items())[:most]:
-        row = services.reading.find(number)
-        if row is not None:
-            found[uid] = row.title
-    return found
+    asked = dict(list(wanted.items())[:most])
+    found = services.reading.titles(set(asked.values()))
+    return {uid: found[number] for uid, number in asked.items() if number in found}
 
 
 def summary(row: Row, name: str) -> str:

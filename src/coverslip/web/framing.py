@@ -69,6 +69,7 @@ def frame(visit: Visit, row: Row, tab: str) -> dict[str, Any]:
         "signatures": history.manifests(entries),
         "acts_said": {one.name: f"Done: {one.label.lower()}" for one in definition.type.transitions},
         "entered": {one["entry"]: one for one in entries[-ENTERED:]},
+        "history": entries,
     }
 
 

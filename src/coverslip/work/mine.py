@@ -36,8 +36,8 @@ class Reading(Protocol):
 class Asking(Protocol):
     """The door, asked in advance."""
 
-    def offer(self, row: Row, context: Context, act: str) -> CoverslipError | None:
-        """Return why an act cannot be begun, or None."""
+    def offer_all(self, row: Row, context: Context, acts: Sequence[str]) -> dict[str, CoverslipError | None]:
+        """Return by act why it cannot be begun, or None."""
         ...
 
 
@@ -73,10 +73,14 @@ class MyWork:
         row = one.row
         definition = self.catalogue[row.type]
         acts = []
-        for transition in waiting.acts(definition, row.state):
-            if not (waiting.by_role(transition, row.state) or transition.persons):
-                continue
-            refusal = self.door.offer(row, context, transition.name)
+        asked = [
+            transition
+            for transition in waiting.acts(definition, row.state)
+            if waiting.by_role(transition, row.state) or transition.persons
+        ]
+        refusals = self.door.offer_all(row, context, [transition.name for transition in asked])
+        for transition in asked:
+            refusal = refusals[transition.name]
             if refusal is not None and refusal.code in _ELSEWHERE:
                 continue
             signed = transition.signature is not None and not row.content.get("sandbox")

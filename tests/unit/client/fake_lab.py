@@ -284,6 +284,9 @@ class Lab:
     def explain(self, row: Row, context: Any, act: str) -> Any:
         return self._role(act) if context.person in self.readers else None
 
+    def offer_all(self, row: Row, context: Any, acts: Any) -> Any:
+        return {act: self.explain(row, context, act) for act in acts}
+
     def explain_create(self, definition: Any, context: Any) -> Any:
         return self._role("create") if context.person in self.readers else None
 

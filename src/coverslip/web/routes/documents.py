@@ -64,29 +64,30 @@ def document(request: Request, visit: VisitOf, reference: Reference) -> Response
     if row.type not in DOCUMENT_TYPES:
         raise NotFound("NOT_FOUND", what="document", record=reference[:60])
     found = overview_values(visit, row, "Overview")
-    cells = [c for c in visit.services.teaching.show()["cells"] if c["document"] == row.label]
+    versions = revisions(visit, row)
+    cells = [c for c in visit.services.teaching.of_document(versions) if c["document"] == row.label]
     return page(
         request,
         visit,
         "document.html",
         **found | {"nav": "documents", "texts": [t for t in found["texts"] if t.name != "body"]},
         body=row.fields.get("body", ""),
-        versions=revisions(visit, row),
-        in_force=_in_force(visit, row),
+        versions=versions,
+        in_force=_in_force(row, versions),
         cells=cells,
         trained=sum(c["state"] == "green" for c in cells),
         mine=[t for t in _training(visit, row) if trainee(t) == visit.session.person],
     )
 
 
-def _in_force(visit: Visit, row: Row) -> Row | None:
+def _in_force(row: Row, versions: list[Row]) -> Row | None:
     """Return the version in force where this is another one."""
-    one = visit.services.reading.find(row.number)
-    return one if one is not None and one.state == "effective" and one.revision != row.revision else None
+    one = next((v for v in versions if v.state == "effective"), None)
+    return one if one is not None and one.revision != row.revision else None
 
 
 def _training(visit: Visit, row: Row) -> list[Row]:
-    return [one for one in visit.services.reading.linked(row.uid) if one.type == "training_record"]
+    return visit.services.reading.linked(row.uid, ("training_record",))
 
 
 @router.get("/documents/{number}/compare")
@@ -148,13 +149,11 @@ def _grid(cells: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _mine(visit: Visit) -> list[Row]:
     """Return training this person still has to do."""
-    own = visit.services.reading.linked(visit.session.person)
+    own = visit.services.reading.linked(visit.session.person, ("training_record",))
     return [
         row
         for row in own
-        if row.type == "training_record"
-        and row.state in ("assigned", "acknowledged", "blocked")
-        and trainee(row) == visit.session.person
+        if row.state in ("assigned", "acknowledged", "blocked") and trainee(row) == visit.session.person
     ]
 
 

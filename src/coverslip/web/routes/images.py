@@ -130,7 +130,6 @@ def show(request: Request, visit: VisitOf, number: Number, z: At = 0, t: At = 0)
         files=row.fields.get("files") or [],
         checks=row.fields.get("checks") or [],
         used=services.reading.linked(row.uid),
-        retention=services.retaining.one(row),
         rehashed=next(iter(services.reading.certificates("vault")), None),
     )  # fmt: skip
     response.headers["Content-Security-Policy"] = VIEWER_POLICY

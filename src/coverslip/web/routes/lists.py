@@ -103,7 +103,7 @@ def records(
     """Show the records of a type, newest change first unless sorted otherwise."""
     definition = type_named(visit.services, name)
     question = listed(visit.services, given.asked(name))
-    found = visit.services.lists.page(question, cursor, _PAGE)
+    found, counted = visit.services.lists.counted_page(question, cursor, _PAGE)
     return page(
         request,
         visit,
@@ -113,7 +113,7 @@ def records(
         definition=definition,
         rows=found.rows,
         following=found.next,
-        count=visit.services.lists.count(question),
+        count=counted,
         cursor=cursor,
         columns=_columns(definition),
         summary=summary,

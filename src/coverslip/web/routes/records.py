@@ -27,6 +27,8 @@ router = APIRouter()
 Reference = Annotated[str, Path(max_length=80)]
 Name = Annotated[str, Path(max_length=80)]
 TRAIL_PAGE = 100
+LINKED = 500
+"""Records shown of those that stand on one."""
 
 
 @router.get("/r/{reference}")
@@ -55,7 +57,7 @@ def overview_values(visit: Visit, row: Row, tab: str) -> dict[str, Any]:
     """Return what ``record.html`` and the templates that extend it show."""
     shared = frame(visit, row, tab)
     facts, texts, tables = fields.facts_and_texts(fields.shown(shared["definition"], row))
-    entries = visit.services.reading.history(row.uid)
+    entries = shared["history"]
     return shared | {
         "facts": facts,
         "texts": texts,
@@ -64,8 +66,23 @@ def overview_values(visit: Visit, row: Row, tab: str) -> dict[str, Any]:
         "latest": list(reversed(history.trail(entries)))[:5],
         "count": len(entries),
         "around": visit.services.working.around(row),
-        "retention": visit.services.retaining.one(row),
     }
+
+
+@router.get("/r/{reference}/retention")
+def retention(request: Request, visit: VisitOf, reference: Reference) -> Response:
+    """Show how long a record is kept: worked out when it is asked, from all that is built on it."""
+    row = row_at(request, visit, reference)
+    return page(
+        request,
+        visit,
+        "record_retention.html",
+        fragment="results",
+        where=f"/r/{ref(row)}",
+        row=row,
+        nav=row.type,
+        retention=visit.services.retaining.one(row),
+    )
 
 
 @router.get("/r/{reference}/audit")
@@ -78,7 +95,8 @@ def audit(
 ) -> Response:
     """Show the whole trail of a record, newest first, old values beside new."""
     row = row_at(request, visit, reference)
-    trail = list(reversed(history.trail(visit.services.reading.history(row.uid))))
+    shared = frame(visit, row, "Audit trail")
+    trail = list(reversed(history.trail(shared["history"])))
     kinds: dict[str, Callable[[dict[str, Any]], bool]] = {
         "all": lambda e: True,
         "changes": lambda e: bool(e["changes"]),
@@ -93,7 +111,7 @@ def audit(
         visit,
         "record_audit.html",
         fragment="results",
-        **frame(visit, row, "Audit trail"),
+        **shared,
         entries=found[start : start + TRAIL_PAGE],
         counts={name: sum(map(keep, trail)) for name, keep in kinds.items()},
         shown=chosen,
@@ -124,7 +142,8 @@ def related(request: Request, visit: VisitOf, reference: Reference) -> Response:
         "record_related.html",
         **frame(visit, row, "Related"),
         targets=targets,
-        linked=visit.services.reading.linked(row.uid),
+        linked=visit.services.reading.linked(row.uid, most=LINKED + 1),
+        most=LINKED,
         around=visit.services.working.around(row),
         catalogue=visit.services.catalogue,
     )
@@ -140,7 +159,8 @@ def versions(
 ) -> Response:
     """Show the versions of a record; two of them side by side."""
     row = row_at(request, visit, reference)
-    entries = visit.services.reading.history(row.uid)
+    shared = frame(visit, row, "Versions")
+    entries = shared["history"]
     found = history.contents(entries)
     later = second if second in found else row.version
     earlier = first if first in found else max((v for v in found if v < later), default=later)
@@ -152,7 +172,7 @@ def versions(
         request,
         visit,
         "record_versions.html",
-        **frame(visit, row, "Versions"),
+        **shared,
         trail=[e for e in reversed(history.trail(entries)) if e["version"]],
         revisions=revisions(visit, row),
         changes=changes,

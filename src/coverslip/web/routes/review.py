@@ -101,8 +101,8 @@ def item(request: Request, visit: VisitOf, number: Number, key: Key) -> Response
 
 def _may(visit: Visit, case: Row) -> dict[str, bool]:
     """Return which of the small acts of a review are open to this person now."""
-    explain = visit.services.door.explain
-    return {act: explain(case, visit.context, act) is None for act in ("answer", "return", "gather_again")}
+    found = visit.services.door.explain_all(case, visit.context, ("answer", "return", "gather_again"))
+    return {act: refusal is None for act, refusal in found.items()}
 
 
 def _screen(

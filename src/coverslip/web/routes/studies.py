@@ -19,7 +19,11 @@ TYPE = "study"
 special.PAGES[TYPE] = "/studies/{}"
 Short = Annotated[str, Query(max_length=120)]
 _SHOWN = 12
-OPEN_TYPES = ("deviation", "oos", "review_case", "capa", "ncr")
+OPEN_TYPES = ("deviation", "oos", "review_case")
+COUNTED = ("image", "analysis_run", "container", "acquisition_session")
+MOST = 1000
+"""Records of a type that are counted; of more it is said that there are more."""
+_READ = ("analysis_run", "container", "image")
 
 
 @router.get("/studies/{reference}")
@@ -37,9 +41,9 @@ def study(
     request.state.subject = row
     if row.type != TYPE:
         raise NotFound("NOT_FOUND", what="study", record=reference[:60])
-    linked = visit.services.reading.linked(row.uid)
+    reading = visit.services.reading
     by_type: dict[str, list[Row]] = {}
-    for one in linked:
+    for one in reading.linked(row.uid, _READ):
         by_type.setdefault(one.type, []).append(one)
     runs = sorted(by_type.get("analysis_run", []), key=lambda r: r.number, reverse=True)
     results = _results(visit, runs)
@@ -49,38 +53,26 @@ def study(
         visit,
         "study.html",
         **overview_values(visit, row, "Overview") | {"nav": "study"},
-        counts=_counts(by_type),
+        counts=reading.linked_states(row.uid, COUNTED, MOST),
+        most=MOST,
         runs=runs[:_SHOWN],
         results=results,
         chosen=chosen,
         **_laid_out(by_type, chosen, measure, container),
         well=well,
-        open_items=[
-            r for r in linked if r.type in ("deviation", "oos", "review_case") and not _over(visit, r)
-        ],
+        open_items=reading.linked_open(row.uid, {name: _ends(visit, name) for name in OPEN_TYPES}),
         catalogue=visit.services.catalogue,
     )
 
 
-def _over(visit: Visit, row: Row) -> bool:
-    return visit.services.catalogue[row.type].state(row.state).terminal
+def _ends(visit: Visit, kind: str) -> list[str]:
+    return [state.name for state in visit.services.catalogue[kind].type.states if state.terminal]
 
 
 def _results(visit: Visit, runs: list[Row]) -> list[Row]:
     """Return the result sets of runs, newest run first."""
     numbers = [str(r.fields["results"]["number"]) for r in runs if "results" in r.fields]
     return [one for one in (visit.services.reading.find(n) for n in numbers[:50]) if one is not None]
-
-
-def _counts(by_type: dict[str, list[Row]]) -> dict[str, dict[str, int]]:
-    """Return by type how many records are in which state."""
-    found: dict[str, dict[str, int]] = {}
-    for name, rows in by_type.items():
-        states: dict[str, int] = {}
-        for row in rows:
-            states[row.state] = states.get(row.state, 0) + 1
-        found[name] = states
-    return found
 
 
 def _laid_out(
