@@ -379,6 +379,9 @@ def test_who_is_not_trained_on_what_the_role_asks_is_assigned_it_and_refused_unt
         c for c in Matrix(lab.reading, lab.accounts.now).show("MET")["cells"] if c["document"] == f"{sop} v1"
     ]
     assert [c["state"] for c in after] == ["green"]
+    whole = Matrix(lab.reading, lab.accounts.now).show()["cells"]
+    alone = Matrix(lab.reading, lab.accounts.now).of_document([lab.row(sop)])
+    assert alone == [c for c in whole if c["document"] == f"{sop} v1"] != [], "asked of one document"
     lab.grant(lab.number_of("nora"), "MET")
     duty(lab)
     assert training_on(lab, sop)[lab.number_of("nora")].state == "assigned", "a new grant is enough"
