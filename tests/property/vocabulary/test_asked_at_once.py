@@ -15,6 +15,8 @@ KINDS = (
     "specimen", "study", "supplier", "training_record",
 )  # fmt: skip
 
+ROLES = ("ANL", "QA", "OPR", "ADM")
+
 
 def _said(error: CoverslipError | None) -> Any:
     return None if error is None else (error.code, error.message, error.remedy, sorted(error.values))
@@ -24,7 +26,7 @@ def _said(error: CoverslipError | None) -> Any:
 def test_every_act_on_a_record_is_judged_alike(world: World, kind: str) -> None:
     row, lab = world.row(world.any(kind)), world.lab
     acts = [*lab.door.catalogue[kind].acts, "edit"]
-    for person in lab.people.values():
+    for person in (world.person(role) for role in ROLES):
         alone = {act: _said(lab.door.explain(row, person.context, act)) for act in acts}
         together = {a: _said(e) for a, e in lab.door.explain_all(row, person.context, acts).items()}
         assert together == alone, f"{row.label}, {person.username}"
