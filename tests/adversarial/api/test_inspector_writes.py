@@ -18,8 +18,11 @@ from fix_lab import TODAY, Lab
 from fix_pages import Visitor, _flat, filled, record_entries, sequencing
 
 NAME = "iris"
-ENDS_THE_SESSION = {("DELETE", "/sessions/current"), ("POST", "/sign-out")}
-"""An inspector may sign out; asked last, or nothing after it would be asked as an inspector."""
+ENDS_THE_SESSION = {
+    ("DELETE", "/sessions/current"), ("POST", "/sign-out"),
+    ("POST", "/sessions/current/lock"), ("POST", "/lock"), ("POST", "/switch"),
+}  # fmt: skip
+"""An inspector may sign out and lock; left alone, or nothing after it would be asked as an inspector."""
 OF_NOBODY = {
     ("POST", "/sessions"), ("POST", "/sessions/device"), ("POST", "/enrolments"), ("POST", "/sign-in"),
     ("POST", "/enrol"),
