@@ -12,9 +12,8 @@ from fix_lab import TODAY, Caller, Lab, refused
 
 Api = Callable[[str], Caller]
 NAME = "iris"
-OWN = {"/api/v1/sessions", "/api/v1/sessions/device", "/api/v1/sessions/current", "/api/v1/enrolments",
-       "/api/v1/sessions/challenge"}  # fmt: skip
-"""Signing in and out, which is not writing; a device signs in with a key an inspector does not have."""
+OWN = ("/api/v1/sessions", "/api/v1/enrolments", "/api/v1/me/")
+"""Signing in and out, locking, one's own credentials: no record of the laboratory is written by them."""
 READING = ("/export", "/reproduce", "/preview")
 """Asked by POST, and answered without a record being written."""
 
@@ -56,7 +55,9 @@ def _writes(document: dict[str, Any]) -> list[tuple[str, str]]:
         (method, path)
         for path, methods in sorted(document["paths"].items())
         for method in sorted(methods)
-        if method in ("post", "put", "patch", "delete") and path not in OWN and not path.endswith(READING)
+        if method in ("post", "put", "patch", "delete")
+        and (path.endswith("/files") or not path.startswith(OWN))
+        and not path.endswith(READING)
     ]
 
 
