@@ -402,7 +402,7 @@ def test_a_procedure_comes_into_force_once_people_have_read_it(day: Day) -> None
         assert quinn.page.locator("main", has_text="Labelling ports").count()
 
 
-# --- an inspector --------------------------------------------------------------------------------------
+# --- an inspector, and somebody who tries ----------------------------------------------------------------
 
 
 def test_an_inspector_reads_everything_and_is_offered_nothing_to_write(day: Day) -> None:
@@ -431,3 +431,21 @@ def test_an_inspector_reads_everything_and_is_offered_nothing_to_write(day: Day)
         told = page.locator("main")
         told.wait_for()
         assert page.locator("form[data-ceremony]").count() == 0 or "cannot" in told.inner_text()
+
+
+def test_somebody_new_has_results_of_a_sandbox_study_within_minutes(day: Day) -> None:
+    joined(day)
+    with day.at("nina") as nina:
+        nina.follow(nina.page.get_by_role("link", name="Start a sandbox study"))
+        nina.page.fill("#t", "Trying out")
+        nina.follow(nina.page.get_by_role("button", name="Start sandbox study"))
+        study = nina.number
+        nina.goto(f"/r/{study}/related")
+        method = nina.page.locator("main a", has_text=re.compile(r"^MTH-")).first.inner_text()
+        (image,) = _brought(nina, study, ("9987_B03_s2_w1.TIF",))
+        nina.wait(image, "available")
+        chosen = nina.new("image_set", title="One image", study=study, members=[image])
+        nina.act(chosen, "freeze")
+        run = nina.new("analysis_run", title="Trying", study=study, image_set=chosen, method=method)
+        nina.wait(run, "completed")
+        assert "sandbox" in nina.record(run).inner_text("body").lower()
