@@ -71,7 +71,9 @@ class Lab:
     def delay_s(self, username: str) -> int:
         return 0
 
-    def sign_in(self, username: str, secret: str, place: Any) -> SignedIn:
+    def sign_in(
+        self, username: str, secret: str, place: Any, code: str = "", *, resume: bool = False
+    ) -> SignedIn:
         if username not in self.people or secret != PASSWORD:
             self.refusals.append("SIG_REAUTH")
             raise Refused("SIG_REAUTH", expected="a user name and its password are")
