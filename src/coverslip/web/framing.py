@@ -37,7 +37,7 @@ def frame(visit: Visit, row: Row, tab: str) -> dict[str, Any]:
     definition = visit.services.catalogue.under(row.type, row.definition)
     sealed = visit.services.assurance.seal(row)
     acts = open_acts(visit.services, row, visit.context, sealed)
-    waited = _waited(visit.services.catalogue[row.type], row.state)
+    waited = waited_for(visit.services.catalogue[row.type], row.state)
     reference = ref(row)
     entries = visit.services.reading.history(row.uid)
     own = special.PAGES.get(row.type)
@@ -88,24 +88,34 @@ def _seal(found: Seal | None) -> dict[str, str] | None:
     return {"cls": cls, "icon": icon, "text": text, "at": found.at, "why": found.why}
 
 
-def _waited(definition: Definition, state: str) -> set[str]:
-    """Return the acts somebody is waited for to do in a state."""
+def waited_for(definition: Definition, state: str) -> list[str]:
+    """Return the acts somebody is waited for to do in a state, the likeliest first.
+
+    Those that lead on come before those that lead back, and these before a signature given on the spot.
+    """
     if not waiting.waits(definition.state(state)):
-        return set()
-    return {one.name for one in waiting.acts(definition, state) if one.to != state or one.persons}
+        return []
+    order = [one.name for one in definition.type.states]
+    acts = list(waiting.acts(definition, state))
+    moving = [one for one in acts if one.to not in ("", state)]
+    leading_on = [one for one in moving if order.index(one.to) > order.index(state)]
+    signed = [one for one in acts if one.to in ("", state) and one.signature is not None]
+    return [one.name for one in (*leading_on, *(m for m in moving if m not in leading_on), *signed)]
 
 
-def _primary(acts: list[OpenAct], waited: set[str]) -> OpenAct | None:
+def _primary(acts: list[OpenAct], waited: list[str]) -> OpenAct | None:
     """Return the one act that is most likely what this person came for."""
-    return next((one for one in acts if one.allowed and one.name in waited), None)
+    allowed = {one.name: one for one in acts if one.allowed}
+    return next((allowed[name] for name in waited if name in allowed), None)
 
 
-def next_step(acts: list[OpenAct], waited: set[str]) -> dict[str, Any]:
+def next_step(acts: list[OpenAct], waited: list[str]) -> dict[str, Any]:
     """Return what comes next: this person's act, or why they are not the one."""
     mine = _primary(acts, waited)
     if mine is not None:
         return {"blocked": False, "act": mine, "why": ""}
-    first = next((one for one in acts if one.name in waited and one.refusal is not None), None)
+    refused = {one.name: one for one in acts if one.refusal is not None}
+    first = next((refused[name] for name in waited if name in refused), None)
     if first is not None and first.refusal is not None:
         unmet = first.refusal.values.get("unmet") or ()
         said = [str(one["message"] if isinstance(one, dict) else one).rstrip(".") for one in unmet]
