@@ -443,6 +443,7 @@ def test_somebody_new_has_results_of_a_sandbox_study_within_minutes(day: Day) ->
         nina.goto(f"/r/{study}/related")
         method = nina.page.locator("main a", has_text=re.compile(r"^MTH-")).first.inner_text()
         (image,) = _brought(nina, study, ("9987_B03_s2_w1.TIF",))
+        nina.act(image, "verify_import")
         nina.wait(image, "available")
         chosen = nina.new("image_set", title="One image", study=study, members=[image])
         nina.act(chosen, "freeze")
