@@ -26,9 +26,14 @@ def shelf(lab: Lab) -> list[str]:
     return made
 
 
-def _page(lab: Lab, **asked: object) -> list[str]:
+LATE = ("Newest of them", "Renamed since")
+"""Titles of what one test adds to the laboratory that all of them share."""
+
+
+def _page(lab: Lab, leaving_out: tuple[str, ...] = LATE, **asked: object) -> list[str]:
     listed = listing.listed(lab.services(), listing.Asked(types=("specimen",), **asked))  # type: ignore[arg-type]
-    return [row.number for row in PostgresLists(lab.reading.pool).page(listed, "", 200).rows]
+    rows = PostgresLists(lab.reading.pool).page(listed, "", 200).rows
+    return [row.number for row in rows if row.title not in leaving_out]
 
 
 def test_a_list_is_narrowed_by_each_filter(lab: Lab, shelf: list[str]) -> None:
@@ -62,16 +67,17 @@ def test_a_list_says_how_many_there_are(lab: Lab, shelf: list[str]) -> None:
     services = lab.services()
     asked = listing.listed(services, listing.Asked(types=("specimen",)))
     counted = services.lists.count(asked)
-    assert (counted.number, counted.exact) == (len(shelf), True)
+    late = int(lab.ask("select count(*) from projection.record where title = any(%s)", list(LATE))[0][0])
+    assert (counted.number, counted.exact) == (len(shelf) + late, True)
     everything = services.lists.count(listing.listed(services, listing.Asked(voided=True)))
     assert everything.number == int(lab.ask("select count(*) from projection.record")[0][0])
 
 
 def test_what_the_text_index_has_not_read_yet_is_found(lab: Lab, shelf: list[str]) -> None:
     late = lab.alan.create("specimen", title="Newest of them", kind="swab")
-    assert _page(lab, text="newest of") == [late]
+    assert _page(lab, (), text="newest of") == [late]
     lab.alan.do(late, "edit", why=WHY, title="Renamed since")
-    assert _page(lab, text="newest of") == []
+    assert _page(lab, (), text="newest of") == []
     lab.alan.do(late, "quarantine", why=WHY)
 
 

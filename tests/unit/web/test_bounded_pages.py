@@ -62,10 +62,12 @@ def test_no_page_of_one_record_asks_more_often_when_there_are_more_records(
     def asked() -> dict[str, int]:
         counts = {}
         for name, path in paths.items():
-            alan.get(path)  # what is read once is read now
-            statements.clear()
-            alan.get(path)
-            counts[name] = len(statements)
+            seen = []
+            for _ in range(3):  # what is read once, or kept for a moment, is read in one of them
+                statements.clear()
+                alan.get(path)
+                seen.append(len(statements))
+            counts[name] = min(seen)
         return counts
 
     few = asked()
