@@ -204,7 +204,8 @@ def test_the_home_comes_from_the_environment_or_is_asked_for(
 
 def test_serving_passes_on_where_to_listen(run: Any, parts: Any, tmp_path: Path) -> None:
     assert run("serve", "--home", tmp_path, "--host", "127.0.0.1", "--port", 8080).code == 0
-    parts.serve.assert_called_once_with(tmp_path, only=None, host="127.0.0.1", port=8080)
+    parts.listening.assert_called_once_with("127.0.0.1", 8080, None, None, ())
+    parts.serve.assert_called_once_with(tmp_path, None, parts.listening.return_value, database_url="")
 
 
 def test_the_small_commands_print_what_the_installation_says(run: Any, parts: Any, tmp_path: Path) -> None:
