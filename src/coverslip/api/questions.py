@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import Annotated, Any, BinaryIO, cast
+from typing import Annotated, Any, BinaryIO
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
@@ -14,6 +13,7 @@ from pydantic import Field, Strict
 from coverslip.api.access import ContextOf, ServicesOf
 from coverslip.api.shapes import Body, record_value
 from coverslip.application import listing, tables, trailing
+from coverslip.application.leaving import written
 from coverslip.errors import NotFound
 from coverslip.kernel.queries import Counted, Found, TrailPage
 
@@ -201,19 +201,6 @@ def _trail(found: TrailPage) -> dict[str, Any]:
 
 
 def _csv(name: str, write: Callable[[BinaryIO], Any]) -> StreamingResponse:
-    spool = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 -- closed by the stream below
-    try:
-        write(spool)
-        size = spool.tell()
-    except BaseException:  # a cancelled request too must not leave the spool open; raised again
-        spool.close()
-        raise
-    spool.seek(0)
-    headers = {"Content-Length": str(size), "Content-Disposition": f'attachment; filename="{name}"'}
-    return StreamingResponse(_drain(spool), media_type="text/csv; charset=utf-8", headers=headers)
-
-
-def _drain(spool: BinaryIO) -> Iterator[bytes]:
-    with spool:
-        while block := spool.read(_BLOCK):
-            yield block
+    found = written(name, write)
+    headers = {"Content-Length": str(found.size), "Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(found.chunks, media_type="text/csv; charset=utf-8", headers=headers)

@@ -7,7 +7,7 @@ has not begun to be sent.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
@@ -34,21 +34,25 @@ def bundle(services: Services, row: Row, context: Context, text_filter: str = ""
 
     Raises ``AUTH_ROLE`` for what is no person.
     """
-    if context.auth in ("device", "service", "token"):
+    if not context.personal:
         raise Refused("AUTH_ROLE", record=row.number, role="a person", action="export", roles="none")
+    return written(f"{row.number}.zip", lambda out: services.exporting.bundle(row, context, text_filter, out))
+
+
+def written(name: str, write: Callable[[BinaryIO], Any]) -> Leaving:
+    """Return what ``write`` writes, whole before any of it is sent."""
     spool = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 -- closed by the stream below
     try:
-        services.exporting.bundle(row, context, text_filter, spool)
+        write(spool)
         size = spool.tell()
     except BaseException:  # a cancelled request too must not leave the spool open; raised again
         spool.close()
         raise
     spool.seek(0)
-    return Leaving(size, drained(spool), f"{row.number}.zip")
+    return Leaving(size, _drained(spool), name)
 
 
-def drained(spool: BinaryIO) -> Iterator[bytes]:
-    """Yield the rest of a spool in blocks and close it."""
+def _drained(spool: BinaryIO) -> Iterator[bytes]:
     with spool:
         while block := spool.read(_BLOCK):
             yield block

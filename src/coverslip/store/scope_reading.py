@@ -5,6 +5,7 @@ Rules kept here: one statement for any number of records; reads only.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -42,14 +43,16 @@ _STATES = (
 )
 
 
-class ScopeReading:
+class ScopeReading(ABC):
     """Reads of many records; what it is mixed into knows how to ask and how to read an entry."""
 
+    @abstractmethod
     def _all(self, sql: str, values: dict[str, Any]) -> list[dict[str, Any]]:
-        raise NotImplementedError
+        """Return the rows of a query."""
 
+    @abstractmethod
     def _entries_where(self, where: str, values: dict[str, Any]) -> list[dict[str, Any]]:
-        raise NotImplementedError
+        """Return entries with their sections, by a condition."""
 
     def rows_of(self, wanted: Collection[tuple[str, str]]) -> list[Row]:
         """Return the records of these (type, uid), in the order asked; what is not there is left out."""

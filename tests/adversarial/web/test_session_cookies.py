@@ -122,7 +122,7 @@ ELSEWHERE = [
     "/\t/evil.example", "/\n/evil.example", "\t//evil.example", " //evil.example", "/ /evil.example\r\nX: y",
     "/work\r\nSet-Cookie: coverslip=1", "/%0d%0aSet-Cookie:x=1", "//evil.example@localhost",
     "/.//evil.example", "@evil.example", ".evil.example", "evil.example", "ht\ttps://evil.example",
-    "/\x00/evil.example", "/。evil", "//localhost@evil.example", "/work/..//evil.example", "",
+    "/\x00/evil.example", "/。evil", "//localhost@evil.example", "/types/..//evil.example", "",
 ]  # fmt: skip
 
 

@@ -76,7 +76,7 @@ class Desk:
                 if kind == "TIFF"
                 else OpenPicture(key, kind, source, self._cache)
             )
-        except BaseException:
+        except BaseException:  # whatever the file did, it must not stay open; raised again
             stream.close()
             raise
 

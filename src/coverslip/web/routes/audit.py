@@ -10,16 +10,15 @@ Rules kept here:
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Annotated, Any, BinaryIO, cast
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from coverslip.application import tables, trailing
-from coverslip.application.leaving import Leaving, drained
+from coverslip.application.leaving import written
 from coverslip.application.trailing import Asked
 from coverslip.kernel import history
 from coverslip.kernel.queries import TrailPage
@@ -133,15 +132,10 @@ def _stretch(found: TrailPage) -> tuple[int, int] | None:
 def take(request: Request, visit: WritingVisit, asked: AskedOf) -> StreamingResponse:
     """Return a trail as a table to take away; its filter stands in its head, and the export is an entry."""
     request.state.action = "export trail"
-    spool = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 -- closed by the stream below
-    try:
-        tables.trail_csv(visit.services, asked, visit.context, spool)
-        size = spool.tell()
-    except BaseException:  # a cancelled request too must not leave the spool open; raised again
-        spool.close()
-        raise
-    spool.seek(0)
-    return download(Leaving(size, drained(spool), "audit-trail.csv"), "text/csv; charset=utf-8")
+    found = written(
+        "audit-trail.csv", lambda out: tables.trail_csv(visit.services, asked, visit.context, out)
+    )
+    return download(found, "text/csv; charset=utf-8")
 
 
 @router.get("/audit/{entry}")

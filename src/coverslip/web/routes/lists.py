@@ -6,9 +6,8 @@ away as a table carries its filter and is an entry.
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
-from typing import Annotated, Any, BinaryIO, cast
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
@@ -16,7 +15,7 @@ from fastapi.responses import RedirectResponse, StreamingResponse
 
 from coverslip.application import tables
 from coverslip.application.finding import type_named
-from coverslip.application.leaving import Leaving, drained
+from coverslip.application.leaving import written
 from coverslip.application.listing import Asked, columns, listed, sortable
 from coverslip.kernel.content import parse_reference
 from coverslip.kernel.definition import Definition
@@ -134,15 +133,10 @@ def as_csv(request: Request, visit: WritingVisit, name: TypeName, given: FilterO
     """Return a list as a table to take away; the filter stands in its head, and the export is an entry."""
     request.state.action = "export"
     type_named(visit.services, name)
-    spool = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 -- closed by the stream below
-    try:
-        tables.list_csv(visit.services, given.asked(name), visit.context, spool)
-    except BaseException:  # a cancelled request too must not leave the spool open; raised again
-        spool.close()
-        raise
-    size = spool.tell()
-    spool.seek(0)
-    return download(Leaving(size, drained(spool), f"{name}.csv"), "text/csv")
+    found = written(
+        f"{name}.csv", lambda out: tables.list_csv(visit.services, given.asked(name), visit.context, out)
+    )
+    return download(found, "text/csv")
 
 
 def _may_create(visit: Visit, name: str) -> str:

@@ -53,7 +53,7 @@ def _failed_since(visit: VisitOf) -> str:
     return failed if failed > accounts.sign_in_before(visit.session).get("at", "") else ""
 
 
-@router.post("/work/seen")
+@router.post("/me/seen")
 def seen(visit: WritingVisit, index: Annotated[int, Form(ge=0, lt=2**53)]) -> Response:
     """Keep how far this person has looked at what others did."""
     most = int(visit.services.reading.status()["size"]) - 1
