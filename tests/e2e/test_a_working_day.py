@@ -235,6 +235,7 @@ def reviewed(day: Day) -> str:
         _all_opened(rita, case)
         _all_answered(rita, case)
         rita.act(case, "technical", sign=True)
+        assert rita.state(case) == "technical done"
     return case
 
 
@@ -286,7 +287,8 @@ def _signing_grew_stale(day: Day, rita: Desk, case: str, run: str) -> None:
 def test_a_reviewer_opens_answers_and_cannot_sign_over_what_arrived(day: Day) -> None:
     case = reviewed(day)
     with day.at("rita") as rita:
-        assert rita.state(case) == "technical done"
+        text = rita.goto(f"/r/{case}/signatures").inner_text("main")
+    assert "Rita" in text and "reviewed" in text.lower()
 
 
 # --- quality ---------------------------------------------------------------------------------------------

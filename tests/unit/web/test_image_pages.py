@@ -176,8 +176,11 @@ def test_what_is_no_setting_is_refused_in_words(
 
 
 def test_an_image_that_cannot_be_read_says_so_on_its_page(lab: Lab, served: Served) -> None:
-    answer = httpx.get(
-        f"{served.url}/images/{lab.new_image()}", cookies={served.cookie: lab.person("rita").token}
-    )
+    cookies, number = {served.cookie: lab.person("rita").token}, lab.new_image()
+    answer = httpx.get(f"{served.url}/images/{number}", cookies=cookies)
     assert answer.status_code == 200
     assert "This image cannot be shown" in answer.text
+    small = httpx.get(f"{served.url}/images/{number}/thumbnail.jpg", cookies=cookies, follow_redirects=True)
+    assert small.headers["content-type"].startswith("image/svg")
+    assert small.history[0].headers["cache-control"] == "no-store"
+    assert "This image cannot be shown" in small.text

@@ -23,6 +23,7 @@ from coverslip.application.viewing import open_image
 from coverslip.errors import CoverslipError, Invalid
 from coverslip.imaging.display import MAX_INDEX, Display, Picture, Shown, display, window
 from coverslip.kernel.rows import Row
+from coverslip.web import unshown
 from coverslip.web.framing import frame
 from coverslip.web.security import VIEWER_POLICY
 from coverslip.web.templating import page
@@ -114,9 +115,7 @@ def show(request: Request, visit: VisitOf, number: Number, z: At = 0, t: At = 0)
     try:
         about, default = services.pictures.describe(row), services.pictures.default(row, z, t)
     except CoverslipError as error:
-        if error.code not in ("NOT_FOUND", "VAL_FORM", "HASH"):
-            raise
-        values["unread"] = _unread(visit, row, error)
+        values["unread"] = unshown.unshown(visit, row, error)
     else:
         shape = about["shape"]
         if z >= shape["z"] or t >= shape["t"]:
@@ -134,13 +133,6 @@ def show(request: Request, visit: VisitOf, number: Number, z: At = 0, t: At = 0)
     )  # fmt: skip
     response.headers["Content-Security-Policy"] = VIEWER_POLICY
     return response
-
-
-def _unread(visit: Visit, row: Row, error: CoverslipError) -> CoverslipError:
-    """Return why an image cannot be shown; damage is recorded, an image without pixels is no refusal."""
-    if error.code == "HASH":
-        visit.services.events.refuse(error, visit.context, "open_image", row)
-    return error
 
 
 def _viewer(
@@ -253,7 +245,8 @@ def thumbnail(request: Request, visit: VisitOf, number: Number) -> Response:
     """Answer a small picture with the default settings."""
     # Small pictures belong to the page that shows them, which is entered.
     request.state.entered = True
-    return _answer(request, visit.services.pictures.thumbnail(_image(request, visit, number), 256))
+    found = unshown.thumbnail(visit, _image(request, visit, number), 256)
+    return found if isinstance(found, Response) else _answer(request, found)
 
 
 @router.get("/images/{number}/probe")

@@ -24,6 +24,7 @@ from coverslip.application.finding import find
 from coverslip.application.open_acts import OpenAct
 from coverslip.errors import NotFound
 from coverslip.kernel.rows import Row
+from coverslip.web import unshown
 from coverslip.web.framing import frame
 from coverslip.web.templating import page, ref
 from coverslip.web.visit import FormOf, Visit, VisitOf, WatchingVisit, WritingVisit
@@ -199,8 +200,8 @@ def trail(
 def thumbnail(request: Request, visit: VisitOf, number: Number, image: Key) -> Response:
     """Send a small rendering of an image of the case."""
     _case(request, visit, number)
-    found = visit.services.pictures.thumbnail(find(visit.services, image), 160)
-    return Response(found.data, media_type=found.media)
+    found = unshown.thumbnail(visit, find(visit.services, image), 160)
+    return found if isinstance(found, Response) else Response(found.data, media_type=found.media)
 
 
 # --- writing ---------------------------------------------------------------------------------------
