@@ -13,6 +13,8 @@ LOCKS := requirements/server.lock requirements/dev.lock
 JOBS ?= auto
 PORT ?= 8480
 PYTEST_ARGS ?=
+# What the tests of a module share is made once, and what takes minutes is begun first (tests/conftest.py).
+BY_MODULE := --dist loadfile --no-loadscope-reorder
 
 export PYTHONUTF8 := 1
 
@@ -51,7 +53,7 @@ serve: $(STAMP) $(ASSETS) ## found a laboratory with six weeks of work, where th
 	$(BIN)/coverslip demo --living --port $(PORT)
 
 test: system $(STAMP) $(ASSETS) build/axe/axe.min.js ## run all tests; a test that cannot run is a failure, never a skip
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(PYTEST_ARGS) tests
+	$(BIN)/python -m pytest -n $(JOBS) $(BY_MODULE) $(PYTEST_ARGS) tests
 
 check: $(STAMP) ## lint, format, types, import contracts
 	$(BIN)/ruff check .

@@ -77,7 +77,23 @@ _NEEDS_ROOT = "root_only"
 """Fixture of tests about what root does; an ordinary account has no such ways, so they do not apply to it."""
 
 
+LONG = ("vocabulary", "e2e", "simulation", "migration", "adversarial")
+"""Folders of what takes minutes, in the order in which they are begun."""
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin what takes minutes first, so that no worker ends alone with it; else the order stays random."""
+    _leave_to_root(config, items)
+    items.sort(key=_begun)
+
+
+def _begun(item: pytest.Item) -> int:
+    folders = item.path.parts[:-1]
+    return next((n for n, folder in enumerate(LONG) if folder in folders), len(LONG))
+
+
+def _leave_to_root(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave tests of root's own ways to root; every run as root, and so the one that decides, has them."""
     if os.geteuid() == 0:
         return

@@ -6,7 +6,7 @@ Rules kept here:
   the Content-Security-Policy, a request that fails or answers 400 or more. A test that provokes one says so
   first (``expecting``).
 * People sign in by a session of their own that the laboratory opened; the sign-in form has tests of its own.
-* One browser runs at a time: every test that has one belongs to the group ``browser``.
+* One browser runs per worker, with a context of its own for each test.
 
 ``browse("quinn")`` is a page in which Quinn is signed in, ``browse()`` one of nobody. ``page.goto("/work")``
 leads below the served address. ``accessible(page)``, ``shot(page, "work")``, ``reach(page, "a.x")`` and
@@ -60,14 +60,6 @@ WCAG = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa")
 PATIENCE_MS = 10_000
 _LOADED = re.compile(r"Failed to load resource: the server responded with a status of")
 """Chromium's word for an answer of 400 or more, which is watched here with its address."""
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep everything that needs a browser on one worker."""
-    for item in items:
-        if "browser" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("browser"))
 
 
 # --- what goes wrong unseen ----------------------------------------------------------------------------

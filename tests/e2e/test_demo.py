@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 TIMEOUT_S = 600
-pytestmark = pytest.mark.xdist_group("demo")  # played once, not once a worker
 
 
 def coverslip(*arguments: str) -> subprocess.CompletedProcess[str]:

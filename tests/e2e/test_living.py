@@ -26,7 +26,7 @@ from coverslip.client import ApiError, Coverslip
 from coverslip.kernel import keys
 from coverslip.settings import Home
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("living")]
+pytestmark = pytest.mark.slow
 CHEAPER = """
 from coverslip.settings import PasswordCost
 PasswordCost.__init__.__defaults__ = (64, 1, 1)

@@ -98,8 +98,6 @@ ONE_LIFECYCLE = {
 }  # fmt: skip
 """Documents declared by the same words as a procedure: what it refuses, they refuse."""
 
-pytestmark = pytest.mark.xdist_group("mistakes")  # rows share one world, in their order
-
 
 def _named(mistake: Mistake) -> str:
     return f"{mistake.type}-{mistake.code}-{mistake.words[:30]}"
