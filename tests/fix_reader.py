@@ -10,27 +10,33 @@ import re
 from html.parser import HTMLParser
 from typing import Any
 
+from httpx import Response
+
 from coverslip.web.app import create_pages
 from coverslip.web.security import csrf_token
 from coverslip.web.serving import Serving
 from fix_lab import Lab, TestClient, secret_of
 
 ORIGIN = "http://testserver"
+COOKIE = Serving().cookie
 _INLINE = re.compile(r"\sstyle=|<style|\son[a-z]+=|javascript:|<script>", re.IGNORECASE)
 
 
 class Reader:
-    """Somebody at the pages, signed in, without scripts."""
+    """Somebody at the pages without scripts: signed in by name or by a session's token, or nobody yet."""
 
-    def __init__(self, lab: Lab, username: str) -> None:
+    def __init__(self, lab: Lab, username: str = "", *, token: str = "") -> None:
         self.lab, self.username = lab, username
-        self.token = lab.person(username).token
-        self.client = TestClient(
-            create_pages(lab.services()),
-            base_url=ORIGIN,
-            cookies={Serving().cookie: self.token},
-            follow_redirects=False,
-        )
+        self.client = TestClient(create_pages(lab.services()), base_url=ORIGIN, follow_redirects=False)
+        if token or username:
+            # Named as the client files what a page sets, so that another sign-in takes this one's place.
+            given = token or lab.person(username).token
+            self.client.cookies.set(COOKIE, given, domain="testserver.local")
+
+    @property
+    def token(self) -> str:
+        """The session as the cookie says it now; empty while nobody is signed in."""
+        return str(self.client.cookies.get(COOKIE) or "").strip('"')
 
     def get(self, path: str, status: int = 200, *, fragment: bool = False) -> str:
         """Return a page that answers ``status``."""
@@ -46,17 +52,17 @@ class Reader:
         assert answer.status_code == 303, (path, answer.status_code)
         return str(answer.headers["location"])
 
-    def post(self, path: str, files: Any = None, **fields: Any) -> Any:
+    def post(self, path: str, files: Any = None, **fields: Any) -> Response:
         """Send a form with this session's token and return the answer."""
         form = {"csrf": csrf_token(self.token)} | fields
         return self.client.post(path, data=form, files=files, headers={"origin": ORIGIN})
 
-    def fill(self, path: str, **typed: str) -> Any:
+    def fill(self, path: str, **typed: str) -> Response:
         """Open the page of a form, type into it, and send it; return the answer."""
         form = Form.of(self.get(path))
         return self.client.post(form.action, data=form.values | typed, headers={"origin": ORIGIN})
 
-    def sign(self, path: str, **typed: str) -> Any:
+    def sign(self, path: str, **typed: str) -> Response:
         """Open the page of a form that is signed, and send it with this person's own components."""
         return self.fill(path, username=self.username, password=secret_of(self.username), **typed)
 

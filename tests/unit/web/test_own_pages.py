@@ -8,43 +8,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from httpx import Response
 
 from coverslip.kernel.identity import Place, name_key
 from coverslip.kernel.passkeys import LOOPBACK
-from coverslip.web.app import create_pages
 from coverslip.web.security import csrf_token
-from coverslip.web.serving import Serving
-from fix_lab import SHOWN, Lab, Person, TestClient, secret_of
+from fix_lab import SHOWN, Lab, Person, refused, secret_of
 from fix_passkey import Key, b64, code_of, unb64, verified, with_passkey
+from fix_reader import Reader
 
-COOKIE = Serving().cookie
 NAMES = (f"benedikt{n}" for n in range(100))
-
-
-class Reader:
-    """Somebody at the pages, without scripts."""
-
-    def __init__(self, lab: Lab, token: str = "") -> None:
-        self.lab = lab
-        self.client = TestClient(
-            create_pages(lab.services()), base_url="http://testserver", follow_redirects=False
-        )
-        if token:
-            self.client.cookies.set(COOKIE, token, domain="testserver.local")
-
-    @property
-    def token(self) -> str:
-        return str(self.client.cookies.get(COOKIE) or "").strip('"')
-
-    def get(self, path: str) -> str:
-        answer = self.client.get(path)
-        assert answer.status_code == 200, (answer.status_code, answer.headers.get("location"))
-        return str(answer.text)
-
-    def post(self, path: str, **fields: str) -> Response:
-        form = {"csrf": csrf_token(self.token), **fields}
-        return self.client.post(path, data=form, headers={"origin": "http://testserver"})
 
 
 @pytest.fixture
@@ -59,7 +31,7 @@ def ben(lab: Lab) -> Iterator[Person]:
 
 @pytest.fixture
 def reader(lab: Lab, ben: Person) -> Reader:
-    return Reader(lab, ben.token)
+    return Reader(lab, token=ben.token)
 
 
 def test_a_locked_page_leads_to_the_lock_and_its_person_back(lab: Lab, ben: Person, reader: Reader) -> None:
@@ -239,3 +211,15 @@ def test_sessions_are_listed_and_ended(lab: Lab, ben: Person, reader: Reader) ->
     assert reader.post(f"/me/sessions/{other.session.id}/end").status_code == 303
     assert f"/me/sessions/{other.session.id}/end" not in reader.get("/me/sessions")
     assert reader.post(f"/me/sessions/{lab.quinn.context.session}/end").status_code == 404
+
+
+def test_a_person_is_told_of_the_sign_in_before_and_of_a_failed_one_since(lab: Lab) -> None:
+    lab.sign_in("vera")
+    with refused("SIG_REAUTH"):
+        lab.identity.sign_in("vera", "somebody else's guess at it", Place("", "10.1.2.3", "", "UTC"))
+    lab.forget_sessions()
+    page = Reader(lab, "vera").get("/work")
+    assert "from ws-vera" in page
+    assert "A failed attempt since then" in page
+    lab.forget_sessions()
+    assert "A failed attempt since then" not in Reader(lab, "vera").get("/work")
