@@ -345,6 +345,11 @@ class Authenticator:
         """Let the person be verified from now on, or not."""
         self._cdp.send("WebAuthn.setUserVerified", {"authenticatorId": self.id, "isUserVerified": verified})
 
+    def touched(self, touched: bool) -> None:
+        """Let the person touch it whenever it asks from now on, or leave it waiting."""
+        asked = {"authenticatorId": self.id, "enabled": touched}
+        self._cdp.send("WebAuthn.setAutomaticPresenceSimulation", asked)
+
     def remove(self) -> None:
         """Take the authenticator out."""
         with contextlib.suppress(PlaywrightError):  # the page may be closed by now

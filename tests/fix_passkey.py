@@ -159,3 +159,14 @@ def code_of(lab: Lab, seed: str, steps: int = 0) -> str:
     key = base64.b32decode(seed + "=" * (-len(seed) % 8))
     now = int(dt.datetime.fromisoformat(lab.accounts.now()).timestamp())
     return TOTP(key, 6, SHA1(), STEP_S).generate(now + steps * STEP_S).decode()  # noqa: S303
+
+
+def without_password(lab: Lab, person: Person) -> None:
+    """Leave a person nothing but passkeys: the key under their password is gone from the server."""
+    gone = lab.ask(
+        "update ops.credential set revoked_at = clock_timestamp(), secret = null,"
+        " data = data - 'sealed' - 'salt' - 'nonce'"
+        " where person = %s::uuid and kind = 'signing' returning 1",
+        person.uid,
+    )
+    assert gone

@@ -144,8 +144,10 @@ class Door:
                 return before
             if credential is not None and credential.assertion is not None:
                 kept = self._waiting.take(context.session, credential.assertion.ceremony)
-                if kept is None or not _alike(kept.attempt.change, change):
-                    raise passkeys.refused("What this passkey was to sign is no longer prepared.")
+                if kept is None:
+                    raise passkeys.unprepared()
+                if not _alike(kept.attempt.change, change):
+                    raise passkeys.refused(passkeys.OTHERWISE)
                 attempt = kept.attempt
                 return self._answered(kept, change, context, credential.assertion)
             attempt = Attempt(self._parts, change, context)

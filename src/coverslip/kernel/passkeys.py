@@ -53,6 +53,7 @@ TIMEOUT_MS = 300_000
 COMPONENTS = ["passkey", "user_verification"]
 """What a passkey stands for: a thing its owner holds, and the PIN or biometric that opens it."""
 NOT_ACCEPTED = "The passkey was not accepted."
+OTHERWISE = "The passkey was to sign something else than what was sent with its answer. Nothing was signed."
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,3 +244,13 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def refused(message: str = NOT_ACCEPTED) -> Refused:
     """Return the one answer to whatever is wrong with a passkey."""
     return Refused("SIG_REAUTH", message=message, remedy="Use your passkey again, or your password.")
+
+
+def unprepared() -> Refused:
+    """Return what is said to an answer whose statement waits no more."""
+    return Refused(
+        "SIG_REAUTH",
+        message="What your passkey was to sign is no longer prepared: more than five minutes passed, it was"
+        " answered before, or the server was started again. Nothing was signed.",
+        remedy="Sign again: it is prepared anew, from what you typed, and your passkey is asked once more.",
+    )

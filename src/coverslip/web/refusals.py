@@ -12,7 +12,7 @@ _TITLES = {
     "AUTH_TRAIN": "training is not current",
     "AUTH_ESIGN": "you have not signed the e-signature policy",
     "AUTH_ORG": "the 11.100(c) letter is not on file",
-    "SIG_REAUTH": "both components are needed",
+    "SIG_REAUTH": "the signature was not made",
     "SIG_REQUIRED": "this needs a signature",
     "SIG_STALE": "this record changed while you were reading",
     "SIG_DUP": "this was signed already",

@@ -1,4 +1,4 @@
-// Passkeys: only where the browser has them; everything here can be done with a password and without scripts.
+// Passkeys: only where the browser has them; what a password does it does without scripts, too.
 (() => {
   if (!window.PublicKeyCredential || !navigator.credentials) return;
   const $ = (s, r = document) => r.querySelector(s);
@@ -26,11 +26,11 @@
       attestation: text(one.response.attestationObject),
     };
   };
-  const answered = async ({ options, ceremony = "" }) => {
+  const answered = async ({ options, ceremony = "" }, signal) => {
     const publicKey = {
       ...options, challenge: bytes(options.challenge), allowCredentials: ids(options.allowCredentials),
     };
-    const one = await navigator.credentials.get({ publicKey });
+    const one = await navigator.credentials.get({ publicKey, signal });
     return JSON.stringify({
       ceremony, id: text(one.rawId), authenticator_data: text(one.response.authenticatorData),
       client_data: text(one.response.clientDataJSON), signature: text(one.response.signature),
@@ -43,6 +43,8 @@
   };
   const reason = (error) => error.name === "NotAllowedError"
     ? "The passkey was not used: it was declined, or the time was over." : error.message;
+  // A series asks several times.
+  window.coverslipPasskey = { answered, reason };
   const once = (form, button, work) => async () => {
     button.disabled = true;
     tell(form, "");
