@@ -23,7 +23,7 @@ from coverslip.errors import Conflict, CoverslipError, Invalid, Refused
 from coverslip.kernel import authority, beforehand, bulk, entries, passkeys, receipts, signature, words as w
 from coverslip.kernel.attempt import Attempt, Gatherer, Parts
 from coverslip.kernel.change import Assertion, Change, Context, Credential, Receipt
-from coverslip.kernel.clock import ClockState
+from coverslip.kernel.clock import ClockState, people_time
 from coverslip.kernel.decide import Decision
 from coverslip.kernel.definition import Catalogue, Definition
 from coverslip.kernel.drafts import Draft
@@ -473,6 +473,6 @@ def _stale(draft: Draft) -> Conflict:
     return Conflict(
         "SIG_STALE",
         record=draft.number,
-        time=base.changed_at if base else "this moment",
+        time=people_time(base.changed_at, "") if base else "this moment",
         v=base.version if base else 1,
     )

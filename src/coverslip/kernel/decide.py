@@ -20,6 +20,7 @@ from typing import Any
 
 from coverslip.errors import Conflict, EnvironmentFault, Invalid, Refused
 from coverslip.kernel import authority, guards, words as w
+from coverslip.kernel.clock import people_time
 from coverslip.kernel.content import Normaliser, Problem, clean_reason, raise_problems
 from coverslip.kernel.definition import Catalogue
 from coverslip.kernel.drafts import (
@@ -243,7 +244,7 @@ class _Deciding:
                 "VAL_REQ", record=row.label, field="expected_version", state="an existing record is changed"
             )
         if expected is not None and expected != row.version:
-            raise Conflict("SIG_STALE", record=row.label, time=row.changed_at, v=row.version)
+            raise Conflict("SIG_STALE", record=row.label, time=people_time(row.changed_at, ""), v=row.version)
 
     def _require_no_hold(self, row: Row, action: str) -> None:
         if row.blockers:

@@ -35,14 +35,13 @@
 
   const mark = (item, name, why = "", word = "") => {
     const badge = document.querySelector(`template[data-mark=${name}]`).content.cloneNode(true);
-    $("[data-state]", item).replaceChildren(badge, word);
-    const place = $("[data-why]", item);
-    place.textContent = why;
-    place.hidden = !why;
+    $("[data-state]", item).replaceChildren(word, badge);
+    $("[data-why] p", item).textContent = why;
+    $("[data-why]", item).hidden = !why;
     item.toggleAttribute("data-now-here", name === "asked" || name === "entering");
     item.dataset.is = name;
   };
-  const over = (item) => { box(item).checked = false; box(item).disabled = true; };
+  const over = (item) => { box(item).disabled = true; };
   const say = (words) => { $("[data-says]").textContent = words; };
   const warn = (words) => { const place = $("[data-alert]"); place.textContent = words; place.hidden = !words; };
   const count = () => {
@@ -92,11 +91,11 @@
         await give(item, fields);
         mark(item, "entering");
         const done = await send("/series/one", fields, true);
-        mark(item, "signed", "", `, now ${done.state.toLowerCase()}`);
+        mark(item, "signed", "", `now ${done.state.toLowerCase()}`);
         over(item);
         signed += 1;
       } catch (error) {
-        if (!(error instanceof Ended)) { mark(item, "refused", error.message); over(item); refused += 1; continue; }
+        if (!(error instanceof Ended)) { mark(item, "refused", error.message); box(item).checked = false; over(item); refused += 1; continue; }
         mark(item, "left", stopped ? "" : error.message);
         why = error.message;
         stopped = true;
@@ -111,6 +110,7 @@
     for (const one of [submit, withPasskey]) if (one) one.disabled = on;
     for (const item of items) box(item).disabled = on || ["signed", "refused"].includes(item.dataset.is);
     now.hidden = false;
+    now.toggleAttribute("data-running", on);
     stop.hidden = !on;
     $("[data-anew]").hidden = on;
     warn("");
@@ -136,8 +136,9 @@
     say(parts.filter(Boolean).join(" "));
     form.elements.namedItem("password").value = "";
     count();
-    now.scrollIntoView({ block: "nearest" });
+    $("[data-signing]").hidden = items.every((item) => box(item).disabled);
     $("[data-now-title]").focus();
+    now.scrollIntoView({ block: "center" });
   };
 
   // What keeps a series from beginning is said where it is.
