@@ -24,6 +24,7 @@ from coverslip.store.narrowing import narrowing, narrowing_values
 from coverslip.store.pool import Pool
 from coverslip.store.scope_reading import ScopeReading
 from coverslip.store.sections import sections_of
+from coverslip.store.standing import standing
 
 ENTRIES = (
     "select e.id, e.record_id, e.version, e.kind, e.leaf, e.leaf_hash, l.idx, b.fixed_salts, b.fixed,"
@@ -33,12 +34,6 @@ ENTRIES = (
     " left join projection.number n on n.uid = e.actor"
     " left join projection.record r on r.type = n.type and r.uid = n.uid"
 )
-
-PENDING = (
-    "select count(*) as n from ledger.entry e where e.log_id = 1 and e.id > %(low)s"
-    " and not exists (select 1 from ledger.leaf l where l.entry_id = e.id)"
-)
-"""How many entries behind a mark (an entry's id) have no place in the tree yet."""
 
 _FINGERPRINT = """
 select line from (
@@ -301,13 +296,7 @@ class PostgresReading(ScopeReading):
 
     def status(self) -> dict[str, Any]:
         """Return size and root of the tree, the last checkpoint, and entries not yet integrated."""
-        rows = self._all(
-            "select size, encode(root, 'hex') as root, low_water from ledger.tree where log_id = 1", {}
-        )
-        status: dict[str, Any] = dict(rows[0]) if rows else {"size": 0, "root": "", "low_water": 0}
-        # Asked with the mark as a value: the planner then knows how little lies behind it.
-        pending = self._all(PENDING, {"low": status.pop("low_water")})
-        status["pending"] = int(pending[0]["n"])
+        status = standing(self._pool)
         checkpoint = self.checkpoint()
         if checkpoint is not None:
             status["checkpoint"] = {k: checkpoint[k] for k in ("size", "root", "note")}

@@ -26,7 +26,8 @@ from coverslip.ledger import canonical
 from coverslip.ledger.failure import CanonicalError, LedgerError
 from coverslip.store import cursors
 from coverslip.store.pool import Pool
-from coverslip.store.reading import ENTRIES, PENDING, entry_of
+from coverslip.store.reading import ENTRIES, entry_of
+from coverslip.store.standing import standing
 
 STRETCH: Final = 20_000
 """Entries looked through at most by one call, for what no index holds."""
@@ -228,9 +229,8 @@ class PostgresTrail:
         if _searched(asked):
             return None
         if asked == TrailAsked():
-            tree = self._all("select size, low_water from ledger.tree where log_id = 1", {})[0]
-            pending = self._all(PENDING, {"low": tree["low_water"]})[0]
-            return Counted(int(tree["size"]) + int(pending["n"]), True)
+            now = standing(self._pool)
+            return Counted(int(now["size"]) + int(now["pending"]), True)
         which = f"select 1 from ledger.entry e where {driver}"
         row = self._all(
             f"select count(*) as n from ({which} limit %(most)s) found", values | {"most": MOST_COUNTED + 1}

@@ -180,7 +180,7 @@ def test_a_bundle_leaves_as_a_download_and_is_an_entry(lab: Lab, quinn: Reader) 
     number = lab.new_sop()
     with sequencing(lab):
         answer = quinn.post(f"/r/{number}v1/export")
-    assert answer.status_code == 200
+    assert answer.status_code == 200, answer.text
     assert answer.headers["content-disposition"].startswith("attachment")
     assert answer.content[:2] == b"PK"
     assert [e for e in lab.history(number) if e["type"] == "export"]
