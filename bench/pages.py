@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from bench.biglab import big_laboratory, text
+from bench.crowd import review_of_images
 from bench.lab import fixtures
 from bench.rows import Row, Size, at_most, ratio
 
@@ -88,6 +89,9 @@ def _asked(lab: Any) -> dict[str, tuple[str, Iterator[str]]]:
     uids = {name: lab.row(lab.number_of(name)).uid for name in ("alan", "olga", "quinn", "mia")}
     _, case = lab.new_review()
     lab.rita.do(case, "start")
+    plate = review_of_images(lab)
+    subjects = (lab.n["study"], lab.n["calibration"], f"{lab.n['sop']}v1", lab.n["instrument"])
+    people, roles = [lab.number_of(name) for name in ("alan", "olga", "quinn")], ("ANL", "REV", "AUT")
 
     def each(make: Callable[[], str]) -> Iterator[str]:
         while True:
@@ -120,7 +124,21 @@ def _asked(lab: Any) -> dict[str, tuple[str, Iterator[str]]]:
         "search": ("alan", each(lambda: f"/api/v1/search?q={words()}")),
         "reviews": ("rita", each(lambda: "/review")),
         "review": ("rita", each(lambda: f"/review/{case}")),
+        "review of 60 images": ("rita", each(lambda: f"/review/{plate}")),
         "my work": ("quinn", each(lambda: "/work")),
+        "study named by many": ("alan", each(lambda: f"/studies/{lab.n['study']}")),
+        "record named by many": ("alan", each(lambda: f"/r/{noise.choice(subjects)}/record")),
+        "related, named by many": ("alan", each(lambda: f"/r/{noise.choice(subjects)}/related")),
+        "lineage, named by many": ("alan", each(lambda: f"/r/{noise.choice(subjects)}/lineage")),
+        "lineage": ("alan", each(lambda: f"/r/{noise.choice(numbers)}/lineage")),
+        "retention": ("alan", each(lambda: f"/r/{noise.choice(numbers)}/retention")),
+        "retention, named by many": ("alan", each(lambda: f"/r/{noise.choice(subjects)}/retention")),
+        "document": ("alan", each(lambda: f"/documents/{lab.n['sop']}v1")),
+        "training": ("quinn", each(lambda: "/training")),
+        "training of a role": ("quinn", each(lambda: f"/training?role={noise.choice(roles)}")),
+        "people": ("quinn", each(lambda: "/admin/people")),
+        "person": ("quinn", each(lambda: f"/admin/people/{noise.choice(people)}")),
+        "audit": ("quinn", each(lambda: f"/audit{trail()}")),
     }
 
 

@@ -50,7 +50,7 @@ def inspectors(services: Services) -> list[Row]:
 
 def requests(services: Services, audit: Row) -> list[Request]:
     """Return what was asked in an inspection, oldest first; what was withdrawn stays in the list."""
-    found = [r for r in services.reading.linked(audit.uid) if r.type == REQUEST]
+    found = services.reading.linked(audit.uid, (REQUEST,))
     return [
         Request(row, _name(services, row.created_by)) for row in sorted(found, key=lambda r: r.created_at)
     ]

@@ -91,9 +91,9 @@ def everybody(services: Services) -> list[Person]:
 
 def one(services: Services, row: Row) -> Person:
     """Return one account with every grant it holds."""
-    linked = [r for r in services.reading.linked(row.uid) if r.type == GRANT and r.state == "active"]
+    linked = [r for r in services.reading.linked(row.uid, (GRANT,)) if r.state == "active"]
     grants = [(role_code(r), r) for r in linked if r.fields["person"]["uid"] == row.uid]
-    return _person(row, grants, services.reading.access_facts().get(row.uid, {}))
+    return _person(row, grants, services.reading.access_facts(row.uid).get(row.uid, {}))
 
 
 def looked(services: Services, row: Row) -> Looked:

@@ -45,8 +45,22 @@ class Reading(Protocol):
         """Return the records that link to this one, of these types where some are given; ``most`` of them."""
         ...
 
-    def linked_open(self, uid: str, over: Mapping[str, Collection[str]], most: int = 200) -> list[Row]:
-        """Return records that link to this one in no state that ends them; ``over``: type -> those states."""
+    def linked_some(
+        self, uids: Collection[str], each: int, without: Collection[str] = ()
+    ) -> list[tuple[str, Row]]:
+        """Return (uid linked to, record) of what links to these, of every type the newest ``each``."""
+        ...
+
+    def linked_counts(self, uid: str, most: int) -> dict[str, int]:
+        """Return by type how many records link to this one; ``most`` stands for that and any more."""
+        ...
+
+    def linked_newest(self, uid: str, kind: str, most: int, before: str = "") -> list[Row]:
+        """Return the newest records of a type that link to this one, made before the one named (a uid)."""
+        ...
+
+    def linked_open(self, uid: str, states: Mapping[str, Collection[str]], most: int = 200) -> list[Row]:
+        """Return records that link to this one and are in one of the ``states`` named for their type."""
         ...
 
     def linked_states(self, uid: str, types: Collection[str], most: int) -> dict[str, dict[str, int]]:
@@ -77,7 +91,7 @@ class Reading(Protocol):
         """Return the codes of the roles a person holds now."""
         ...
 
-    def access_facts(self) -> dict[str, dict[str, Any]]:
+    def access_facts(self, person: str = "") -> dict[str, dict[str, Any]]:
         """Return by person (uid) last use, credential in force and missing training."""
         ...
 
@@ -151,8 +165,12 @@ class Working(Protocol):
         """Return what a list shows: with a tag, only the overdue, voided ones only with ``everything``."""
         ...
 
-    def around(self, row: Row) -> dict[str, Any]:
-        """Return comments, tags, attachments and holds of a record, and how many watch it."""
+    def around(self, row: Row, most: int = 200) -> dict[str, Any]:
+        """Return comments, tags, attachments and holds, ``most`` of each, and how many watch a record."""
+        ...
+
+    def around_briefly(self, row: Row) -> dict[str, Any]:
+        """Return the tags of a record, how many of each other kind stand beside it, and how many watch it."""
         ...
 
 
@@ -175,9 +193,14 @@ class NoWork:
         """Return that nothing is left out."""
         return EVERYTHING
 
-    def around(self, row: Row) -> dict[str, Any]:
+    def around(self, row: Row, most: int = 200) -> dict[str, Any]:
         """Return that nothing stands beside."""
-        return {"comments": [], "tags": [], "attachments": [], "holds": [], "watchers": 0, "more": False}
+        counts = dict.fromkeys(("attachments", "comments", "holds", "tags"), 0)
+        return {name: [] for name in counts} | {"watchers": 0, "more": False, "counts": counts}
+
+    def around_briefly(self, row: Row) -> dict[str, Any]:
+        """Return that nothing stands beside."""
+        return self.around(row)
 
 
 class Teaching(Protocol):

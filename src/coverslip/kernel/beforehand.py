@@ -46,7 +46,7 @@ class Several(Attempt):
         for act in self._acts:
             plan = plan_act(self._catalogue, definition, act, number)
             for name, read in plan.reads.items():
-                whole.reads.setdefault(name, read)
+                whole.add(name, read)
             whole.newest += [name for name in plan.newest if name not in whole.newest]
             whole.in_force |= plan.in_force
         return whole

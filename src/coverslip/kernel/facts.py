@@ -10,7 +10,7 @@ Rules kept here:
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,6 +22,8 @@ SELF = "self"
 EFFECTIVE = "effective"
 """Plan name of the revision in force of the record acted on."""
 MAX_DEPTH = 6
+SOME = 51
+"""Records read where it is asked whether there is any: fifty are named, by one more it is known of others."""
 _ONE = re.compile(r"#[^/<@]*")
 
 
@@ -70,12 +72,30 @@ class Plan:
             name = following
         return name
 
-    def children(self, base: str, path: w.Path, child: str, child_field: str) -> str:
-        """Plan every record of type ``child`` whose ``child_field`` links to the record at ``path``."""
+    def children(
+        self, base: str, path: w.Path, child: str, child_field: str, closed: Iterable[str] | None = None
+    ) -> str:
+        """Plan every record of type ``child`` whose ``child_field`` links to the record at ``path``.
+
+        With ``closed`` only some of those in other states are needed, ``SOME``; none where there are none.
+        """
         target = self.path(base, path)
         name = children_name(target, child, child_field)
-        self.reads.setdefault(name, {"as": name, "inbound_to": target, "type": child, "field": child_field})
+        read: dict[str, Any] = {"as": name, "inbound_to": target, "type": child, "field": child_field}
+        if closed is not None:
+            read |= {"closed": sorted(closed), "limit": SOME}
+        self.add(name, read)
         return name
+
+    def add(self, name: str, read: dict[str, Any]) -> None:
+        """Plan a read beside those there are; of one name what is read is enough for both who ask."""
+        known = self.reads.setdefault(name, read)
+        if known.get("closed") == read.get("closed"):
+            return
+        both = set(known.get("closed") or ()) & set(read.get("closed") or ())
+        kept = {key: value for key, value in known.items() if key not in ("closed", "limit")}
+        # Without a limit: some of what both look at could be none of what one of them looks at.
+        self.reads[name] = kept | ({"closed": sorted(both)} if "closed" in known and "closed" in read else {})
 
     def numbers(self, name: str, numbers: list[str]) -> None:
         """Plan records by number: the effective revision, else the latest."""
@@ -205,7 +225,7 @@ def _plan(plan: Plan, catalogue: Catalogue, definition: Definition, act: str, ba
         return
     requires, effects, people = _parts(definition, act)
     for guard in flatten(requires):
-        _plan_guard(plan, guard, base)
+        _plan_guard(plan, guard, base, catalogue)
     for name in people:
         _plan_person(plan, definition.type.persons[name], base)
     for effect in effects:
@@ -229,7 +249,7 @@ def _parts(definition: Definition, act: str) -> tuple[tuple[w.Guard, ...], tuple
     return found.requires, found.effects, people
 
 
-def _plan_guard(plan: Plan, guard: w.Guard, base: str) -> None:
+def _plan_guard(plan: Plan, guard: w.Guard, base: str, catalogue: Catalogue) -> None:
     if isinstance(guard, w.Compare):
         plan.path(base, guard.path[:-1])
         plan.path(base, guard.other[:-1])
@@ -239,10 +259,11 @@ def _plan_guard(plan: Plan, guard: w.Guard, base: str) -> None:
         return
     elif isinstance(guard, w.When):
         plan.path(base, guard.condition.path[:-1])
-    elif isinstance(guard, w.Count | w.NoOpen):
+    elif isinstance(guard, w.NoOpen):
+        plan.children(base, guard.path, guard.type, guard.field, closed_states(catalogue[guard.type], guard))
+    elif isinstance(guard, w.Count):
         plan.children(base, guard.path, guard.type, guard.field)
-        if isinstance(guard, w.Count):
-            plan.path(base, guard.limit[:-1])
+        plan.path(base, guard.limit[:-1])
     elif isinstance(guard, w.Rule):
         for path in guard.reads.values():
             plan.path(base, path)
@@ -250,6 +271,12 @@ def _plan_guard(plan: Plan, guard: w.Guard, base: str) -> None:
             plan.children(base, path, child, child_field)
     else:
         plan.path(base, guard.path)
+
+
+def closed_states(definition: Definition, guard: w.NoOpen) -> frozenset[str]:
+    """Return the states in which a record of a type is not open to a guard."""
+    ended = {state.name for state in definition.type.states if state.terminal}
+    return frozenset(ended | set(guard.closed))
 
 
 def _plan_person(plan: Plan, person: w.Person, base: str) -> None:
@@ -265,7 +292,7 @@ def _plan_effect(
     elif isinstance(effect, w.Set):
         _plan_value(plan, definition, effect.value, base)
     elif isinstance(effect, w.Compute):
-        _plan_guard(plan, effect.rule, base)
+        _plan_guard(plan, effect.rule, base, catalogue)
     elif isinstance(effect, w.Append):
         for value in effect.row.values():
             _plan_value(plan, definition, value, base)
@@ -273,9 +300,9 @@ def _plan_effect(
         for value in effect.values.values():
             _plan_value(plan, definition, value, base)
         for condition in effect.when:
-            _plan_guard(plan, condition, base)
+            _plan_guard(plan, condition, base, catalogue)
         if effect.each is not None:
-            _plan_guard(plan, effect.each, base)
+            _plan_guard(plan, effect.each, base, catalogue)
         if effect.next_of:
             plan.newest.append(plan.path(base, effect.next_of))
     elif isinstance(effect, w.DoEach):

@@ -15,7 +15,7 @@ from coverslip.errors import CATALOGUE, Conflict, CoverslipError, Invalid, Refus
 from coverslip.kernel import rules, words as w
 from coverslip.kernel.dates import later_by
 from coverslip.kernel.definition import Catalogue
-from coverslip.kernel.facts import Facts, children_name
+from coverslip.kernel.facts import SOME, Facts, children_name, closed_states
 from coverslip.kernel.rows import Row
 
 _FAMILIES: dict[str | None, type[CoverslipError]] = {
@@ -288,17 +288,17 @@ def _count(guard: w.Count, scene: Scene) -> list[Unmet]:
 
 
 def _no_open(guard: w.NoOpen, scene: Scene) -> list[Unmet]:
-    definition = scene.catalogue[guard.type]
-    rows = [
-        r
-        for r in scene.children(guard.path, guard.type, guard.field)
-        if not definition.state(r.state).terminal and r.state not in guard.closed
-    ]
-    return [
+    closed = closed_states(scene.catalogue[guard.type], guard)
+    rows = [r for r in scene.children(guard.path, guard.type, guard.field) if r.state not in closed]
+    found = [
         u
-        for r in rows
+        for r in rows[: SOME - 1]
         for u in _said(guard.message, "{number} is closed (it is {state})", number=r.label, state=r.state)
     ]
+    if len(rows) >= SOME:
+        what = guard.type.replace("_", " ")
+        found += _said("", "no other {what} is open (more than these {n} are)", what=what, n=SOME - 1)
+    return found
 
 
 def _signed(guard: w.Signed, scene: Scene) -> list[Unmet]:

@@ -31,8 +31,8 @@ class Reading(Protocol):
         """Return the records of these (type, uid)."""
         ...
 
-    def linked(self, uid: str) -> list[Row]:
-        """Return the records that link to one."""
+    def linked(self, uid: str, types: Collection[str] = ()) -> list[Row]:
+        """Return the records that link to one, of these types where some are given."""
         ...
 
     def told(self, uids: Collection[str]) -> Mapping[str, int]:

@@ -164,7 +164,7 @@ class Workspace:
     def signatures(self, found: Coverage) -> dict[str, list[dict[str, Any]]]:
         """Return what was signed on subject, case and release, and what is awaited, in order."""
         rows = [found.subject, found.case, *(r for r in found.rows if r.type == RELEASE.name)]
-        rows += [r for r in self.reading.linked(found.case.uid) if r.type == RELEASE.name and r not in rows]
+        rows += [r for r in self.reading.linked(found.case.uid, (RELEASE.name,)) if r not in rows]
         given = [
             m | {"record": row.label, "record_version": m["version"]}
             for row in rows

@@ -138,30 +138,33 @@ class PostgresReading(ScopeReading):
         )
         return [row_from(r["row"]) for r in rows]
 
-    def access_facts(self) -> dict[str, dict[str, Any]]:
+    def access_facts(self, person: str = "") -> dict[str, dict[str, Any]]:
         """Return by person (uid) what an access review looks at and no record says; under "": ``now``.
 
+        Of everybody, or of one ``person``.
         ``last_use`` of any session; ``credential`` (key id in force), ``since`` when, ``screened`` how;
         ``untrained``: numbers of documents that a role asks training on and the person lacks.
         """
         found: dict[str, dict[str, Any]] = {"": self._all("select ops.iso(clock_timestamp()) as now", {})[0]}
         for row in self._all(
             "select person::text as person, ops.iso(max(seen_at)) as last_use from ops.session"
-            " group by person",
-            {},
+            " where %(p)s = '' or person = nullif(%(p)s, '')::uuid group by person",
+            {"p": person},
         ):
             found.setdefault(row["person"], {})["last_use"] = row["last_use"]
         for row in self._all(
             "select distinct on (person) person::text as person, key_id as credential,"
             " ops.iso(created_at) as since, coalesce(data ->> 'screened', '') as screened from ops.credential"
-            " where kind = 'signing' and revoked_at is null order by person, created_at desc",
-            {},
+            " where kind = 'signing' and revoked_at is null"
+            " and (%(p)s = '' or person = nullif(%(p)s, '')::uuid) order by person, created_at desc",
+            {"p": person},
         ):
             found.setdefault(row.pop("person"), {}).update(row)
         for row in self._all(
             "with wanted as (select distinct a.person, doc from projection.authority a"
             " join projection.authority d on d.kind = 'role_document' and d.code = a.code"
-            " cross join jsonb_array_elements_text(d.data -> 'documents') doc where a.kind = 'role'),"
+            " cross join jsonb_array_elements_text(d.data -> 'documents') doc"
+            " where a.kind = 'role' and (%(p)s = '' or a.person = nullif(%(p)s, '')::uuid)),"
             " effective as (select doc, ops.find_number(doc, null) as row from"
             " (select distinct doc from wanted) x)"
             " select w.person::text as person, array_agg(w.doc order by w.doc) as untrained from wanted w"
@@ -169,7 +172,7 @@ class PostgresReading(ScopeReading):
             " select 1 from projection.authority t where t.kind = 'trained' and t.person = w.person"
             " and t.subject = (e.row ->> 'uid')::uuid"
             " and (t.valid_to is null or t.valid_to > clock_timestamp())) group by w.person",
-            {},
+            {"p": person},
         ):
             found.setdefault(row["person"], {})["untrained"] = list(row["untrained"])
         return found

@@ -30,10 +30,35 @@ _LINKED = (
     " from projection.link where to_uid = %(u)s{} order by 1, 2 limit %(l)s) found"
 )
 _OF_TYPES = " and from_type = any(%(t)s)"
+_TYPES = (
+    " cross join lateral (with recursive k as ((select l.from_type from projection.link l"
+    " where l.to_uid = w.u order by 1 limit 1) union all select (select l.from_type from projection.link l"
+    " where l.to_uid = w.u"
+    " and l.from_type > k.from_type order by 1 limit 1) from k where k.from_type is not null)"
+    " select from_type from k where from_type is not null) k"
+)
+"""The types of what links to ``w.u``, from one to the next and not through all of it."""
+_SOME = (
+    "select w.u::text as uid, ops.row_of(k.from_type, f.from_uid) as row from unnest(%(u)s::uuid[])"
+    " with ordinality as w(u, place){}"
+    " cross join lateral (select distinct l.from_uid from projection.link l where l.to_uid = w.u"
+    " and l.from_type = k.from_type order by 1 desc limit %(l)s) f"
+    " where k.from_type <> all(%(t)s) order by w.place, k.from_type, f.from_uid desc"
+)
+_COUNTS = (
+    "select k.from_type as type, (select count(*) from (select distinct l.from_uid from projection.link l"
+    " where l.to_uid = w.u and l.from_type = k.from_type order by 1 limit %(l)s) f) as n"
+    " from (values (%(u)s::text::uuid)) as w(u){}"
+)
+_NEWEST = (
+    "select ops.row_of(%(k)s, from_uid) as row from (select distinct from_uid from projection.link"
+    " where to_uid = %(u)s and from_type = %(k)s and (%(b)s::text = '' or from_uid < nullif(%(b)s, '')::uuid)"
+    " order by 1 desc limit %(l)s) found order by from_uid desc"
+)
 _OPEN = (
-    "select ops.row_of(r.type, r.uid) as row from projection.record r where r.type = %(k)s"
-    " and r.state <> all(%(s)s) and exists (select 1 from projection.link l"
-    " where l.to_uid = %(u)s and l.from_type = r.type and l.from_uid = r.uid) order by r.uid limit %(l)s"
+    "select ops.row_of(r.type, r.uid) as row from (select r.type, r.uid from projection.record r"
+    " where r.type = %(k)s and r.state = any(%(s)s) and exists (select 1 from projection.link l"
+    " where l.to_uid = %(u)s and l.from_type = r.type and l.from_uid = r.uid) limit %(l)s) r order by r.uid"
 )
 _STATES = (
     "select w.type, r.state, count(*) as n from unnest(%(t)s::text[]) as w(type) cross join lateral ("
@@ -87,15 +112,36 @@ class ScopeReading(ABC):
         rows = self._all(_LINKED.format(_OF_TYPES if types else ""), {"u": uid, "t": list(types), "l": most})
         return [row_from(r["row"]) for r in rows]
 
-    def linked_open(self, uid: str, over: Mapping[str, Collection[str]], most: int = 200) -> list[Row]:
-        """Return records of types that link to this one and are in no state that ends them.
+    def linked_some(
+        self, uids: Collection[str], each: int, without: Collection[str] = ()
+    ) -> list[tuple[str, Row]]:
+        """Return (uid linked to, record) of what links to these records: of every type the newest ``each``.
 
-        ``over``: type -> those states. Type by type, so that what is open is found by its state.
+        ``without``: types left out. In the order of ``uids``; by type, the newest first.
+        """
+        if not uids:
+            return []
+        rows = self._all(_SOME.format(_TYPES), {"u": list(uids), "l": each, "t": list(without)})
+        return [(str(r["uid"]), row_from(r["row"])) for r in rows]
+
+    def linked_counts(self, uid: str, most: int) -> dict[str, int]:
+        """Return by type how many records link to this one; ``most`` stands for that and any more."""
+        return {str(r["type"]): int(r["n"]) for r in self._all(_COUNTS.format(_TYPES), {"u": uid, "l": most})}
+
+    def linked_newest(self, uid: str, kind: str, most: int, before: str = "") -> list[Row]:
+        """Return the newest records of a type that link to this one, made before the one named (a uid)."""
+        rows = self._all(_NEWEST, {"u": uid, "k": kind, "b": before, "l": most})
+        return [row_from(r["row"]) for r in rows]
+
+    def linked_open(self, uid: str, states: Mapping[str, Collection[str]], most: int = 200) -> list[Row]:
+        """Return records of types that link to this one and are in one of the states named for the type.
+
+        Type by type, so that what is open is found by its state.
         """
         rows = [
             row
-            for kind, states in sorted(over.items())
-            for row in self._all(_OPEN, {"u": uid, "k": kind, "s": list(states), "l": most})
+            for kind, wanted in sorted(states.items())
+            for row in self._all(_OPEN, {"u": uid, "k": kind, "s": list(wanted), "l": most})
         ]
         return [row_from(r["row"]) for r in rows]
 

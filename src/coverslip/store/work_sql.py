@@ -177,17 +177,32 @@ class PostgresWork:
         return found, looked, looked >= size - 1
 
     def beside(self, uid: str, types: Sequence[str], limit: int) -> list[tuple[Row, str]]:
-        """Return records of types whose ``subject`` is this one, newest first, with who made each."""
+        """Return records of types whose ``subject`` is this one, newest first, with who made each.
+
+        At most ``limit`` of each type: a uid carries the moment of making, and the newest are found by it.
+        """
         rows = self._all(
-            "select ops.row_of(r.type, r.uid) as row, coalesce(a.title, '') as name from projection.link l"
-            " join projection.record r on r.type = l.from_type and r.uid = l.from_uid"
+            "select ops.row_of(r.type, r.uid) as row, coalesce(a.title, '') as name"
+            " from unnest(%(t)s::text[]) w(type) cross join lateral (select l.from_uid from projection.link l"
+            " where l.to_uid = %(u)s and l.field = 'subject' and l.from_type = w.type"
+            " order by l.from_uid desc limit %(l)s) f"
+            " join projection.record r on r.type = w.type and r.uid = f.from_uid"
             " left join projection.number n on n.uid = r.created_by"
             " left join projection.record a on a.type = n.type and a.uid = n.uid"
-            " where l.to_uid = %(u)s and l.field = 'subject' and l.from_type = any(%(t)s)"
-            " order by r.created_at desc, r.uid limit %(l)s",
+            " order by r.created_at desc, r.uid",
             {"u": uid, "t": list(types), "l": limit},
         )
         return [(row_from(r["row"]), str(r["name"])) for r in rows]
+
+    def beside_counts(self, uid: str, types: Sequence[str], most: int) -> dict[str, int]:
+        """Return by type how many have this one as their ``subject``; ``most`` stands for any more."""
+        rows = self._all(
+            "select w.type, (select count(*) from (select 1 from projection.link l where l.to_uid = %(u)s"
+            " and l.field = 'subject' and l.from_type = w.type limit %(l)s) f) as n"
+            " from unnest(%(t)s::text[]) w(type)",
+            {"u": uid, "t": list(types), "l": most},
+        )
+        return {str(r["type"]): int(r["n"]) for r in rows}
 
     def counted(self, uid: str, type: str, state: str) -> int:
         """Return how many records of a type in a state have this one as their ``subject``."""

@@ -5,12 +5,13 @@ Rules kept here:
 * The layout is the server's: numbers in attributes, no script, no style. Every box is a link, and the table
   says the same as the graph, row for row.
 * Many records of one type in a lane are one box that says how many; the table still lists each.
+* Of what stands on a record the newest of each type are there. What is left out is named, with where it is.
 * More than ``MOST_NODES`` records: the table is what is shown first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,7 +21,10 @@ MOST_NODES = 60
 MOST_ROWS = 1000
 SEVERAL = 6
 """From so many records of one type in one lane on, they are one box."""
-UP, DOWN = 3, 2
+UP, DOWN = 3, (60, 10)
+"""Steps to what a record stands on; for each step to what stands on it, how many of a type are there."""
+MOST_FOLLOWED = 20
+"""Records of a step from which the next one goes on."""
 LANES = ("Origin", "Images", "Method", "Analysis", "Use")
 _LANE = {
     "image": 1, "image_set": 1, "acquisition_session": 1, "annotation": 1, "calibration": 1,
@@ -41,8 +45,10 @@ class Reading(Protocol):
         """Return the records of these (type, uid)."""
         ...
 
-    def linked(self, uid: str) -> list[Row]:
-        """Return the records that link to one."""
+    def linked_some(
+        self, uids: Collection[str], each: int, without: Collection[str] = ()
+    ) -> list[tuple[str, Row]]:
+        """Return (uid linked to, record) of what links to these, of every type the newest ``each``."""
         ...
 
 
@@ -56,6 +62,8 @@ class Node:
     x: int
     y: int
     now: bool
+    newest: bool = False
+    """Whether there are more of its type than it stands for."""
 
     @property
     def row(self) -> Row:
@@ -83,6 +91,8 @@ class Lineage:
     width: int
     height: int
     more: bool
+    left: list[tuple[Row, str]]
+    """(record, type) where more of a type stand on a record than are here."""
 
     @property
     def table_first(self) -> bool:
@@ -92,11 +102,11 @@ class Lineage:
 
 def lineage(reading: Reading, row: Row) -> Lineage:
     """Return the lineage of any record: 3 steps of what it stands on, 2 of what stands on it."""
-    found, pairs = _gathered(reading, row)
+    found, pairs, left, more = _gathered(reading, row)
     lanes = {uid: _lane(one, row) for uid, one in found.items()}
     # What comes later may be named by what it came from, as results by their run: it stands on it even so.
     pairs = {(a, b) if lanes[a] <= lanes[b] else (b, a) for a, b in pairs}
-    nodes = list(_placed(row, found, lanes))
+    nodes = list(_placed(row, found, lanes, {kind for _, kind in left}))
     of = {one.uid: node for node in nodes for one in node.rows}
     lines = {(of[a].key, of[b].key) for a, b in pairs if of[a].key != of[b].key}
     by_key = {node.key: node for node in nodes}
@@ -113,12 +123,14 @@ def lineage(reading: Reading, row: Row) -> Lineage:
     ]
     return Lineage(
         nodes, edges, table, [(LANES[lane], used.index(lane) * _LANE_WIDTH + 8) for lane in used],
-        len(used) * _LANE_WIDTH, _TOP + depth * (_HEIGHT + _GAP), len(found) >= MOST_ROWS,
+        len(used) * _LANE_WIDTH, _TOP + depth * (_HEIGHT + _GAP), more, left,
     )  # fmt: skip
 
 
-def _gathered(reading: Reading, row: Row) -> tuple[dict[str, Row], set[tuple[str, str]]]:
-    """Return records by uid, and (uid stood on, uid that stands on it)."""
+def _gathered(
+    reading: Reading, row: Row
+) -> tuple[dict[str, Row], set[tuple[str, str]], list[tuple[Row, str]], bool]:
+    """Return records by uid, (uid stood on, uid that stands on it), what is left out, whether anything is."""
     found, pairs = {row.uid: row}, set()
     edge = [row]
     for _ in range(UP):
@@ -127,19 +139,30 @@ def _gathered(reading: Reading, row: Row) -> tuple[dict[str, Row], set[tuple[str
         found |= {one.uid: one for one in new}
         pairs |= {(pair[1], one.uid) for one, pair in links if pair[1] in found}
         edge = new
-    edge = [row]
-    for _ in range(DOWN):
-        following = []
-        for one in edge[:20]:
-            for user in reading.linked(one.uid):
-                if user.type in _BESIDE or len(found) >= MOST_ROWS:
-                    continue
-                pairs.add((one.uid, user.uid))
-                if user.uid not in found:
-                    found[user.uid] = user
-                    following.append(user)
-        edge = following
-    return found, {(a, b) for a, b in pairs if a != b}
+    left, more, edge = list[tuple[Row, str]](), len(found) >= MOST_ROWS, [row]
+    for each in DOWN:
+        more = more or len(edge) > MOST_FOLLOWED
+        edge, hidden = _following(reading, edge[:MOST_FOLLOWED], each, found, pairs)
+        left += hidden
+    more = more or bool(left) or len(found) >= MOST_ROWS
+    return found, {(a, b) for a, b in pairs if a != b}, left, more
+
+
+def _following(
+    reading: Reading, edge: list[Row], each: int, found: dict[str, Row], pairs: set[tuple[str, str]]
+) -> tuple[list[Row], list[tuple[Row, str]]]:
+    """Add what stands on the records of an edge; return what is new, and what is left out."""
+    known, counts = {one.uid: one for one in edge}, dict[tuple[str, str], int]()
+    following = list[Row]()
+    for uid, user in reading.linked_some(list(known), each + 1, _BESIDE):
+        counts[uid, user.type] = counts.get((uid, user.type), 0) + 1
+        if counts[uid, user.type] > each or len(found) >= MOST_ROWS:
+            continue
+        pairs.add((uid, user.uid))
+        if user.uid not in found:
+            found[user.uid] = user
+            following.append(user)
+    return following, [(known[uid], kind) for (uid, kind), n in counts.items() if n > each]
 
 
 def targets(row: Row) -> Iterator[tuple[str, str]]:
@@ -155,13 +178,16 @@ def _lane(one: Row, centre: Row) -> int:
     return _LANE.get(one.type, 0) if one.uid != centre.uid else _LANE.get(one.type, 3)
 
 
-def _placed(centre: Row, found: Mapping[str, Row], lanes: Mapping[str, int]) -> Iterator[Node]:
+def _placed(
+    centre: Row, found: Mapping[str, Row], lanes: Mapping[str, int], left: Collection[str]
+) -> Iterator[Node]:
     used = sorted(set(lanes.values()))
     for column, lane in enumerate(used):
         here = sorted((r for u, r in found.items() if lanes[u] == lane), key=lambda r: (r.type, r.label))
         for place, rows in enumerate(_boxes(here, centre)):
             x, y = column * _LANE_WIDTH + 8, _TOP + place * (_HEIGHT + _GAP)
-            yield Node(rows[0].uid, rows, lane, x, y, rows[0].uid == centre.uid)
+            newest = len(rows) > 1 and rows[0].type in left
+            yield Node(rows[0].uid, rows, lane, x, y, rows[0].uid == centre.uid, newest)
 
 
 def _boxes(rows: Iterable[Row], centre: Row) -> Iterator[tuple[Row, ...]]:

@@ -10,7 +10,7 @@ from coverslip.kernel.rows import Row
 from coverslip.kernel.waiting import Narrowed
 from coverslip.records.collaboration.tag import TYPE as TAG, folded
 from coverslip.work import waiting
-from coverslip.work.around import Around
+from coverslip.work.around import MOST, Around
 from coverslip.work.mine import MyWork
 from coverslip.work.notices import Notices
 
@@ -46,6 +46,10 @@ class Work:
             hidden=() if everything else tuple(waiting.hidden(catalogue)),
         )
 
-    def around(self, row: Row) -> dict[str, Any]:
-        """Return what stands beside a record."""
-        return self.beside.of(row)
+    def around(self, row: Row, most: int = MOST) -> dict[str, Any]:
+        """Return what stands beside a record, ``most`` of each kind."""
+        return self.beside.of(row, most)
+
+    def around_briefly(self, row: Row) -> dict[str, Any]:
+        """Return the tags of a record, and how many of each other kind stand beside it."""
+        return self.beside.brief(row)

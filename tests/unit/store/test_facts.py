@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -79,6 +80,24 @@ def test_inbound_records_are_those_whose_field_links_here(lab: Lab) -> None:
     read = {"as": "runs", "inbound_to": "self", "type": "analysis_run", "field": "image_set"}
     facts = lab.store.facts({"record": {"number": "SET-0001"}, "reads": [read]})
     assert [row["number"] for row in facts["reads"]["runs"]] == ["RUN-1"]
+
+
+def test_inbound_records_are_read_without_those_in_closed_states_and_up_to_a_limit(lab: Lab) -> None:
+    chosen, other = lab.write("image_set", "SET-0001"), lab.write("image_set", "SET-0002")
+    for n, state in enumerate(("draft", "closed", "unheard_of", "draft", "voided")):
+        lab.write("analysis_run", f"RUN-{n}", state=state, links=[{**link(chosen), "field": "image_set"}])
+    lab.write("analysis_run", "RUN-8", links=[{**link(other), "field": "image_set"}])
+    lab.write("analysis_run", "RUN-9", links=[{**link(chosen), "field": "other"}])
+    read = {"as": "runs", "inbound_to": "self", "type": "analysis_run", "field": "image_set"}
+
+    def found(**more: Any) -> list[str]:
+        facts = lab.store.facts({"record": {"number": "SET-0001"}, "reads": [read | more]})
+        return [row["number"] for row in facts["reads"]["runs"]]
+
+    assert found(closed=["closed", "voided"]) == ["RUN-0", "RUN-2", "RUN-3"], "a state nobody names is open"
+    assert found(closed=[]) == found() == ["RUN-0", "RUN-1", "RUN-2", "RUN-3", "RUN-4"]
+    assert len(found(closed=["closed", "voided"], limit=2)) == 2
+    assert found(closed=["draft", "closed", "unheard_of", "voided"]) == []
 
 
 def test_a_link_dropped_from_a_version_is_no_longer_inbound(lab: Lab) -> None:

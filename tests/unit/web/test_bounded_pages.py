@@ -96,8 +96,9 @@ def test_a_study_counts_what_is_linked_by_state_and_not_what_is_not(lab: Lab, al
         states = {state: sum(row.state == state for row in rows) for state in {row.state for row in rows}}
         assert lab.reading.linked_states(study.uid, (kind,), 5000) == {kind: states}
         over = next(iter(states))
-        still = [row for row in rows if row.state != over]
-        assert lab.reading.linked_open(study.uid, {kind: [over]}) == sorted(still, key=lambda r: r.uid)
+        open_ = [row for row in rows if row.state == over]
+        assert lab.reading.linked_open(study.uid, {kind: [over]}) == sorted(open_, key=lambda r: r.uid)
+        assert lab.reading.linked_open(study.uid, {kind: ["no such state"]}) == []
     assert lab.reading.linked_states(study.uid, ("specimen",), 2) == {"specimen": {"registered": 2}}
     assert lab.reading.linked_states(study.uid, ("capa",), 2) == {}
 

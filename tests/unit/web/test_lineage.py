@@ -32,8 +32,19 @@ class Known:
     def rows_of(self, wanted: Collection[tuple[str, str]]) -> list[Row]:
         return [self.rows[uid] for _, uid in dict.fromkeys(wanted) if uid in self.rows]
 
-    def linked(self, uid: str) -> list[Row]:
-        return [r for r in self.rows.values() if any(v["uid"] == uid for v in r.fields.values())]
+    def linked_some(
+        self, uids: Collection[str], each: int, without: Collection[str] = ()
+    ) -> list[tuple[str, Row]]:
+        found = [
+            (uid, r)
+            for uid in uids
+            for r in reversed(self.rows.values())
+            if r.type not in without and any(v["uid"] == uid for v in r.fields.values())
+        ]
+        kept: dict[tuple[str, str], list[Row]] = {}
+        for uid, row in found:
+            kept.setdefault((uid, row.type), []).append(row)
+        return [(uid, row) for (uid, _), rows in kept.items() for row in rows[:each]]
 
 
 def small() -> Known:

@@ -104,8 +104,7 @@ def _page(
 def _runs(visit: Visit, row: Row) -> list[dict[str, Any]]:
     """Return every run on the same image set with its results, in the order they were asked for."""
     reading = visit.services.reading
-    linked = reading.linked(str(row.fields["image_set"]["uid"]))
-    runs = [r for r in linked if r.type == RUN] or [row]
+    runs = reading.linked(str(row.fields["image_set"]["uid"]), (RUN,)) or [row]
     wanted = [r.fields["results"] for r in runs if r.fields.get("results")]
     results = {r.uid: r for r in reading.rows_of([(str(x["type"]), str(x["uid"])) for x in wanted])}
     runs.sort(key=lambda r: (int(r.fields.get("run_index", 0)), r.number))

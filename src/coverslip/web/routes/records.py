@@ -16,6 +16,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from coverslip.application import viewing
+from coverslip.application.finding import type_named
 from coverslip.kernel import history
 from coverslip.kernel.rows import Row
 from coverslip.web import fields, special
@@ -27,8 +28,14 @@ router = APIRouter()
 Reference = Annotated[str, Path(max_length=80)]
 Name = Annotated[str, Path(max_length=80)]
 TRAIL_PAGE = 100
-LINKED = 500
-"""Records shown of those that stand on one."""
+LINKED = 200
+"""Records of a page of those that stand on one; where there are no more, all of them are on one."""
+EACH = 10
+"""Records shown of each type where there are more than that, with a way to all of the type."""
+COUNTED = 1000
+"""Records of a type that are counted; of more it is said that there are more."""
+BESIDE = 30
+"""Comments and attachments shown beside those a record is linked to."""
 
 
 @router.get("/r/{reference}")
@@ -65,7 +72,8 @@ def overview_values(visit: Visit, row: Row, tab: str) -> dict[str, Any]:
         "titles": fields.titles(visit.services, row.fields),
         "latest": list(reversed(history.trail(entries)))[:5],
         "count": len(entries),
-        "around": visit.services.working.around(row),
+        "around": visit.services.working.around_briefly(row),
+        "counted": COUNTED,
     }
 
 
@@ -131,22 +139,47 @@ def signatures(request: Request, visit: VisitOf, reference: Reference) -> Respon
 
 
 @router.get("/r/{reference}/related")
-def related(request: Request, visit: VisitOf, reference: Reference) -> Response:
-    """Show what a record stands on, what stands on it, and what lies beside it."""
+def related(
+    request: Request,
+    visit: VisitOf,
+    reference: Reference,
+    kind: Annotated[str, Query(alias="type", max_length=80)] = "",
+    before: Annotated[str, Query(max_length=36, pattern=r"^([0-9a-f-]{36})?$")] = "",
+) -> Response:
+    """Show what a record stands on, what stands on it, and what lies beside it.
+
+    Of what stands on it, all where it is little, else the newest of each type; or a page of one type.
+    """
     row = row_at(request, visit, reference)
+    reading = visit.services.reading
     given = [link["number"] for link in fields.links(row.fields)]
-    targets = [t for t in (visit.services.reading.find(n) for n in dict.fromkeys(given)) if t is not None]
+    targets = [t for t in (reading.find(n) for n in dict.fromkeys(given)) if t is not None]
+    counts = reading.linked_counts(row.uid, COUNTED + 1)
+    linked = _linked(visit, row, counts, type_named(visit.services, kind).name if kind else "", before)
     return page(
         request,
         visit,
         "record_related.html",
         **frame(visit, row, "Related"),
         targets=targets,
-        linked=visit.services.reading.linked(row.uid, most=LINKED + 1),
-        most=LINKED,
-        around=visit.services.working.around(row),
+        linked=linked[:LINKED],
+        counts=counts,
+        counted=COUNTED,
+        kind=kind,
+        before=before,
+        following=linked[LINKED - 1].uid if kind and len(linked) > LINKED else "",
+        around=visit.services.working.around(row, BESIDE),
         catalogue=visit.services.catalogue,
     )
+
+
+def _linked(visit: Visit, row: Row, counts: dict[str, int], kind: str, before: str) -> list[Row]:
+    """Return what stands on a record, newest first: of a type one more than a page, or of all types."""
+    reading = visit.services.reading
+    if kind:
+        return reading.linked_newest(row.uid, kind, LINKED + 1, before)
+    each = LINKED if sum(counts.values()) <= LINKED else EACH
+    return [one for _, one in reading.linked_some([row.uid], each)]
 
 
 @router.get("/r/{reference}/versions")

@@ -20,10 +20,13 @@ special.PAGES[TYPE] = "/studies/{}"
 Short = Annotated[str, Query(max_length=120)]
 _SHOWN = 12
 OPEN_TYPES = ("deviation", "oos", "review_case")
+OPEN_SHOWN = 40
+"""Open records of each type that are listed."""
 COUNTED = ("image", "analysis_run", "container", "acquisition_session")
 MOST = 1000
 """Records of a type that are counted; of more it is said that there are more."""
-_READ = ("analysis_run", "container", "image")
+_READ = {"analysis_run": 50, "container": 50, "image": 400}
+"""How many of a type are looked at, the newest; where there are more, the page says so."""
 
 
 @router.get("/studies/{reference}")
@@ -42,37 +45,40 @@ def study(
     if row.type != TYPE:
         raise NotFound("NOT_FOUND", what="study", record=reference[:60])
     reading = visit.services.reading
-    by_type: dict[str, list[Row]] = {}
-    for one in reading.linked(row.uid, _READ):
-        by_type.setdefault(one.type, []).append(one)
-    runs = sorted(by_type.get("analysis_run", []), key=lambda r: r.number, reverse=True)
+    by_type = {kind: reading.linked_newest(row.uid, kind, most) for kind, most in _READ.items()}
+    runs = sorted(by_type["analysis_run"], key=lambda r: r.number, reverse=True)
     results = _results(visit, runs)
+    counts = reading.linked_states(row.uid, COUNTED, MOST)
+    all_of = {kind: sum(counts.get(kind, {}).values()) for kind in _READ}
     chosen = next((r for r in results if r.number == result), results[0] if results else None)
     return page(
         request,
         visit,
         "study.html",
         **overview_values(visit, row, "Overview") | {"nav": "study"},
-        counts=reading.linked_states(row.uid, COUNTED, MOST),
+        counts=counts,
         most=MOST,
         runs=runs[:_SHOWN],
+        all_of=all_of,
+        looked={kind: len(found) for kind, found in by_type.items() if len(found) < all_of[kind]},
         results=results,
         chosen=chosen,
         **_laid_out(by_type, chosen, measure, container),
         well=well,
-        open_items=reading.linked_open(row.uid, {name: _ends(visit, name) for name in OPEN_TYPES}),
+        open_items=reading.linked_open(row.uid, {n: _open(visit, n) for n in OPEN_TYPES}, OPEN_SHOWN + 1),
+        open_shown=OPEN_SHOWN,
         catalogue=visit.services.catalogue,
     )
 
 
-def _ends(visit: Visit, kind: str) -> list[str]:
-    return [state.name for state in visit.services.catalogue[kind].type.states if state.terminal]
+def _open(visit: Visit, kind: str) -> list[str]:
+    return [state.name for state in visit.services.catalogue[kind].type.states if not state.terminal]
 
 
 def _results(visit: Visit, runs: list[Row]) -> list[Row]:
     """Return the result sets of runs, newest run first."""
-    numbers = [str(r.fields["results"]["number"]) for r in runs if "results" in r.fields]
-    return [one for one in (visit.services.reading.find(n) for n in numbers[:50]) if one is not None]
+    links = [r.fields["results"] for r in runs if "results" in r.fields]
+    return visit.services.reading.rows_of([(str(one["type"]), str(one["uid"])) for one in links])
 
 
 def _laid_out(
