@@ -22,7 +22,7 @@ pytest_plugins = (
     "fix_memory",
     "fix_story",
     "fix_science",
-    "fix_lab",
+    "fix_caller",
     "fix_grounds",
     "fix_people",
     "fix_world",

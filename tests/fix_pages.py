@@ -21,7 +21,8 @@ from coverslip.bootstrap.faces import Faces, faces
 from coverslip.bootstrap.founding import sequencer_of
 from coverslip.web.security import csrf_token
 from coverslip.web.serving import Serving
-from fix_lab import Lab, TestClient
+from fix_caller import TestClient
+from fix_lab import Lab
 
 ORIGIN = "http://localhost"
 

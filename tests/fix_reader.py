@@ -15,7 +15,8 @@ from httpx import Response
 from coverslip.web.app import create_pages
 from coverslip.web.security import csrf_token
 from coverslip.web.serving import Serving
-from fix_lab import Lab, TestClient, secret_of
+from fix_caller import TestClient
+from fix_lab import Lab, secret_of
 
 ORIGIN = "http://testserver"
 COOKIE = Serving().cookie

@@ -14,9 +14,10 @@ from coverslip.errors import CoverslipError
 from coverslip.kernel import words as w
 from coverslip.kernel.change import Change, Context
 from coverslip.records import all_types
-from fix_lab import Person, together
+from fix_lab import Person
 from fix_model import CODES, OPAQUE, SERVICE, Known, Lent, Model, states_of
 from fix_people import ALL_ROUND, DELEGATE
+from fix_together import together
 from fix_tour import given, prepare
 from fix_world import WHY, World, example, example_names
 

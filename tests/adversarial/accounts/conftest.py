@@ -17,7 +17,8 @@ from coverslip.kernel.identity import Place
 from coverslip.kernel.rows import Row
 from coverslip.store.signer import read_journal
 from coverslip.store.watching_sql import PostgresWatch
-from fix_lab import TODAY, Caller, Lab
+from fix_caller import Caller
+from fix_lab import TODAY, Lab
 
 CHECK = [{"document_kind": "passport", "manner": "in person", "on": TODAY.isoformat()}]
 WRONG = "granite meadow 7 compass"

@@ -13,7 +13,8 @@ from coverslip.alerts.attempts import FLOOD_A_MINUTE
 from coverslip.keeper.loop import run
 from coverslip.kernel import keys
 from coverslip.kernel.identity import Place, name_key
-from fix_lab import Lab, refused, secret_of, together
+from fix_lab import Lab, refused, secret_of
+from fix_together import together
 
 WRONG = "granite meadow 7 compass"
 Watched = Any

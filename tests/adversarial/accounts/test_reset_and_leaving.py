@@ -14,7 +14,8 @@ from coverslip.kernel.change import Change, Credential
 from coverslip.kernel.identity import Place
 from coverslip.ledger import canonical
 from coverslip.verifier import ed25519
-from fix_lab import SHOWN, TODAY, Caller, Lab, Person, refused, secret_of
+from fix_caller import Caller
+from fix_lab import SHOWN, TODAY, Lab, Person, refused, secret_of
 
 CHECK = [{"document_kind": "passport", "manner": "in person", "on": TODAY.isoformat()}]
 PLACE = Place("ws-thief", "192.0.2.66", "t", "UTC")

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from fix_lab import Caller, Lab
+from fix_caller import Caller
+from fix_lab import Lab
 
 Api = Callable[[str], Caller]
 JSON = {"Content-Type": "application/json"}

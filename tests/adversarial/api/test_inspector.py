@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from fix_lab import TODAY, Caller, Lab, refused
+from fix_caller import Caller
+from fix_lab import TODAY, Lab, refused
 
 Api = Callable[[str], Caller]
 NAME = "iris"

@@ -14,7 +14,8 @@ import tifffile
 from coverslip.application import shortcut
 from coverslip.application.shortcut import ADMITTED_S, Admissions, TileShortcut, bearer
 from coverslip.kernel.clock import monotonic_s
-from fix_lab import Caller, Lab
+from fix_caller import Caller
+from fix_lab import Lab
 
 Api = Callable[[str], Caller]
 PIXELS = np.arange(300 * 300, dtype=np.uint16).reshape(300, 300)

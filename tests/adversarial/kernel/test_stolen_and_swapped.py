@@ -11,7 +11,9 @@ import pytest
 from coverslip.kernel.change import Change, Credential
 from coverslip.kernel.identity import Place, context_of, name_key
 from coverslip.ledger import canonical
-from fix_lab import ORIGIN, SHOWN, TODAY, Caller, Lab, Person, refused, secret_of, together
+from fix_caller import Caller
+from fix_lab import ORIGIN, SHOWN, TODAY, Lab, Person, refused, secret_of
+from fix_together import together
 
 Api = Callable[[str], Caller]
 PLACE = Place("w", "127.0.0.1", "t", "UTC")

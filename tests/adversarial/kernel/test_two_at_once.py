@@ -9,7 +9,8 @@ import pytest
 
 from coverslip.errors import CoverslipError
 from coverslip.kernel.change import Change, Receipt
-from fix_lab import LATER, SHOWN, TODAY, Lab, Meeting, Person, together
+from fix_lab import LATER, SHOWN, TODAY, Lab, Person
+from fix_together import Meeting, together
 
 ORDERS = [("first", "second"), ("second", "first")]
 orders = pytest.mark.parametrize("order", ORDERS, ids="-then-".join)

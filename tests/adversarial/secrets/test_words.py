@@ -21,7 +21,8 @@ from coverslip.kernel import keys
 from coverslip.kernel.change import Credential
 from coverslip.kernel.genesis import Founder
 from coverslip.store.sequencer import Sequencer
-from fix_lab import Lab, TestClient, secret_of
+from fix_caller import TestClient
+from fix_lab import Lab, secret_of
 
 RIGHT = secret_of("olga")
 WRONG = "tessellated marmalade 77"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from coverslip.errors import Invalid
-from fix_lab import Lab, refused, together
+from fix_lab import Lab, refused
+from fix_together import together
 
 
 def raised(lab: Lab, bucket: str, **more: object) -> str:

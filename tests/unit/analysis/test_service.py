@@ -33,7 +33,8 @@ from coverslip.kernel.change import Change
 from coverslip.worker import loop
 from coverslip.worker.loop import Work
 from fix_analysis import Plane, drawn
-from fix_lab import Caller, Lab, refused
+from fix_caller import Caller
+from fix_lab import Lab, refused
 
 Api = Callable[[str], Caller]
 NOISE = np.random.default_rng(6).poisson(400, (256, 256)).astype(np.uint16)

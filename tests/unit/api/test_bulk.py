@@ -10,7 +10,8 @@ import pytest
 
 from coverslip.kernel.change import Change
 from coverslip.review.exceptions import gatherer
-from fix_lab import Caller, Lab
+from fix_caller import Caller
+from fix_lab import Lab
 
 Api = Callable[[str], Caller]
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from coverslip.bootstrap.founding import sequencer_of
-from fix_lab import TODAY, Caller, Lab
+from fix_caller import Caller
+from fix_lab import TODAY, Lab
 
 Api = Callable[[str], Caller]
 

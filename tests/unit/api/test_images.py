@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from fix_lab import Caller, Lab
+from fix_caller import Caller
+from fix_lab import Lab
 
 Api = Callable[[str], Caller]
 PIXELS = np.random.default_rng(3).integers(100, 5000, (300, 420), dtype=np.uint16)

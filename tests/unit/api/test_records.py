@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from fix_lab import Caller, Lab, secret_of, together
+from fix_caller import Caller
+from fix_lab import Lab, secret_of
+from fix_together import together
 
 Api = Callable[[str], Caller]
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from coverslip.ledger import canonical
-from fix_lab import TODAY, Caller, Lab
+from fix_caller import Caller
+from fix_lab import TODAY, Lab
 
 Api = Callable[[str], Caller]
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from fix_lab import Caller, Lab
+from fix_caller import Caller
+from fix_lab import Lab
 
 Api = Callable[[str], Caller]
 

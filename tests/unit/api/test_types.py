@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fix_lab import Caller, Lab
+from fix_caller import Caller
+from fix_lab import Lab
 
 Api = Callable[[str], Caller]
 LONGER = {"word": "raise_reason", "act": "edit", "minimum": 25}

@@ -18,7 +18,8 @@ from fix_bench import (
     receive,
     specimen,
 )
-from fix_lab import LATER, TODAY, Lab, Person, refused, together
+from fix_lab import LATER, TODAY, Lab, Person, refused
+from fix_together import together
 
 # --- specimens -------------------------------------------------------------------------------------
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from coverslip.errors import CoverslipError
 from fix_bench import WHY, commands, linked, specimen
-from fix_lab import Lab, Person, refused, together
+from fix_lab import Lab, Person, refused
+from fix_together import together
 
 # --- runs beyond the plan --------------------------------------------------------------------------
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from fix_lab import Caller, Lab, refused
+from fix_caller import Caller
+from fix_lab import Lab, refused
 from fix_retention import EVENT, ended_study
 
 

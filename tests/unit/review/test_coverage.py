@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from coverslip.kernel.events import Event
-from fix_lab import Caller, Lab, Person, refused
+from fix_caller import Caller
+from fix_lab import Lab, Person, refused
 
 CHECKLIST = [{"question": "Are all images there?", "answer": "yes"}]
 

@@ -11,7 +11,8 @@ from coverslip.kernel.rows import Row
 from coverslip.web.app import create_pages
 from coverslip.web.lineage import MOST_NODES, lineage
 from coverslip.web.serving import Serving
-from fix_lab import Lab, TestClient
+from fix_caller import TestClient
+from fix_lab import Lab
 from fix_rules import row as made
 
 

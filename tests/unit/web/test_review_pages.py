@@ -7,7 +7,8 @@ import re
 import pytest
 
 from coverslip.web.app import create_pages
-from fix_lab import Lab, TestClient, refused
+from fix_caller import TestClient
+from fix_lab import Lab, refused
 from fix_reader import Reader
 
 CHECKLIST = [{"question": "Are all images there?", "answer": "yes"}]

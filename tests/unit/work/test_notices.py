@@ -8,7 +8,8 @@ from typing import Any
 
 from coverslip.bootstrap.founding import sequencer_of
 from coverslip.bootstrap.working import working
-from fix_lab import Caller, Lab, Person
+from fix_caller import Caller
+from fix_lab import Lab, Person
 
 Api = Callable[[str], Caller]
 
