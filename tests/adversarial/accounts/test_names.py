@@ -97,7 +97,7 @@ def test_a_printed_name_changes_and_every_earlier_one_stays_in_the_trail(lab: La
 
 def test_two_people_at_once_do_not_get_twin_names(lab: Lab) -> None:
     from coverslip.errors import CoverslipError
-    from fix_lab import together
+    from fix_together import together
 
     results = together(
         lambda: account(lab, "wilma"), lambda: account(lab, "wi1ma"), lambda: account(lab, "vvilma")

@@ -234,7 +234,7 @@ def everybody_tries(interface: Interface) -> None:
 
 def poster(interface: Interface) -> Any:
     """Return what posts JSON as somebody; an answer is never a server's error."""
-    from fix_lab import TestClient
+    from fix_caller import TestClient
 
     client = TestClient(create_app(interface.lab.services()), raise_server_exceptions=False)
 
