@@ -128,6 +128,8 @@ class Limits:
     # 21 CFR 11.200(a)(1)(i): one continuous period of controlled access.
     signing_period_idle_minutes: int = 10
     signing_period_max_minutes: int = 60
+    passkey_test_days: int = 365
+    passkey_test_warned_days: int = 30
     # 21 CFR 11.300(d): attempts at unauthorised use.
     delay_after_failures: int = 5
     lock_after_failures: int = 10

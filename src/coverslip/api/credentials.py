@@ -15,6 +15,7 @@ from coverslip.api.sessions import signed_in
 from coverslip.api.shapes import Act, Answer, Body, NewRecord, Octets, Secret, Short, receipt_value
 from coverslip.application import acting, credentials, entering
 from coverslip.application.acting import Wish
+from coverslip.application.credentials import Proof
 
 router = APIRouter(tags=["credentials"])
 Key = Annotated[str, Header(alias="Idempotency-Key", max_length=100)]
@@ -127,7 +128,7 @@ def own(services: ServicesOf, context: ContextOf) -> dict[str, Any]:
 def begin(body: Components, request: Request, services: ServicesOf, context: ContextOf) -> dict[str, Any]:
     """Begin to add a passkey: both components are asked for."""
     request.state.action = "add_passkey"
-    return credentials.begin_passkey(services, context, body.username, body.password)
+    return credentials.begin_passkey(services, context, Proof(body.username, body.password))
 
 
 @router.post("/me/passkeys", status_code=201)
@@ -162,7 +163,7 @@ def begin_codes(
 ) -> dict[str, str]:
     """Begin to add an authenticator app: both components are asked for, the seed is shown once."""
     request.state.action = "add_codes"
-    return credentials.begin_codes(services, context, body.username, body.password)
+    return credentials.begin_codes(services, context, Proof(body.username, body.password))
 
 
 @router.post("/me/codes", status_code=204)
@@ -176,7 +177,7 @@ def confirm_codes(body: Code, request: Request, services: ServicesOf, context: C
 def remove_codes(body: Components, request: Request, services: ServicesOf, context: ContextOf) -> None:
     """Remove the authenticator app: both components are asked for."""
     request.state.action = "remove_codes"
-    credentials.remove_codes(services, context, body.username, body.password)
+    credentials.remove_codes(services, context, Proof(body.username, body.password))
 
 
 @router.post("/records/prepare")

@@ -2,8 +2,9 @@
 
 Rules kept here:
 
-* What adds a credential, or makes signing in easier, asks for both components first, and for the passkey's
-  own signature. Withdrawing a passkey asks for none: a lost one must go at once, and nothing is gained by it.
+* What adds a credential, or makes signing in easier, asks for both components first, or for the answer of a
+  passkey that stands for them; and a new passkey signs its own entry. Withdrawing a passkey asks for none: a
+  lost one must go at once, and nothing is gained by it.
 * A browser's binary values are base64url; what cannot be read is refused by name and never repeated.
 * A passkey that its record does not take is forgotten again.
 """
@@ -14,6 +15,7 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from coverslip.application.services import Services
@@ -23,6 +25,7 @@ from coverslip.kernel.accounts import Session
 from coverslip.kernel.change import Assertion, Change, Context, Credential, Receipt
 from coverslip.kernel.commit import Ready
 from coverslip.kernel.desk import Desk
+from coverslip.kernel.events import Event
 from coverslip.kernel.keys import PASSKEY
 from coverslip.kernel.rows import Row
 from coverslip.kernel.view import render, shown_hash
@@ -80,6 +83,13 @@ def asked(services: Services, ready: Ready) -> dict[str, Any]:
     return {"ceremony": ready.ceremony, "options": options}
 
 
+def question(services: Services, context: Context) -> dict[str, Any]:
+    """Return what a browser needs to let a passkey prove who is here. Raises ``SIG_REAUTH`` without any."""
+    ring = services.identity.ring
+    name, asked_for, known = ring.ask(context)
+    return {"ceremony": name, "options": passkeys.request_options(ring.party, asked_for, known)}
+
+
 def challenge(services: Services, person: str = "") -> dict[str, Any]:
     """Return what a browser needs to sign in, or of one ``person`` to unlock: the options."""
     ring = services.identity.ring
@@ -99,10 +109,36 @@ def own_record(services: Services, context: Context) -> Row:
     return row
 
 
-def begin_passkey(services: Services, context: Context, username: str, password: str) -> dict[str, Any]:
-    """Ask for a new passkey, once both components are given. Raises ``SIG_REAUTH``, ``ACCOUNT_LOCKED``."""
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """That it is oneself: both components, or a passkey's answer to ``question`` in their place."""
+
+    username: str = ""
+    password: str = field(default="", repr=False)
+    answer: Assertion | None = None
+
+
+def prove(services: Services, context: Context, proof: Proof) -> None:
+    """Return if a proof is right. Raises ``SIG_REAUTH``, ``ACCOUNT_LOCKED``, ``IDENTITY_NOT_VERIFIED``."""
+    if proof.answer is not None:
+        services.identity.prove_with_passkey(context, proof.answer)
+    else:
+        services.identity.prove(context, proof.username, proof.password)
+
+
+def test_passkey(services: Services, context: Context, answered: Assertion) -> None:
+    """Enter that a passkey answered when it was asked (21 CFR 11.300(e)). Raises ``SIG_REAUTH``."""
     own_record(services, context)
-    services.identity.prove(context, username, password)
+    found = services.identity.prove_with_passkey(context, answered)
+    now = next(p for p in services.identity.ring.held(context.person) if p.kid == found.kid)
+    detail = {"kid": now.kid, "count": now.count, "backed_up": bool(now.data.get("backed_up"))}
+    services.events.record(Event("credential", "passkey_tested", detail), context)
+
+
+def begin_passkey(services: Services, context: Context, proof: Proof) -> dict[str, Any]:
+    """Ask for a new passkey, once it is proved who asks. Raises ``SIG_REAUTH``, ``ACCOUNT_LOCKED``."""
+    own_record(services, context)
+    prove(services, context, proof)
     return services.identity.ring.begin(context)
 
 
@@ -146,7 +182,11 @@ def _listing(services: Services, row: Row, kid: str, public: str) -> Change:
 
 def withdraw_passkey(services: Services, context: Context, kid: str, why: str) -> Receipt:
     """Withdraw a passkey of one's own; it is asked for nothing again. Raises ``VAL_FORM``."""
-    row = own_record(services, context)
+    return withdraw_of(services, context, own_record(services, context), kid, why)
+
+
+def withdraw_of(services: Services, context: Context, row: Row, kid: str, why: str) -> Receipt:
+    """Withdraw a passkey from a record: its owner, or security. Raises ``AUTH_ROLE``, ``VAL_FORM``."""
     keys = row.fields.get("signing_keys", ())
     left = [key for key in keys if key["kid"] != kid]
     fields = {"signing_keys": left}
@@ -159,17 +199,17 @@ def withdraw_passkey(services: Services, context: Context, kid: str, why: str) -
 # --- one-time codes ----------------------------------------------------------------------------
 
 
-def begin_codes(services: Services, context: Context, username: str, password: str) -> dict[str, str]:
-    """Show a new seed, once both components are given. Raises ``SIG_REAUTH``, ``DUP``."""
+def begin_codes(services: Services, context: Context, proof: Proof) -> dict[str, str]:
+    """Show a new seed, once it is proved who asks. Raises ``SIG_REAUTH``, ``DUP``."""
     own_record(services, context)
-    services.identity.prove(context, username, password)
+    prove(services, context, proof)
     return services.identity.codes.begin(context)
 
 
-def remove_codes(services: Services, context: Context, username: str, password: str) -> None:
-    """End the second factor, once both components are given. Raises ``SIG_REAUTH``, ``VAL_FORM``."""
+def remove_codes(services: Services, context: Context, proof: Proof) -> None:
+    """End the second factor, once it is proved who asks. Raises ``SIG_REAUTH``, ``VAL_FORM``."""
     own_record(services, context)
-    services.identity.prove(context, username, password)
+    prove(services, context, proof)
     services.identity.codes.remove(context)
 
 

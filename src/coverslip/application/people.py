@@ -52,11 +52,12 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What those who look after accounts see of one."""
+    """What those who look after accounts see of one; ``passkeys`` as the ring tells them."""
 
     sessions: tuple[Session, ...]
     last: dict[str, str]
     failures: int
+    passkeys: tuple[dict[str, Any], ...] = ()
 
 
 def invite(services: Services, row: Row, context: Context) -> Invitation:
@@ -103,6 +104,7 @@ def looked(services: Services, row: Row) -> Looked:
         tuple(services.accounts.sessions_of(row.uid)),
         services.accounts.last_sign_ins(row.uid),
         services.accounts.failures(SIGN_IN, name),
+        tuple(services.identity.ring.told(row.uid)),
     )
 
 

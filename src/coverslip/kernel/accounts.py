@@ -72,8 +72,8 @@ class Accounts(Protocol):
         """Return whose passkey has this id (hex) of its authenticator; empty where nobody's."""
         ...
 
-    def use_passkey(self, person: str, key_id: str, was: int, count: int) -> bool:
-        """Raise a passkey's counter; false where another use came between, or it is gone."""
+    def use_passkey(self, person: str, key_id: str, was: int, count: int, *, backed_up: bool) -> bool:
+        """Note a use: counter, time, whether synchronised; false where another came between."""
         ...
 
     def drop_passkey(self, person: str, key_id: str) -> None:

@@ -483,6 +483,17 @@ class Identity:
         keys.prove(dict(signer.wrapped), secret[: keys.MAX_SECRET], context.person)
         self.proved(context)
 
+    def prove_with_passkey(self, context: Context, assertion: Assertion) -> Passkey:
+        """Return the passkey of this session's person that answered ``ring.ask``; counted as a signing is.
+
+        Raises ``SIG_REAUTH``, ``ACCOUNT_LOCKED``.
+        """
+        challenge = self.ring.asked(context, assertion)
+        self._count_signing(context)
+        found = self.ring.tested(context, challenge, assertion)
+        self.proved(context)
+        return found
+
     def _count_signing(self, context: Context) -> None:
         count = self._accounts.add_failure(SIGNING, context.person, context.address)
         if count > LOCK_AFTER:

@@ -6,7 +6,9 @@ Rules kept here (DESIGN law 5, P11-200-a1.3, P11-300-c, P11-300-e.1):
 * The authenticator verifies its user, by PIN or biometric, every time: without that nothing is accepted.
 * What a passkey may do is what its owner's record says of its public key; the row beside the ledger holds
   only how to find it, and its counter.
-* A counter that does not rise is a copy of the authenticator, and refused.
+* A counter that does not rise is a copy of the authenticator, and refused. So is an answer that says of its
+  key another kind of device than the one it was made in: a key never moves (P11-300-e.1).
+* Every answer is a test of the passkey: the day of the last one is kept, and so is when the next is due.
 * Only P-256 with SHA-256, because that is what the offline verifier checks.
 """
 
@@ -16,7 +18,8 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from webauthn import (
@@ -47,6 +50,7 @@ from webauthn.helpers.structs import (
 from coverslip.errors import Invalid, Refused
 from coverslip.kernel import keys
 from coverslip.kernel.change import Assertion
+from coverslip.settings import Limits
 
 TIMEOUT_MS = 300_000
 """How long a browser lets its user look for the authenticator; what was prepared is kept as long."""
@@ -54,6 +58,17 @@ COMPONENTS = ["passkey", "user_verification"]
 """What a passkey stands for: a thing its owner holds, and the PIN or biometric that opens it."""
 NOT_ACCEPTED = "The passkey was not accepted."
 OTHERWISE = "The passkey was to sign something else than what was sent with its answer. Nothing was signed."
+
+
+TEST_DAYS = Limits().passkey_test_days
+WARNED_DAYS = Limits().passkey_test_warned_days
+
+
+class Answered(NamedTuple):
+    """What a right answer says of its passkey: the new counter, and whether it is synchronised now."""
+
+    counter: int
+    backed_up: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +99,8 @@ LOOPBACK = Party.of("http://localhost")
 @dataclass(frozen=True, slots=True)
 class Passkey:
     """A passkey as kept: its owner's person id, key id and public key (hex), the authenticator's own id of
-    it, its counter, and what is known of it (``label``, ``aaguid``, ``backed_up``, ``added_at``)."""
+    it, its counter, and what is known of it (``label``, ``aaguid``, ``device``, ``backed_up``, ``added_at``,
+    ``used_at``)."""
 
     person: str
     kid: str
@@ -92,6 +108,16 @@ class Passkey:
     credential_id: bytes
     count: int
     data: Mapping[str, Any]
+
+    @property
+    def tested_at(self) -> str:
+        """When it last answered, or was made."""
+        return str(self.data.get("used_at") or self.data["added_at"])
+
+    @property
+    def test_due(self) -> str:
+        """Last day on which it signs without another test, ISO 8601."""
+        return (datetime.fromisoformat(self.tested_at) + timedelta(days=TEST_DAYS)).date().isoformat()
 
 
 def challenge_of(message: bytes) -> bytes:
@@ -207,10 +233,11 @@ def challenge_in(assertion: Assertion) -> bytes:
         return b""
 
 
-def verify(party: Party, passkey: Passkey, challenge: bytes, assertion: Assertion) -> int:
-    """Check an assertion with a passkey's public key and return the new counter.
+def verify(party: Party, passkey: Passkey, challenge: bytes, assertion: Assertion) -> Answered:
+    """Check an assertion with a passkey's public key and return what it says of the passkey.
 
-    Raises ``SIG_REAUTH`` whatever was wrong: page, party, challenge, user verification, counter, signature.
+    Raises ``SIG_REAUTH`` whatever was wrong: page, party, challenge, user verification, counter, kind of
+    device, signature.
     """
     response = AuthenticatorAssertionResponse(
         assertion.client_data, assertion.authenticator_data, assertion.signature
@@ -232,7 +259,10 @@ def verify(party: Party, passkey: Passkey, challenge: bytes, assertion: Assertio
         )
     except (WebAuthnException, ValueError, KeyError, TypeError, IndexError, RecursionError):
         raise refused() from None
-    return found.new_sign_count
+    made_in = passkey.data.get("device")
+    if made_in is not None and found.credential_device_type.value != made_in:
+        raise refused()
+    return Answered(found.new_sign_count, found.credential_backed_up)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from typing import Any, ClassVar, Protocol
 
 from coverslip.kernel.change import Change, Context
 from coverslip.kernel.commit import Door
+from coverslip.kernel.keys import PASSKEY
+from coverslip.kernel.passkeys import TEST_DAYS
 from coverslip.kernel.rows import Row
 from coverslip.records.organisation.access_review import TYPE as REVIEW
 from coverslip.records.organisation.role_grant import TYPE as GRANT
@@ -35,7 +37,8 @@ class Reading(Protocol):
         ...
 
     def access_facts(self) -> dict[str, dict[str, Any]]:
-        """Return by person: ``last_use``, ``credential`` (key id), ``since``, ``screened``, ``untrained``.
+        """Return by person: ``last_use``, ``credential`` (key id), ``since``, ``screened``, ``untrained``,
+        ``passkey_used``, ``passkey_tested``.
 
         Under "" the database time ``now``.
         """
@@ -105,14 +108,30 @@ def _account(
 
 
 def _credential(row: Row, facts: Mapping[str, Any]) -> str:
-    listed = [key["kid"] for key in row.fields.get("signing_keys", ())]
     if row.fields["kind"] == "service":
         return "none: a service has no password"
+    told = [_password(row, facts)]
+    count = len(_passkeys(row))
+    if count:
+        used = str(facts.get("passkey_used", ""))[:10] or "never"
+        told.append(f"{count} {'passkey' if count == 1 else 'passkeys'}, last used {used}")
+    return "; ".join(told)
+
+
+def _password(row: Row, facts: Mapping[str, Any]) -> str:
+    listed = [key["kid"] for key in row.fields.get("signing_keys", ()) if key["scheme"] != PASSKEY]
     if not facts.get("credential"):
-        return "none in force"
+        return "none in force" if not _passkeys(row) else "no password"
     if facts["credential"] != (listed or [""])[-1]:
         return "a key that the record does not list last"
     return "in force" if row.state == "active" else f"kept, not usable while {row.state}"
+
+
+def _passkeys(row: Row) -> list[str]:
+    """Return the passkeys a record lists that somebody verified."""
+    waiting = row.fields.get("passkeys_waiting", ())
+    keys = row.fields.get("signing_keys", ())
+    return [key["kid"] for key in keys if key["scheme"] == PASSKEY and key["kid"] not in waiting]
 
 
 def _flags(
@@ -133,6 +152,9 @@ def _flags(
         found.append("no identity check on record")
     if row.state == "active" and not roles:
         found.append("no role")
+    tested = facts.get("passkey_tested")
+    if tested and _passkeys(row) and (now - dt.datetime.fromisoformat(tested)).days > TEST_DAYS:
+        found.append(f"a passkey untested for more than {TEST_DAYS} days")
     if any(role.startswith(("ADM ", "SEC ")) for role in roles):
         found.append("privileged")
     return found

@@ -170,16 +170,18 @@ class PostgresAccounts:
         )
         return str(row["person"]) if row else ""
 
-    def use_passkey(self, person: str, key_id: str, was: int, count: int) -> bool:
-        """Raise a passkey's counter from what it was; false where that is not what it is."""
+    def use_passkey(self, person: str, key_id: str, was: int, count: int, *, backed_up: bool) -> bool:
+        """Raise a passkey's counter from what it was and note the use; false where that is not what it is."""
         row = self._one(
-            "update ops.credential set data = data || jsonb_build_object('count', %(n)s::bigint),"
+            "update ops.credential set data = data || jsonb_build_object('count', %(n)s::bigint,"
+            " 'used_at', ops.iso(clock_timestamp()), 'backed_up', %(b)s::boolean),"
             " changed_at = clock_timestamp() where person = %(p)s and kind = 'passkey' and key_id = %(k)s"
             " and revoked_at is null and (data ->> 'count')::bigint = %(w)s returning 1 as done",
             p=person,
             k=key_id,
             w=was,
             n=count,
+            b=backed_up,
         )
         return row is not None
 

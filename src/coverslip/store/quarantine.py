@@ -140,7 +140,7 @@ class QuarantinedAccounts(PostgresAccounts):
         with self._lock:
             self._failures.pop((scope, key), None)
 
-    def use_passkey(self, person: str, key_id: str, was: int, count: int) -> bool:
+    def use_passkey(self, person: str, key_id: str, was: int, count: int, *, backed_up: bool) -> bool:
         """Note in memory that a passkey was used at a count; false where it was before."""
         return count == 0 or self.add_failure("passkey_used", f"{key_id}:{count}") == 1
 

@@ -143,7 +143,8 @@ class PostgresReading(ScopeReading):
 
         Of everybody, or of one ``person``.
         ``last_use`` of any session; ``credential`` (key id in force), ``since`` when, ``screened`` how;
-        ``untrained``: numbers of documents that a role asks training on and the person lacks.
+        ``passkey_used``, ``passkey_tested``: when the one used last, and the one unused longest, answered or
+        was made; ``untrained``: numbers of documents that a role asks training on and the person lacks.
         """
         found: dict[str, dict[str, Any]] = {"": self._all("select ops.iso(clock_timestamp()) as now", {})[0]}
         for row in self._all(
@@ -158,6 +159,14 @@ class PostgresReading(ScopeReading):
             " where kind = 'signing' and revoked_at is null"
             " and (%(p)s = '' or person = nullif(%(p)s, '')::uuid) order by person, created_at desc",
             {"p": person},
+        ):
+            found.setdefault(row.pop("person"), {}).update(row)
+        for row in self._all(
+            "select person::text as person, ops.iso(max(last)) as passkey_used,"
+            " ops.iso(min(last)) as passkey_tested from (select person,"
+            " coalesce((data ->> 'used_at')::timestamptz, created_at) as last"
+            " from ops.credential where kind = 'passkey' and revoked_at is null) found group by person",
+            {},
         ):
             found.setdefault(row.pop("person"), {}).update(row)
         for row in self._all(

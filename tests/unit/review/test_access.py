@@ -11,6 +11,7 @@ from coverslip.kernel.rows import Row
 from coverslip.review.access import AccessReviews
 from coverslip.store.unique_sql import PostgresUnique
 from fix_lab import LATER, Lab, refused
+from fix_passkey import with_passkey
 
 
 def opened(lab: Lab, period: str) -> str:
@@ -252,3 +253,19 @@ def test_a_review_not_closed_in_time_is_told_and_one_in_time_is_not(lab: Lab) ->
     tomorrow = (today + dt.timedelta(days=1)).isoformat()
     duty(lab, f"{tomorrow}T00:00:01Z", "2999-01-01T00:00:00Z", told).do()
     assert late in told
+
+
+def test_the_review_says_what_signs_and_when_a_passkey_last_answered(lab: Lab) -> None:
+    with_passkey(lab, lab.rex)
+    today = lab.accounts.now()[:10]
+    found = accounts(lab, opened(lab, "2026-P"))["rex"]
+    assert found["credential"] == f"in force; 1 passkey, last used {today}"
+    assert "untested" not in found.get("flags", "")
+    assert lab.ask(
+        "update ops.credential set data = data || jsonb_build_object('used_at', '2024-01-02T00:00:00Z')"
+        " where person = %s::uuid and kind = 'passkey' returning 1",
+        lab.rex.uid,
+    )
+    found = accounts(lab, opened(lab, "2026-R"))["rex"]
+    assert found["credential"] == "in force; 1 passkey, last used 2024-01-02"
+    assert "a passkey untested for more than 365 days" in found["flags"]

@@ -13,7 +13,7 @@ from coverslip.kernel.identity import Place, name_key
 from coverslip.kernel.passkeys import LOOPBACK
 from coverslip.web.security import csrf_token
 from fix_lab import SHOWN, Lab, Person, refused, secret_of
-from fix_passkey import Key, b64, code_of, unb64, verified, with_passkey
+from fix_passkey import Key, b64, code_of, unb64, verified, with_passkey, without_password
 from fix_reader import Reader
 
 NAMES = (f"benedikt{n}" for n in range(100))
@@ -202,6 +202,63 @@ def test_a_passkey_is_withdrawn_with_a_reason(lab: Lab, ben: Person, reader: Rea
     gone = reader.post(f"/me/credentials/passkeys/{kid}/withdraw", reason="It was lost on the train.")
     assert gone.headers["location"] == "/me/credentials?said=withdrawn"
     assert "You have no passkey" in reader.get("/me/credentials")
+
+
+def test_a_passkey_takes_the_place_of_both_components_on_ones_own_pages(
+    lab: Lab, ben: Person, reader: Reader
+) -> None:
+    key = with_passkey(lab, ben)
+    without_password(lab, ben)
+    page = reader.get("/me/credentials")
+    assert "Add with the passkey you have" in page
+    assert "stays in one device" in page
+
+    def proof() -> str:
+        return written(key, reader.post("/me/credentials/challenge").json())
+
+    nothing = reader.post("/me/credentials/passkeys/begin")
+    assert nothing.status_code == 403
+    begun = reader.post("/me/credentials/passkeys/begin", passkey=proof())
+    assert begun.json()["options"]["excludeCredentials"][0]["id"] == b64(key.id)
+    tested = reader.post("/me/credentials/test", passkey=proof())
+    assert tested.headers["location"] == "/me/credentials?said=tested"
+    assert reader.post("/me/credentials/test", passkey="").status_code == 422
+    shown = reader.post("/me/credentials/codes/begin", passkey=proof()).text
+    seed = re.search(r"Or type this: <span class=\"mono\">([A-Z2-7]+)<", shown)
+    ceremony = re.search(r'name="ceremony" value="([0-9a-f]+)"', shown)
+    assert seed and ceremony
+    reader.post("/me/credentials/codes", ceremony=ceremony[1], code=code_of(lab, seed[1]))
+    assert lab.identity.codes.has(ben.uid)
+    assert reader.post("/me/credentials/codes/remove", passkey=proof()).status_code == 303
+    assert not lab.identity.codes.has(ben.uid)
+
+
+def test_security_withdraws_a_lost_passkey_and_its_sessions_end(
+    lab: Lab, ben: Person, reader: Reader
+) -> None:
+    key, number = with_passkey(lab, ben), lab.number_of(ben.username)
+    place = Place("m1", "testclient", "t", "UTC")
+    came = lab.identity.sign_in_with_passkey(key.answer(lab.identity.ring.challenge()), place)
+    kid = lab.identity.ring.told(ben.uid)[0]["kid"]
+    for name, withdraws in (("aurel", True), ("ada", False), ("quinn", False)):
+        seen = Reader(lab, name).get(f"/admin/people/{number}")
+        assert "Last used (UTC)" in seen
+        assert (f"/passkeys/{kid}/withdraw" in seen) is withdraws
+    path = f"/admin/people/{number}/passkeys/{kid}/withdraw"
+    reason = "It was left on the train."
+    refused = Reader(lab, "ada").post(path, reason=reason)
+    assert refused.status_code == 403
+    assert "AUTH_ROLE" in refused.text
+    assert lab.identity.session(came.token)
+    aurel = Reader(lab, "aurel")
+    assert aurel.post(path, reason="x").status_code == 422
+    assert aurel.post(path, reason=reason).status_code == 303
+    assert Reader(lab, token=came.token).client.get("/me").status_code == 303
+    assert lab.identity.ring.in_force(ben.uid) == []
+    assert lab.history(number)[-1]["sections"]["reason"] == reason
+    nobody = Reader(lab)
+    asked = nobody.post("/sign-in/challenge").json()
+    assert nobody.post("/sign-in/passkey", passkey=written(key, asked), workstation="m1").status_code == 401
 
 
 def test_sessions_are_listed_and_ended(lab: Lab, ben: Person, reader: Reader) -> None:

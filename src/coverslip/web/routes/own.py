@@ -16,9 +16,12 @@ from fastapi import APIRouter, Form, Path, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
 from coverslip.application import acting, credentials, entering, viewing
+from coverslip.application.credentials import Proof
 from coverslip.application.finding import find
 from coverslip.application.refusing import recorded
 from coverslip.errors import CoverslipError, Invalid
+from coverslip.kernel import passkeys
+from coverslip.kernel.change import Assertion
 from coverslip.kernel.clock import known_zone
 from coverslip.kernel.events import NOBODY
 from coverslip.web.routes import acts
@@ -47,6 +50,7 @@ SAID = {
     "withdrawn": "The passkey is withdrawn. It opens and signs nothing from now on.",
     "codes": "From now on signing in asks you for a code of your app.",
     "removed": "Signing in asks you for no code any more.",
+    "tested": "Your passkey answered. The test is an entry, and the next one is due in a year.",
     "ended": "The session is ended.",
 }
 ENTRY_SAID["switched"] = "The session before is locked. Its person signs in here to go on with it."
@@ -101,6 +105,7 @@ def _credentials(
         error=error,
         passkeys=identity.ring.told(visit.session.person),
         codes=identity.codes.has(visit.session.person),
+        test_days=passkeys.TEST_DAYS,
         **({"said": "", "begun": None} | more),
     )
 
@@ -113,13 +118,43 @@ def _refused(request: Request, visit: Visit, error: CoverslipError, action: str)
 
 
 @router.post("/me/credentials/passkeys/begin")
-def begin_passkey(visit: WritingVisit, username: Line, password: Secret) -> Response:
+def begin_passkey(
+    visit: WritingVisit, username: Line = "", password: Secret = "", passkey: Answered = ""
+) -> Response:
     """Begin to add a passkey, for a script."""
-    return as_value(
-        visit,
-        "add_passkey",
-        lambda: credentials.begin_passkey(visit.services, visit.context, username, password),
-    )
+
+    def work() -> dict[str, Any]:
+        return credentials.begin_passkey(visit.services, visit.context, _proof(username, password, passkey))
+
+    return as_value(visit, "add_passkey", work)
+
+
+def _proof(username: str, password: str, passkey: str) -> Proof:
+    return Proof(username, password, credentials.answer_in(passkey))
+
+
+@router.post("/me/credentials/challenge")
+def question(visit: WritingVisit) -> Response:
+    """Return what a passkey of one's own is asked in place of both components, for a script."""
+    return as_value(visit, "prove", lambda: credentials.question(visit.services, visit.context))
+
+
+@router.post("/me/credentials/test")
+def test(request: Request, visit: WritingVisit, passkey: Answered) -> Response:
+    """Take the answer of a passkey that is tested."""
+    request.state.action = "test_passkey"
+    try:
+        credentials.test_passkey(visit.services, visit.context, _given(passkey))
+    except CoverslipError as error:
+        return _refused(request, visit, error, "test_passkey")
+    return RedirectResponse("/me/credentials?said=tested", 303)
+
+
+def _given(passkey: str) -> Assertion:
+    answered = credentials.answer_in(passkey)
+    if answered is None:
+        raise Invalid("VAL_FORM", field="passkey", expected="the answer of a passkey", found="none")
+    return answered
 
 
 @router.post("/me/credentials/passkeys")
@@ -138,10 +173,7 @@ def list_passkey(visit: WritingVisit, kid: Line, passkey: Answered) -> Response:
     """Enter a new passkey in one's record, signed with it, for a script."""
 
     def work() -> dict[str, Any]:
-        answered = credentials.answer_in(passkey)
-        if answered is None:
-            raise Invalid("VAL_FORM", field="passkey", expected="the answer of a passkey", found="none")
-        receipt = credentials.list_passkey(visit.services, visit.context, kid, answered)
+        receipt = credentials.list_passkey(visit.services, visit.context, kid, _given(passkey))
         return {"number": receipt.entries[0].number}
 
     return as_value(visit, "add_passkey", work)
@@ -159,11 +191,14 @@ def withdraw_passkey(request: Request, visit: WritingVisit, kid: Name, reason: L
 
 
 @router.post("/me/credentials/codes/begin")
-def begin_codes(request: Request, visit: WritingVisit, username: Line, password: Secret) -> Response:
+def begin_codes(
+    request: Request, visit: WritingVisit, username: Line = "", password: Secret = "", passkey: Answered = ""
+) -> Response:
     """Show a new seed, once, and ask for a code of it."""
     request.state.action = "add_codes"
     try:
-        begun = credentials.begin_codes(visit.services, visit.context, username, password)
+        proof = _proof(username, password, passkey)
+        begun = credentials.begin_codes(visit.services, visit.context, proof)
     except CoverslipError as error:
         return _refused(request, visit, error, "add_codes")
     return _credentials(request, visit, begun=begun)
@@ -181,11 +216,14 @@ def confirm_codes(request: Request, visit: WritingVisit, ceremony: Line, code: L
 
 
 @router.post("/me/credentials/codes/remove")
-def remove_codes(request: Request, visit: WritingVisit, username: Line, password: Secret) -> Response:
+def remove_codes(
+    request: Request, visit: WritingVisit, username: Line = "", password: Secret = "", passkey: Answered = ""
+) -> Response:
     """End the second factor."""
     request.state.action = "remove_codes"
     try:
-        credentials.remove_codes(visit.services, visit.context, username, password)
+        proof = _proof(username, password, passkey)
+        credentials.remove_codes(visit.services, visit.context, proof)
     except CoverslipError as error:
         return _refused(request, visit, error, "remove_codes")
     return RedirectResponse("/me/credentials?said=removed", 303)
@@ -341,10 +379,7 @@ def sign_in_with_passkey(
     request.state.action = "sign_in"
     place = place_of(request, workstation.strip(), zone if known_zone(zone) else "UTC")
     try:
-        answered = credentials.answer_in(passkey)
-        if answered is None:
-            raise Invalid("VAL_FORM", field="passkey", expected="the answer of a passkey", found="none")
-        found = entering.sign_in_with_passkey(services, answered, place, resume=True)
+        found = entering.sign_in_with_passkey(services, _given(passkey), place, resume=True)
     except CoverslipError as error:
         return sign_in_page_for(request, services, place, next, "", workstation, error)
     response = RedirectResponse(own_path(next), 303)

@@ -73,23 +73,24 @@
     }));
   }
 
-  // A new passkey: both components, the authenticator's own making of it, its first signature.
+  // A new passkey: who adds it, the authenticator's own making of it, its first signature.
   for (const form of all("form[data-passkey-add]")) {
     all("[data-passkey-only]").forEach((one) => { one.hidden = false; });
-    const button = $("button", form);
-    form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      once(form, button, async () => {
-        const begun = await ask(`${form.action}/begin`, form);
-        put(form, "ceremony", begun.ceremony);
-        put(form, "made", JSON.stringify(await made(begun.options)));
-        const listing = await ask(form.action, form);
-        put(form, "kid", listing.kid);
-        tell(form, "Now use the new passkey once more: it signs that it is yours.");
-        put(form, "passkey", await answered(listing));
-        await ask(`${form.action}/list`, form);
-        location.assign(`${location.pathname}?said=passkey`);
-      })();
-    });
+    const button = $("button[type=submit]", form), other = $("[data-passkey-prove]", form);
+    const add = (by) => once(form, by, async () => {
+      // What proves who adds it: both components, or a passkey there is already.
+      put(form, "passkey", by === other ? await answered(await ask(other.dataset.passkeyProve, form)) : "");
+      const begun = await ask(`${form.action}/begin`, form);
+      put(form, "ceremony", begun.ceremony);
+      put(form, "made", JSON.stringify(await made(begun.options)));
+      const listing = await ask(form.action, form);
+      put(form, "kid", listing.kid);
+      tell(form, "Now use the new passkey once more: it signs that it is yours.");
+      put(form, "passkey", await answered(listing));
+      await ask(`${form.action}/list`, form);
+      location.assign(`${location.pathname}?said=passkey`);
+    })();
+    form.addEventListener("submit", (event) => { event.preventDefault(); add(button); });
+    other?.addEventListener("click", () => add(other));
   }
 })();
