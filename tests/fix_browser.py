@@ -315,12 +315,12 @@ def by_keyboard(page: Page, selector: str, key: str = "Enter", *, text: str = ""
 class Authenticator:
     """A passkey of the browser's own making (CDP WebAuthn), which finds its person present and verified."""
 
-    def __init__(self, page: Page, *, verified: bool = True) -> None:
+    def __init__(self, page: Page, *, verified: bool = True, transport: str = "internal") -> None:
         self._cdp = page.context.new_cdp_session(page)
         self._cdp.send("WebAuthn.enable")
         options = {
             "protocol": "ctap2",
-            "transport": "internal",
+            "transport": transport,
             "hasResidentKey": True,
             "hasUserVerification": True,
             "isUserVerified": verified,

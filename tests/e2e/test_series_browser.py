@@ -133,6 +133,37 @@ def test_a_person_without_password_signs_a_series_stops_and_goes_on(
     holds(lab, stale, tmp_path)
 
 
+def test_a_passkey_adds_another_and_is_tested_without_any_password(at_home: Lab, browse: Browse) -> None:
+    lab = at_home
+    person, page, passkey = only_a_passkey(lab, browse, "wibke")
+    page.goto("/me/credentials")
+    accessible(page)
+    shot(page, "credentials-with-passkey")
+    page.get_by_role("button", name="Test a passkey").click()
+    expect(page.get_by_text("Your passkey answered.")).to_be_visible()
+    page.get_by_role("button", name="Show it with your passkey").click()
+    expect(page.get_by_text("Scan this with your app")).to_be_visible()
+
+    second = Authenticator(page, transport="usb")
+    second.touched(False)
+
+    def first_steps_back(route: Route) -> None:
+        passkey.touched(False)
+        second.touched(True)
+        route.continue_()
+
+    page.route("**/me/credentials/passkeys/begin", first_steps_back)
+    page.goto("/me/credentials")
+    page.get_by_label("Name for it").fill("Key ring")
+    page.get_by_role("button", name="Add with the passkey you have").click()
+    expect(page.get_by_text("Waits for verification")).to_be_visible()
+    assert len(lab.identity.ring.told(person.uid)) == 2
+    ada = browse("aurel")
+    ada.goto(f"/admin/people/{lab.number_of('wibke')}")
+    accessible(ada)
+    shot(ada, "person-with-passkeys")
+
+
 def holds(lab: Lab, number: str, folder: Path) -> None:
     """Let the verifier judge the bundle of a record without the installation."""
     out, target = io.BytesIO(), folder / "copy.zip"
