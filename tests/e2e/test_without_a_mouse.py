@@ -79,7 +79,7 @@ def test_a_release_is_signed_without_scripts(lab: Lab, browse: Browse) -> None:
     page.get_by_role("button", name="Sign in", exact=True).click()
     page.locator("main a.idcell", has_text=release).first.click()
     page.locator('main a[href$="/do/release"]').first.click()
-    assert release in page.locator("pre.asprinted").inner_text(), "what is signed is shown as it prints"
+    assert release in page.locator("article.printed").inner_text(), "what is signed is shown as it prints"
     page.fill("#u", "quinn")
     page.fill("#p", "not her password at all")
     page.locator("form[data-ceremony] button.primary").click()

@@ -90,9 +90,9 @@ def test_a_record_is_shown_and_replayed_under_the_definition_it_was_made_with(
         def heading() -> str:
             return str(quinn.ask("GET", "/records/SITE-01/view").json()["text"].splitlines()[1])
 
-        assert heading().startswith("Site · ")
+        assert heading() == "Site"
         quinn.must("SITE-01", "amend", sign=True, why="The street was renamed.", address="2 Slide Street")
-        assert heading().startswith("Place · ")
+        assert heading() == "Place"
     for check in (checking.ledger_verify, checking.ledger_replay):
         assert check(upgraded.root)[0] == []
 

@@ -15,7 +15,11 @@ HOMONYMS = {
     "hold": ("kernel/",),  # a value of the sentence that says a record is on hold
     "attachment": ("api/devices.py",),  # how HTTP says that a file is to be saved
     "change": ("kernel/decide.py",),  # a word that says nothing, given as a reason
-    "delegation": ("kernel/history.py", "kernel/signature.py"),  # what a signature for another names
+    "delegation": (
+        "kernel/history.py",
+        "kernel/signature.py",
+        "kernel/view.py",
+    ),  # what a signature for another names
     "anomaly": ("ledger/",),  # a type of entry, not of record
     "user": (
         "store/server/",  # an account of the operating system

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Query, Request
 
 from coverslip.api.access import ContextOf, ServicesOf
 from coverslip.errors import NotFound, Refused
+from coverslip.kernel import roles
 
 router = APIRouter(tags=["ledger"])
 READERS = ("INS", "QA", "SEC", "QAL", "ADM")
@@ -38,9 +39,9 @@ def events(
         raise Refused(
             "AUTH_ROLE",
             record="the events of the ledger",
-            role=" or ".join(READERS),
+            role=roles.any_of(READERS),
             action="read",
-            roles=", ".join(held) or "none",
+            roles=roles.all_of(held),
         )
     if type and type not in _STREAMS and services.catalogue.get(type) is None:
         raise NotFound("NOT_FOUND", what="record type", record=type)

@@ -15,6 +15,7 @@ from coverslip.application.finding import reference
 from coverslip.application.listing import instant, person
 from coverslip.application.services import Services
 from coverslip.errors import Invalid, NotFound, Refused
+from coverslip.kernel import roles
 from coverslip.kernel.change import Context
 from coverslip.kernel.queries import TrailAsked
 from coverslip.ledger.leaf import TYPES
@@ -124,7 +125,7 @@ def _insist_reader(services: Services, context: Context) -> None:
         raise Refused(
             "AUTH_ROLE",
             record="the audit trail of everything",
-            role=" or ".join(READERS),
+            role=roles.any_of(READERS),
             action="read",
-            roles=", ".join(held) or "none",
+            roles=roles.all_of(held),
         )

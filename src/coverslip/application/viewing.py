@@ -16,7 +16,7 @@ from coverslip.kernel import history
 from coverslip.kernel.change import Context
 from coverslip.kernel.events import Event
 from coverslip.kernel.rows import Row
-from coverslip.kernel.view import render, shown_hash
+from coverslip.kernel.view import render, render_new, shown_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class View:
 
 def view(services: Services, row: Row) -> View:
     """Return a record as it would print now, with its signatures."""
-    manifests = [m["text"] for m in history.manifests(services.reading.history(row.uid))]
+    manifests = history.manifests(services.reading.history(row.uid))
     text = render(services.catalogue.under(row.type, row.definition), row, manifests)
     return View(text, shown_hash(text))
 
@@ -50,9 +50,7 @@ def open_image(services: Services, row: Row, context: Context) -> None:
 
 def preview(services: Services, type: str, fields: Mapping[str, Any]) -> View:
     """Return what a new record will look like, so that it can be read before it is signed."""
-    definition = type_named(services, type)
-    lines = [f"New {definition.type.title.lower()}", *(f"{n}: {v}" for n, v in sorted(fields.items()))]
-    text = "\n".join(lines)
+    text = render_new(type_named(services, type), fields)
     return View(text, shown_hash(text))
 
 

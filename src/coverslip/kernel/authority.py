@@ -16,14 +16,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from coverslip.errors import Refused
-from coverslip.kernel import words as w
+from coverslip.kernel import roles as named, words as w
 from coverslip.kernel.definition import Definition
 from coverslip.kernel.facts import SELF, Facts
 from coverslip.kernel.rows import NIL, Authority, Row
 
 ANYBODY = "*"
-SERVICE_ROLE = "SVC"
-DEVICE_ROLE = "DEV"
+SERVICE_ROLE = named.SERVICE
+DEVICE_ROLE = named.DEVICE
 
 
 def roles_held(facts: Facts, person: str) -> dict[str, Authority]:
@@ -112,9 +112,10 @@ def require_role(
         raise Refused(
             "AUTH_ROLE",
             record=record,
-            role=" or ".join(wanted) or "(nobody)",
+            role=named.any_of(wanted),
             action=action,
-            roles=", ".join(sorted(held)) or "none",
+            roles=named.all_of(held),
+            remedy=named.remedy(wanted),
         )
     lacking: Row | None = None
     for code in usable:
@@ -128,7 +129,7 @@ def require_role(
         record=record,
         doc=lacking.number,
         v=lacking.revision or lacking.version,
-        role=usable[0],
+        role=named.title(usable[0]),
         since=lacking.changed_at[:10],
         action=action,
     )

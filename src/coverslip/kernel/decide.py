@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from coverslip.errors import Conflict, EnvironmentFault, Invalid, Refused
-from coverslip.kernel import authority, guards, words as w
+from coverslip.kernel import authority, guards, roles, words as w
 from coverslip.kernel.clock import people_time
 from coverslip.kernel.content import Normaliser, Problem, clean_reason, raise_problems
 from coverslip.kernel.definition import Catalogue
@@ -225,9 +225,9 @@ class _Deciding:
             raise Refused(
                 "AUTH_ROLE",
                 record=row.label,
-                role=" or ".join(people),
+                role=roles.any_of(people),
                 action=action,
-                roles=", ".join(sorted(authority.roles_held(self.facts, self.person))) or "none",
+                roles=roles.all_of(authority.roles_held(self.facts, self.person)),
             )
         return self._role(who, action, signature)
 

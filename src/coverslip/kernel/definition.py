@@ -15,8 +15,8 @@ import copy
 import functools
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -25,6 +25,7 @@ from coverslip.kernel import checks, rules, words as w
 from coverslip.ledger import canonical
 
 GXP_FREE = "none"
+_T = TypeVar("_T")
 _ENDINGS = ("failed", "aborted", "cancelled", "expired", "superseded", "rejected")
 
 
@@ -116,6 +117,28 @@ def revive(encoded: bytes) -> Definition:
             found=str(error)[:200],
             remedy="Run the release that wrote it, or a later one.",
         ) from error
+
+
+def _in_order(earlier: Definition, current: Definition | None) -> Definition:
+    """Return a revived definition with fields and columns in the order in which this release declares them.
+
+    A canonical form carries no order. What this release no longer declares comes last.
+    """
+    if current is None:
+        return earlier
+    fields: dict[str, w.Field] = {}
+    for name, one in _ordered(earlier.type.fields, current.type.fields).items():
+        known = current.type.fields.get(name)
+        if isinstance(one.kind, w.Table) and known is not None and isinstance(known.kind, w.Table):
+            columns = _ordered(one.kind.columns, known.kind.columns)
+            one = msgspec.structs.replace(one, kind=msgspec.structs.replace(one.kind, columns=columns))
+        fields[name] = one
+    return replace(earlier, type=msgspec.structs.replace(earlier.type, fields=fields))
+
+
+def _ordered(found: Mapping[str, _T], order: Iterable[str]) -> dict[str, _T]:
+    first = {name: found[name] for name in order if name in found}
+    return first | dict(found)
 
 
 def _without_none(value: Any) -> Any:
@@ -231,7 +254,7 @@ class Catalogue:
             form = self._recall().get(hash)
             if form is None:
                 raise _not_on_the_log(name, hash, "none")
-            self._earlier[hash] = revive(form)
+            self._earlier[hash] = _in_order(revive(form), current)
         found = self._earlier[hash]
         if found.name != name:
             raise _not_on_the_log(name, hash, f"that of {found.name}")

@@ -11,31 +11,33 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from coverslip.kernel import words as w
+from coverslip.kernel import roles, words as w
 from coverslip.kernel.genesis import Founder, Step
 from coverslip.kernel.keys import Enrolment
 from coverslip.records.documents import document_policy, esign_acknowledgement
 from coverslip.records.organisation import user, vocabulary
 
 SCHEDULER = "scheduler"
-ROLES: Mapping[str, tuple[str, str]] = {
-    "ADM": ("Application administrator", "Keeps accounts and configuration; never works with records."),
-    "QA": ("Quality unit", "Approves, holds, dispositions and releases."),
-    "QAL": ("Quality lead", "Closes, waives and extends."),
-    "AUT": ("Author", "Writes documents and masters; never approves their own."),
-    "REV": ("Technical reviewer", "Reviews as a second person what others made."),
-    "ANL": ("Image analyst", "Analyses images and submits results."),
-    "OPR": ("Operator", "Runs instruments at the bench."),
-    "SDR": ("Study director", "Answers for a study."),
-    "ENG": ("Engineering", "Owns processes, equipment and their risk analysis."),
-    "WHS": ("Warehouse", "Receives, stores and hands over; never changes quality status."),
-    "PUR": ("Supplier management", "Keeps suppliers and their qualification."),
-    "MET": ("Instrument custodian", "Keeps instruments calibrated."),
-    "TRN": ("Training administrator", "Assigns and assesses training of others."),
-    "SEC": ("Security officer", "Verifies identities and watches accounts."),
-    "INS": ("Inspector", "Reads everything, writes nothing, for a limited time."),
-    "SVC": ("Service", "Devices and the scheduler: acts, never signs."),
+_DUTIES: Mapping[str, str] = {
+    "ADM": "Keeps accounts and configuration; never works with records.",
+    "QA": "Approves, holds, dispositions and releases.",
+    "QAL": "Closes, waives and extends.",
+    "AUT": "Writes documents and masters; never approves their own.",
+    "REV": "Reviews as a second person what others made.",
+    "ANL": "Analyses images and submits results.",
+    "OPR": "Runs instruments at the bench.",
+    "SDR": "Answers for a study.",
+    "ENG": "Owns processes, equipment and their risk analysis.",
+    "WHS": "Receives, stores and hands over; never changes quality status.",
+    "PUR": "Keeps suppliers and their qualification.",
+    "MET": "Keeps instruments calibrated.",
+    "TRN": "Assigns and assesses training of others.",
+    "SEC": "Verifies identities and watches accounts.",
+    "INS": "Reads everything, writes nothing, for a limited time.",
+    "SVC": "Devices and the scheduler: acts, never signs.",
 }
+ROLES: Mapping[str, tuple[str, str]] = {code: (roles.TITLES[code], duty) for code, duty in _DUTIES.items()}
+"""Title and duty of every role there is from the first entry on."""
 MEANINGS: Mapping[str, str] = {
     "authored": "I wrote this and answer for what it says.",
     "executed": "I did this as recorded.",

@@ -90,7 +90,7 @@ class _Question:
         row = version.row(stream[0], past.blockers(version.uid, moment))
         definition = self.catalogue.under(version.kind, version.definition)
         signed = [m for m in manifests(self.reading.history(version.uid)) if m["version"] <= version.version]
-        text = render(definition, row, [m["text"] for m in signed])
+        text = render(definition, row, signed)
         return {
             "number": row.number,
             "label": row.label,

@@ -234,7 +234,7 @@ class Workspace:
     def _record(self, found: Coverage, item: Item) -> dict[str, Any]:
         row = next(r for r in found.rows if r.uid == item.uid)
         catalogue: Catalogue = self.door.catalogue
-        manifests = [m["text"] for m in history.manifests(self.reading.history(row.uid))]
+        manifests = history.manifests(self.reading.history(row.uid))
         text = render(catalogue.under(row.type, row.definition), row, manifests)
         return {"record": _row_value(row), "text": text, "shown": shown_hash(text)}
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from coverslip.application.services import Services
-from coverslip.kernel import words as w
+from coverslip.kernel import telling, words as w
 from coverslip.kernel.definition import Definition
 from coverslip.kernel.rows import Row
-from coverslip.kernel.view import is_link, plain
+from coverslip.kernel.view import column_label, is_link, plain
+from coverslip.web.navigation import href
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,7 @@ def _field(name: str, one: w.Field, value: Any) -> Shown:
     columns: tuple[tuple[str, str, str], ...] = ()
     if isinstance(one.kind, w.Table):
         columns = tuple(
-            (c, c.replace("_", " ").capitalize(), type(spec.kind).__name__)
-            for c, spec in one.kind.columns.items()
+            (c, column_label(c), type(spec.kind).__name__) for c, spec in one.kind.columns.items()
         )
     return Shown(name, one.label, type(one.kind).__name__, value, one.help, one.critical, columns)
 
@@ -72,6 +72,19 @@ def titles(services: Services, value: Any, most: int = 100) -> dict[str, str]:
     asked = dict(list(wanted.items())[:most])
     found = services.reading.titles(set(asked.values()))
     return {uid: found[number] for uid, number in asked.items() if number in found}
+
+
+def beside(services: Services, row: Row) -> dict[str, tuple[str, str]]:
+    """Return, by a link as the record's print words it, title and address of the record it names.
+
+    A page sets them beside the print: they are no part of what is signed.
+    """
+    found = titles(services, row.fields)
+    return {
+        telling.link(one): (found[str(one["uid"])], href(one))
+        for one in links(row.fields)
+        if str(one.get("uid", "")) in found
+    }
 
 
 def summary(row: Row, name: str) -> str:

@@ -24,8 +24,8 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from coverslip import __version__
+from coverslip.kernel import roles, sheet
 from coverslip.kernel.view import is_link, plain
-from coverslip.records.founding import ROLES
 from coverslip.web import badges, lines, navigation
 from coverslip.web.assets import Assets
 from coverslip.web.visit import Visit, services_of, serving_of
@@ -35,6 +35,9 @@ _MARKDOWN = MarkdownIt("js-default", {"html": False, "linkify": False}).disable(
 
 _MOST_BRACKETS = 10_000
 """Beyond them the search for links takes a time that grows with their square."""
+
+_LONGEST_SET = 400_000
+"""Characters of a rendering that is set with its tables; a longer one is shown as the text it is."""
 
 
 @cache
@@ -52,6 +55,8 @@ def environment() -> Environment:
         "local": local,
         "thousands": lambda n: f"{n:,}",
         "plain": plain,
+        "sheet": as_sheet,
+        "any_role": roles.any_of,
         "words": lambda text: str(text).replace("_", " "),
         "markdown": markdown,
         "lines": lines.lines,
@@ -63,7 +68,11 @@ def environment() -> Environment:
         "size": size,
         "ref": ref,
     }
-    made.tests |= {"link": lambda v: isinstance(v, dict) and is_link(v), "file": is_file}
+    made.tests |= {
+        "grid": lambda v: isinstance(v, sheet.Grid),
+        "link": lambda v: isinstance(v, dict) and is_link(v),
+        "file": is_file,
+    }
     made.globals |= {
         "asset": asset,
         "badge": badges.badge,
@@ -139,6 +148,11 @@ def markdown(text: str) -> Markup:
     return Markup(_MARKDOWN.render(source))  # noqa: S704 -- raw HTML is off
 
 
+def as_sheet(text: str) -> sheet.Sheet | None:
+    """Return what a rendering says, read from that very text; None where it is too long."""
+    return sheet.read(text) if len(text) <= _LONGEST_SET else None
+
+
 def utc(instant: str) -> str:
     """Return an instant as ``2026-11-20 14:32:07``, UTC."""
     return dt.datetime.fromisoformat(instant).astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S")
@@ -185,7 +199,7 @@ def was(text: str, name: str, actor: str = "", actor_name: str = "") -> str:
 
 def role(code: str) -> str:
     """Return a role by its shipped name and its code; what has no such name stands as it is."""
-    return f"{ROLES[code][0]} ({code})" if code in ROLES else code.replace("_", " ")
+    return f"{roles.TITLES[code]} ({code})" if code in roles.TITLES else roles.title(code)
 
 
 def small(title: str) -> str:

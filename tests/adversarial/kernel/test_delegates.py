@@ -7,7 +7,9 @@ from typing import Any
 
 from coverslip.kernel import history
 from coverslip.kernel.change import Change
+from coverslip.kernel.view import render
 from fix_lab import SHOWN, TODAY, Lab, refused
+from fix_view import signed_by
 
 
 def _lend(lab: Lab, giver: str, taker: str, role: str, days: int = 30) -> str:
@@ -59,6 +61,11 @@ def test_a_delegate_reviews_for_the_giver_and_everything_names_both(lab: Lab) ->
     assert lab.row(number).people["signed_reviewed"] == [lab.olga.uid, lab.rita.uid]
     shown = history.manifests(lab.history(number))[-1]
     assert f"Olga Operator for Rita Reviewer, delegation {lent} (REV)" in shown["text"]
+    row = lab.row(number)
+    printed = render(lab.door.catalogue.under(row.type, row.definition), row, [shown])
+    said = signed_by(printed, "Olga Operator")
+    assert (said["As"], said["For"]) == ("Technical reviewer", "Rita Reviewer")
+    assert said["By delegation"] == lent
     assert entry["sections"]["signature"]["statement"]["signer"]["behalf"]["person"] == lab.rita.uid
 
 

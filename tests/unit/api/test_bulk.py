@@ -88,7 +88,7 @@ def test_a_late_entry_asks_a_reason_and_is_told_as_late(lab: Lab, api: Api) -> N
     assert entry["occurred_at"][:16] == then[:16]
     shown = alan.get(f"/records/{number}")
     assert (shown["late"], shown["occurred_at"][:16]) == (True, then[:16])
-    assert "Late entry" in alan.get(f"/records/{number}/view")["text"]
+    assert "late entry" in alan.get(f"/records/{number}/view")["text"]
     ahead = (dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)).isoformat()
     future = alan.post("/records", body | {"occurred_at": ahead, "reason": "It will have been so."})
     assert (future.status_code, future.json()["code"]) == (422, "VAL_RANGE")

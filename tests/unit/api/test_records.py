@@ -10,6 +10,7 @@ import pytest
 from fix_caller import Caller
 from fix_lab import Lab, secret_of
 from fix_together import together
+from fix_view import signed_by
 
 Api = Callable[[str], Caller]
 
@@ -30,7 +31,7 @@ def test_a_record_is_made_shown_and_signed_over_the_interface(lab: Lab, api: Api
     assert made.json()["receipt"].startswith("coverslip receipt v1\n")
     manifest = aurel.get(f"/records/{sop}")["signatures"][0]
     assert (manifest["name"], manifest["meaning"]) == ("Aurel Author", "authored")
-    assert "Aurel Author (AUT), " in aurel.get(f"/records/{sop}/view")["text"]
+    assert signed_by(aurel.get(f"/records/{sop}/view")["text"], "Aurel Author")["As"] == "Author"
 
 
 def test_who_may_not_is_told_why_before_trying(lab: Lab, api: Api) -> None:

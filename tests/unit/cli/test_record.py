@@ -147,7 +147,7 @@ def test_a_creation_that_is_signed_shows_what_will_be_made(ada: Any) -> None:
         stdin=f"{PASSWORD}\n",
     )
     assert ran.code == 0
-    assert "policy: POL-0001" in ran.out and "legally binding equal" in ran.out
+    assert "│ POL-0001" in ran.out and "legally binding equal" in ran.out
 
 
 def test_fields_come_from_options_files_and_attached_files(ada: Any, lab: Any, tmp_path: Path) -> None:

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from coverslip.kernel.sheet import Entry
 from fix_grounds import Grounds
 from fix_lab import LATER, TODAY, Lab
+from fix_view import sheet_of
 
 
 @pytest.fixture
@@ -61,7 +63,8 @@ def test_a_record_is_shown_as_it_was_whatever_happened_since(own: Lab) -> None:
     assert held["state"] == "in_progress"
     assert [s["meaning"] for s in held["signatures"]] == ["accepted_responsibility", "qa_reviewed"]
     assert held["on_hold"] == [{"number": hold, "reason": "A question is open about it."}]
-    assert f"ON HOLD: {hold}" in held["text"]
+    parts = {part.heading: part.items for part in sheet_of(held["text"]).parts}
+    assert parts["On hold"] == (Entry(hold, ("A question is open about it.",)),)
     current = as_of(own, study, now(own))
     assert (current["state"], current["on_hold"]) == ("suspended", [])
 

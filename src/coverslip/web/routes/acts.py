@@ -27,7 +27,7 @@ from coverslip.kernel.change import Credential
 from coverslip.kernel.definition import Definition
 from coverslip.kernel.rows import Row
 from coverslip.ledger.identity import uuid7
-from coverslip.web import conditions, forms, refusals
+from coverslip.web import conditions, fields, forms, refusals
 from coverslip.web.framing import frame, row_at
 from coverslip.web.templating import page, ref
 from coverslip.web.typed import Typed
@@ -184,6 +184,7 @@ def _act_page(
         reason=reason,
         given_reason=str(form.get("reason", "")) if form else "",
         view=view,
+        beside=fields.beside(visit.services, row) if view else {},
         # A stale form stays stale: what was read is what is signed or changed, or nothing.
         version=str(form["expected_version"]) if form and "expected_version" in form else row.version,
         key=str(form["key"]) if form and "key" in form else str(uuid7()),

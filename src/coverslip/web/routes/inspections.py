@@ -14,6 +14,7 @@ from fastapi.responses import RedirectResponse
 from coverslip.application import inspecting, people
 from coverslip.application.finding import find
 from coverslip.errors import CoverslipError, Invalid, NotFound, Refused
+from coverslip.kernel import roles
 from coverslip.kernel.rows import Row
 from coverslip.ledger.identity import uuid7
 from coverslip.web.templating import page, ref
@@ -59,8 +60,7 @@ def opened(
     if row.fields.get("kind") != "inspector":
         raise NotFound("NOT_FOUND", what="inspector", record=reference[:60])
     if not people.may_look(visit.services, visit.context, row):
-        held = ", ".join(visit.roles) or "none"
-        wanted = " or ".join(sorted(people.LOOKERS))
+        held, wanted = roles.all_of(visit.roles), roles.any_of(sorted(people.LOOKERS))
         raise Refused("AUTH_ROLE", record=row.number, role=wanted, action="read", roles=held)
     found = inspecting.opened(visit.services, row, cursor, _PAGE)
     return page(

@@ -230,4 +230,7 @@ def as_printed(request: Request, visit: VisitOf, reference: Reference) -> Respon
     """Show the rendering a signature names; that it was sent is an entry."""
     row = row_at(request, visit, reference)
     view = viewing.open_view(visit.services, row, visit.context)
-    return page(request, visit, "record_print.html", **frame(visit, row, "As it prints"), view=view)
+    beside = fields.beside(visit.services, row)
+    return page(
+        request, visit, "record_print.html", **frame(visit, row, "As it prints"), view=view, beside=beside
+    )

@@ -24,7 +24,7 @@ from coverslip.application.finding import find
 from coverslip.application.open_acts import OpenAct
 from coverslip.errors import NotFound
 from coverslip.kernel.rows import Row
-from coverslip.web import unshown
+from coverslip.web import fields, unshown
 from coverslip.web.framing import frame
 from coverslip.web.templating import page, ref
 from coverslip.web.visit import FormOf, Visit, VisitOf, WatchingVisit, WritingVisit
@@ -130,6 +130,7 @@ def _screen(
         **(shared | {"nav": "review"}),
         found=found,
         printed=printed,
+        beside=fields.beside(services, find(services, found["subject_key"])),
         opened=opened,
         trail=trail or found["listed"],
         wanted=listed,

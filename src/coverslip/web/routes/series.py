@@ -12,8 +12,8 @@ Rules kept here:
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -30,7 +30,7 @@ from coverslip.kernel import words as w
 from coverslip.kernel.change import Credential
 from coverslip.kernel.rows import Row
 from coverslip.ledger.identity import uuid7
-from coverslip.web import badges, refusals
+from coverslip.web import badges, fields, refusals
 from coverslip.web.templating import page, ref
 from coverslip.web.visit import FormOf, Visit, VisitOf, WritingVisit
 
@@ -56,6 +56,8 @@ class Item:
     view: View | None = None
     key: str = ""
     error: CoverslipError | None = None
+    beside: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Titles and addresses of the records it links to; they are no part of what is signed."""
 
 
 def _transition(visit: Visit, type: str, act: str) -> w.Transition:
@@ -80,7 +82,13 @@ def _open(visit: Visit, type: str, declared: w.Transition) -> list[Row]:
 def _shown(visit: Visit, type: str, declared: w.Transition) -> list[Item]:
     """Return the records of a series as they print; that they were sent is an entry of each."""
     return [
-        Item(row.label, row, viewing.open_view(visit.services, row, visit.context), str(uuid7()))
+        Item(
+            row.label,
+            row,
+            viewing.open_view(visit.services, row, visit.context),
+            str(uuid7()),
+            beside=fields.beside(visit.services, row),
+        )
         for row in _open(visit, type, declared)
     ]
 
