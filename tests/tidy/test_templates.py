@@ -206,6 +206,47 @@ def test_every_template_keeps_the_rule(templates: dict[str, str], rule: Callable
     assert {name: rule(text) for name, text in templates.items() if rule(text)} == {}
 
 
+WITHOUT_PASSKEY = {
+    "enrol.html": "nobody has a passkey before they have enrolled",
+    "setup_policy.html": "founders sign here, before there is an installation that knows a passkey",
+}
+
+
+def without_passkey(name: str, text: str) -> bool:
+    """Whether a page asks for a password and takes no passkey in its place."""
+    asks = re.search(r"type=\"password\"", text) and name not in WITHOUT_PASSKEY
+    return bool(asks) and not re.search(r"data-passkey-(?:answer|prove)=", text)
+
+
+def ceremonies(text: str) -> list[str]:
+    """Calls of the ceremony that name no address where a passkey's statement is prepared."""
+    found = []
+    for call in called(parsed(text), "ceremony"):
+        named = {one.key: one.value for one in call.kwargs}
+        series = isinstance(named.get("series"), nodes.Const) and "data-sign-passkey" in text
+        if "prepare" not in named and not series:
+            found.append(f"line {call.lineno}")
+    return found
+
+
+def test_whatever_asks_for_a_password_takes_a_passkey(templates: dict[str, str]) -> None:
+    assert [name for name, text in templates.items() if without_passkey(name, text)] == []
+    signing = {name: ceremonies(text) for name, text in templates.items()}
+    assert {name for name, text in templates.items() if any(called(parsed(text), "ceremony"))} == {
+        "record_act.html",
+        "record_new.html",
+        "series.html",
+    }
+    assert {name: lines for name, lines in signing.items() if lines} == {}
+
+
+def test_a_page_without_passkey_would_be_seen() -> None:
+    assert without_passkey("x.html", '<input type="password">')
+    assert not without_passkey("x.html", '<input type="password"><button data-passkey-answer="/y">')
+    assert ceremonies("{{ f.ceremony(signature, visit) }}")
+    assert ceremonies("{{ f.ceremony(signature, visit, series=True) }}")
+
+
 def test_colours_stand_in_tokens_only(style: str) -> None:
     assert loose_colours(style) == []
 

@@ -290,6 +290,11 @@ def test_a_session_locked_within_a_series_signs_no_further(desk: Desk, lab: Lab)
     assert desk.states(one, other) == ["in_review", "draft"]
 
 
+def test_my_work_leads_to_what_can_be_signed_as_a_series(desk: Desk) -> None:
+    assert desk.sop() != desk.sop()
+    assert 'href="/series?type=document_sop&amp;act=submit"' in desk.visitor.get("/work").text
+
+
 # --- without scripts ---------------------------------------------------------------------------------
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
@@ -32,6 +32,7 @@ def work(
         "work.html",
         nav="work",
         signing=signing,
+        several=_several(visit, signing),
         other=other,
         following=found["next"],
         happened=visit.services.working.events(visit.session.person, None, 10),
@@ -44,6 +45,18 @@ def work(
         standing=visit.services.assurance.standing(),
         today=visit.services.accounts.now()[:10],
     )
+
+
+def _several(visit: VisitOf, signing: list[dict[str, Any]]) -> list[tuple[str, str, str, int]]:
+    """Return what can be signed as a series: type, act, its label, how many of these records wait for it."""
+    found: dict[tuple[str, str, str], int] = {}
+    for one in signing:
+        declared = visit.services.catalogue[one["type"]].acts
+        for act in one["acts"]:
+            if act["signed"] and act["allowed"] and not declared[act["act"]].fields:
+                key = (one["type"], act["act"], act["label"])
+                found[key] = found.get(key, 0) + 1
+    return [(*key, count) for key, count in found.items() if count > 1]
 
 
 def _failed_since(visit: VisitOf) -> str:
