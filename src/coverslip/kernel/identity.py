@@ -484,10 +484,7 @@ class Identity:
         self.proved(context)
 
     def prove_with_passkey(self, context: Context, assertion: Assertion) -> Passkey:
-        """Return the passkey of this session's person that answered ``ring.ask``; counted as a signing is.
-
-        Raises ``SIG_REAUTH``, ``ACCOUNT_LOCKED``.
-        """
+        """Return the person's passkey that answered ``ring.ask``; counted and refused as ``prove`` does."""
         challenge = self.ring.asked(context, assertion)
         self._count_signing(context)
         found = self.ring.tested(context, challenge, assertion)
