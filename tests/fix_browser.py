@@ -41,6 +41,7 @@ from playwright.sync_api import (
 )
 
 from coverslip.bootstrap import fronting
+from coverslip.bootstrap.connections import Patience, Seats
 from coverslip.bootstrap.listening import Listening
 from fix_lab import Lab
 
@@ -147,12 +148,12 @@ class Served:
 
 
 @contextlib.contextmanager
-def serving(app: Any) -> Iterator[int]:
+def serving(app: Any, patience: Patience | None = None, seats: Seats | None = None) -> Iterator[int]:
     """Serve an application as ``serve`` does, on a free port of the loopback; yields the port."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     place = Listening(port=listener.getsockname()[1])
-    config = fronting.config(fronting.Front(app, place))
+    config = fronting.config(fronting.Front(app, place), patience=patience, seats=seats)
     config.timeout_graceful_shutdown = 1  # a browser keeps its connections
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

@@ -65,12 +65,15 @@ def free_port() -> int:
 
 
 _SMALL = """
+import asyncio
 import sys
 from pathlib import Path
 from coverslip.bootstrap import fronting, wiring
+from coverslip.bootstrap.connections import Patience
 from coverslip.bootstrap.listening import listening
 
-fronting.HEADERS_S = float(sys.argv[2])
+head_s = float(sys.argv[2])
+patience = Patience(head_s, idle_s=1.0, known_idle_s=2.0, grace_s=1.5, linger_s=1.0, unread_s=1.5, look_s=0.1)
 
 async def application(scope, receive, send):
     if scope["type"] == "lifespan":
@@ -78,16 +81,24 @@ async def application(scope, receive, send):
             kind = (await receive())["type"]
             await send({"type": kind + ".complete"})
         return
-    more = True
+    if scope["path"] == "/later":
+        await asyncio.sleep(4)
+    more = scope["path"] != "/unread"
     while more:
         more = (await receive()).get("more_body", False)
+    if scope["path"] == "/large":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(64):
+            await send({"type": "http.response.body", "body": b"x" * 1024**2, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+        return
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
     await send({"type": "http.response.body", "body": b"ok"})
 
 given = sys.argv[3:]
 place = listening(given[0], int(given[1]), *([Path(given[2]), Path(given[3])] if given[2:] else []))
 path = Path(sys.argv[1])
-fronting.run(application, place, [wiring.bind_unix(path)], [wiring.bind(place.host, place.port)])
+fronting.run(application, place, [wiring.bind_unix(path)], [wiring.bind(place.host, place.port)], patience)
 """
 
 

@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 
 from coverslip.application.finding import find, reference as reference
 from coverslip.application.services import Services
+from coverslip.application.vouching import vouch
 from coverslip.kernel.accounts import Session
 from coverslip.kernel.change import Context
 from coverslip.kernel.identity import Place, context_of
@@ -34,7 +35,9 @@ def token_of(request: Request) -> str:
 
 def session_of(request: Request, services: Annotated[Services, Depends(services_of)]) -> Session:
     """Return the live session; raises ``AUTH_REQUIRED``, ``SESSION_LOCKED``."""
-    session = services.identity.session(token_of(request))
+    token = token_of(request)
+    session = services.identity.session(token)
+    vouch(request.scope, token)
     request.state.context = context_of(session)
     if request.method == "GET":
         request.app.state.opened.entered(services, session, request.url.path)

@@ -12,6 +12,7 @@ import anyio.to_thread
 from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import PlainTextResponse
+from starlette.requests import ClientDisconnect
 
 from coverslip.api import (
     bulk,
@@ -88,7 +89,10 @@ def create_app(services: Services) -> FastAPI:
     @app.middleware("http")
     async def guard(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
         refused = _quarantined(request) or _too_large(request) or check_address(request)
-        refused = refused or await _malformed(request)
+        try:
+            refused = refused or await _malformed(request)
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody is there to be told, and nothing was done
         response: Response = (
             await run_in_threadpool(_refuse, request, refused) if refused else await proceed(request)
         )

@@ -9,10 +9,11 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from coverslip.application.refusing import recorded
 from coverslip.errors import CoverslipError, EnvironmentFault, Invalid, NotFound, Refused
@@ -66,6 +67,11 @@ def install(app: FastAPI, events: Events) -> None:
         state = request.state
         context, action = getattr(state, "context", NOBODY), getattr(state, "action", request.url.path)
         return answer(recorded(events, error, context, action, getattr(state, "subject", None)))
+
+    @app.exception_handler(ClientDisconnect)
+    async def _gone(request: Request, error: ClientDisconnect) -> Response:
+        # Whoever hung up, or was hung up on, within a body: nobody is there to be told, and nothing was done.
+        return Response(status_code=400)
 
     @app.exception_handler(RequestValidationError)
     def _malformed(request: Request, error: RequestValidationError) -> JSONResponse:

@@ -1,19 +1,23 @@
-"""The front of the web process: whom a request is addressed to, and how long a sender may take over it.
+"""The front of the web process: whom a request is addressed to, and what is refused before it is looked at.
 
 Rules kept here:
 
 * A request over the network must name this server in its one Host header, whatever it asks for; what does not
   is answered 421 and reaches neither pages nor interface. The private socket has no name and needs none.
 * Over TLS every answer tells browsers to come back over TLS only.
-* A sender has ``HEADERS_S`` for the head of a request, and the head is at most ``HEAD_BYTES``: connections
-  that are opened and kept silent do not use up the places of others. A message that could be read in two
-  ways (two lengths, a length that is none) is refused by the parser, 400.
+* The head of a request is at most ``HEAD_BYTES``; how long it and a body may take, and who keeps a place when
+  all are taken, is seen to by ``connections``. A message that could be read in two ways (two lengths, a
+  length that is none) is refused by the parser, 400.
+* The body of a stranger is whole before anything looks at the request, so that one that is long in coming
+  costs a connection and no more. A stranger without any token sends ``STRANGER_BYTES`` at most; of those with
+  a token nobody has looked at yet ``UNPROVEN`` send more at a time.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import resource
 import signal
 import socket
 import ssl
@@ -22,14 +26,17 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-import h11
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from coverslip.bootstrap.connections import CROWDED, STRANGER, TOKEN, Patience, Seats, connections
 from coverslip.bootstrap.listening import Listening
-from coverslip.errors import Invalid
+from coverslip.errors import CoverslipError, Invalid, Refused
 
-HEADERS_S = 20.0
+CROWDED_S = 5
+STRANGER_BYTES = 64 * 1024
+UNPROVEN = 4
+OPEN_FILES = 4096
+"""Files a web process may have open: its connections, and the files and database sessions behind them."""
 HEAD_BYTES = 64 * 1024
 HSTS = b"max-age=31536000"
 
@@ -44,6 +51,7 @@ class Front:
 
     def __init__(self, application: Application, place: Listening) -> None:
         self._application, self._place = application, place
+        self._unproven = 0
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer a request (ASGI)."""
@@ -52,6 +60,9 @@ class Front:
                 Invalid("VAL_FORM", field="the request", expected="one length", found="two"), send
             )
             return
+        if scope.get(CROWDED):
+            await _answered(_crowded(), send)
+            return
         if scope["type"] != "http" or _private(scope):
             await self._application(scope, receive, send)
             return
@@ -59,7 +70,30 @@ class Front:
         if len(hosts) != 1 or not answers(self._place.hosts, hosts[0].decode("latin-1")):
             await _answered(Invalid("WRONG_HOST"), send)
             return
-        await self._application(scope, receive, self._strict(send) if self._place.secure else send)
+        await self._known(scope, receive, self._strict(send) if self._place.secure else send)
+
+    async def _known(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer a request to this server, a stranger's once its body is here."""
+        if not scope.get(STRANGER) or not _has_body(scope):
+            await self._application(scope, receive, send)
+            return
+        length = dict(scope["headers"]).get(b"content-length", b"")
+        if length.isdigit() and int(length) <= STRANGER_BYTES:
+            whole = await _whole(receive)
+            if whole is not None:
+                await self._application(scope, whole, send)
+        elif not scope.get(TOKEN):
+            size = length.decode("latin-1")[:20] or "unknown"
+            error = Invalid("TOO_LARGE", what="What nobody signed in for", size=size, limit=STRANGER_BYTES)
+            await _answered(error, send)
+        elif self._unproven >= UNPROVEN:
+            await _answered(_crowded(), send)
+        else:
+            self._unproven += 1
+            try:
+                await self._application(scope, receive, send)
+            finally:
+                self._unproven -= 1
 
     @staticmethod
     def _strict(send: Send) -> Send:
@@ -70,6 +104,11 @@ class Front:
             await send(message)
 
         return tell
+
+
+def _crowded() -> Refused:
+    said = f"There are too many connections at once; try again in {CROWDED_S} s."
+    return Refused("THROTTLED", message=said, seconds=CROWDED_S)
 
 
 def answers(hosts: tuple[str, ...], header: str) -> bool:
@@ -93,45 +132,36 @@ def _two_lengths(scope: Message) -> bool:
     return {b"content-length", b"transfer-encoding"} <= {name for name, _ in scope["headers"]}
 
 
-async def _answered(error: Invalid, send: Send) -> None:
+def _has_body(scope: Message) -> bool:
+    """Whether a body follows the head: only what says so has one."""
+    return bool({b"content-length", b"transfer-encoding"} & {name for name, _ in scope["headers"]})
+
+
+async def _whole(receive: Receive) -> Receive | None:
+    """Take a small body; return how it is received again, None where its sender is gone."""
+    body, more = b"", True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        body, more = body + message.get("body", b""), message.get("more_body", False)
+    waiting = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def again() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return again
+
+
+async def _answered(error: CoverslipError, send: Send) -> None:
     """Answer an error, and close the connection: what follows on it may be no request."""
     body = json.dumps(error.problem()).encode()
     headers = [(b"content-type", b"application/problem+json"), (b"content-length", str(len(body)).encode())]
     headers += [(b"connection", b"close"), (b"cache-control", b"no-store")]
+    if "seconds" in error.values:
+        headers.append((b"retry-after", str(error.values["seconds"]).encode()))
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
-
-
-class _Timely(H11Protocol):
-    """A connection that is closed when the head of its first request takes too long.
-
-    Between requests the server's own keep-alive limit holds; within one, its head is timed here.
-    """
-
-    _waiting: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._wait()
-
-    def data_received(self, data: bytes) -> None:
-        if self._waiting is None and self.conn.their_state is h11.IDLE:
-            self._wait()
-        super().data_received(data)
-        if self.conn.their_state is not h11.IDLE:
-            self._stop()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._stop()
-        super().connection_lost(exc)
-
-    def _wait(self) -> None:
-        self._waiting = self.loop.call_later(HEADERS_S, self.transport.abort)
-
-    def _stop(self) -> None:
-        if self._waiting is not None:
-            self._waiting.cancel()
-            self._waiting = None
 
 
 class _Beside(uvicorn.Server):
@@ -157,12 +187,17 @@ class _First(uvicorn.Server):
 
 
 def config(
-    application: Application, *, tls: ssl.SSLContext | None = None, lifespan: bool = True
+    application: Application,
+    *,
+    tls: ssl.SSLContext | None = None,
+    lifespan: bool = True,
+    patience: Patience | None = None,
+    seats: Seats | None = None,
 ) -> uvicorn.Config:
-    """Return how requests are read: bounded heads, no header believed about who sends."""
+    """Return how requests are read: bounded heads and times, no header believed about who sends."""
     found = uvicorn.Config(
         application,
-        http=_Timely,
+        http=connections(seats or Seats(), patience or Patience()),
         ws="none",
         log_level="warning",
         access_log=False,
@@ -171,7 +206,6 @@ def config(
         proxy_headers=False,
         h11_max_incomplete_event_size=HEAD_BYTES,
         timeout_keep_alive=30,
-        limit_concurrency=200,
         lifespan="on" if lifespan else "off",
     )
     found.load()
@@ -179,16 +213,29 @@ def config(
     return found
 
 
+def _open_files() -> None:
+    """Let this process have as many files open as its connections need, where the machine allows it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def run(
-    application: Application, place: Listening, private: list[socket.socket], public: list[socket.socket]
+    application: Application,
+    place: Listening,
+    private: list[socket.socket],
+    public: list[socket.socket],
+    patience: Patience | None = None,
 ) -> None:
     """Serve an application on its private and public sockets until told to stop by a signal."""
+    _open_files()
     front = Front(application, place)
-    first = _First(config(front))
+    first = _First(config(front, patience=patience))
     if not public:
         first.run(sockets=private)
         return
-    other = _Beside(config(front, tls=place.tls(), lifespan=False))
+    other = _Beside(config(front, tls=place.tls(), lifespan=False, patience=patience))
     first.beside = (other,)
 
     async def both() -> None:

@@ -11,6 +11,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.staticfiles import StaticFiles
 
 from coverslip.application.refusing import recorded
@@ -152,6 +153,11 @@ def _handlers(app: FastAPI) -> None:
         return _known(
             request, Invalid("VAL_FORM", field=place[:80], expected=expected, found="something else")
         )
+
+    @app.exception_handler(ClientDisconnect)
+    async def _gone(request: Request, error: ClientDisconnect) -> Response:
+        # Whoever hung up, or was hung up on, within a body: nobody is there to be told, and nothing was done.
+        return Response(status_code=400)
 
     @app.exception_handler(HTTPException)
     def _http(request: Request, error: HTTPException) -> Response:

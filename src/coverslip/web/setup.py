@@ -26,6 +26,7 @@ from coverslip.application.setting_up import answers as given
 from coverslip.application.setting_up.answers import Errors, Letter, Person
 from coverslip.application.setting_up.gate import Gate
 from coverslip.application.setting_up.state import SECRETS_S, SetUp
+from coverslip.application.vouching import vouch
 from coverslip.errors import CoverslipError, Invalid, NotFound
 from coverslip.kernel.clock import utc_now
 from coverslip.records.founding import MEANINGS, POLICY, ROLES, STATEMENT
@@ -76,6 +77,7 @@ class Desk:
         token = request.cookies.get(self.cookie, "")[:200]
         if not self.gate.knows(token):
             raise _Stranger
+        vouch(request.scope, token)
         return token
 
     def page(

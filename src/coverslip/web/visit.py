@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 
 from coverslip.application.services import Services
+from coverslip.application.vouching import vouch
 from coverslip.errors import Invalid, Refused
 from coverslip.kernel.accounts import Session
 from coverslip.kernel.change import Context
@@ -137,6 +138,7 @@ def _visit(request: Request, *, used: bool) -> Visit:
         session = services.identity.session(token, used=used)
     except Refused as error:
         raise SignInFirst(_here(request), locked=error.code == "SESSION_LOCKED") from error
+    vouch(request.scope, token)
     visit = Visit(services, session, token, serving_of(request))
     request.state.context, request.state.visit = visit.context, visit
     return visit
