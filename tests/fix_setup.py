@@ -99,10 +99,11 @@ class Bench:
     machine: Told = field(default_factory=Told)
     clock: Clock = field(default_factory=Clock)
     console: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.state = SetUp(self.machine, self.clock)
-        self.gate = Gate(self.console.append, self.clock)
+        self.gate = Gate(self.console.append, self.clock, self.warnings.append)
 
     def to(self, step: str, **site: str) -> SetUp:
         """Answer every step before ``step`` well."""

@@ -1,7 +1,8 @@
 """Founding an installation: a home, a database, keys, and genesis.
 
-Rules kept here: a home is founded once and whole, or not at all; every secret is made here and lies
-in files of mode 0600; founders' own secrets are used once and kept nowhere.
+Rules kept here: a home is founded once and whole, or not at all; of two who begin at the same moment one
+founds and the other is told, and touches nothing; every secret is made here and lies in files of mode 0600;
+founders' own secrets are used once and kept nowhere.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ from coverslip.timekeeping.measuring import measure
 from coverslip.timekeeping.sources import parse_all, read_sources, write_sources
 
 Progress = Callable[[str], None]
+CLAIM = "being-founded"
+"""File that stands in a folder while an installation is founded in it."""
 
 
 @dataclass(frozen=True)
@@ -75,13 +78,7 @@ def init(
     """
     home = Home(root.resolve())
     if home.root.exists() and any(home.root.iterdir()):
-        raise EnvironmentFault(
-            "ENVIRONMENT",
-            what=str(home.root),
-            expected="an empty folder",
-            found="files",
-            remedy="Name another folder; an installation is founded once.",
-        )
+        raise _taken(home.root)
     founders = tuple(
         Founder(
             str(f["username"]),
@@ -96,15 +93,41 @@ def init(
     sources = parse_all(founding.time_sources)
     kept = (founding.backup_to, founding.keys_to, founding.anchors)
     readiness.require(home, founding.use, founding.database_url, *kept)
-    home.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if sources:
-        write_sources(home.clock, sources)
+    claim = _claimed(home.root)
     try:
-        return _found(home, founding, founders, progress, prepared)
+        if sources:
+            write_sources(home.clock, sources)
+        count = _found(home, founding, founders, progress, prepared)
     except BaseException:  # a home is founded whole or not at all, an interrupt included; raised again
         for child in home.root.iterdir():
             shutil.rmtree(child, ignore_errors=True) if child.is_dir() else child.unlink(missing_ok=True)
         raise
+    claim.unlink()
+    return count
+
+
+def _claimed(root: Path) -> Path:
+    """Claim an empty folder for one founding; return the file that says so. Raises ``ENVIRONMENT``."""
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    claim = root / CLAIM
+    try:
+        os.close(os.open(claim, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except FileExistsError as error:
+        raise _taken(root, "another founding under way, or one that was cut off") from error
+    if any(child != claim for child in root.iterdir()):
+        claim.unlink()
+        raise _taken(root)
+    return claim
+
+
+def _taken(root: Path, found: str = "files") -> EnvironmentFault:
+    return EnvironmentFault(
+        "ENVIRONMENT",
+        what=str(root),
+        expected="an empty folder",
+        found=found,
+        remedy="Name another folder; an installation is founded once.",
+    )
 
 
 def _found(

@@ -194,7 +194,9 @@ def set_up(
 
     keep_to_itself()
     machine = Machine(home, database_url)
-    gate = Gate(lambda code: say(f"set-up code: {code}"), monotonic_s)
+    gate = Gate(
+        lambda code: say(f"set-up code: {code}"), monotonic_s, lambda text: say(f"set-up warning: {text}")
+    )
     ended = threading.Event()
     state = SetUp(machine, monotonic_s)
     servers: list[uvicorn.Server] = []

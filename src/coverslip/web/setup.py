@@ -224,7 +224,9 @@ async def enter(request: Request, desk: DeskOf) -> Response:
     """Let a browser in that knows the code."""
     form = await request.form(max_files=0, max_fields=5)
     try:
-        token = desk.gate.enter(str(form.get("code", ""))[:100])
+        token = desk.gate.enter(
+            str(form.get("code", ""))[:100], request.client.host if request.client else ""
+        )
     except CoverslipError as error:
         page = desk.page(request, "setup_code.html", error.status, error=error)
         if "seconds" in error.values:

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from coverslip.application.setting_up.answers import Letter, Person
-from coverslip.application.setting_up.gate import TRIES, WAIT_S
+from coverslip.application.setting_up.gate import MOST, TRIES, WAIT_S
 from coverslip.application.setting_up.state import SECRETS_S, STEPS, WRONG_PASSWORDS
 from coverslip.errors import EnvironmentFault, Invalid, Refused
-from fix_lab import refused
+from fix_lab import refused, together
 from fix_setup import KEEPING, LETTER, PEOPLE, SITE, Bench, password_of
 
 
@@ -38,15 +38,57 @@ def test_a_code_is_used_once_and_the_next_takes_over(bench: Bench) -> None:
     assert not bench.gate.knows(first)
 
 
-def test_wrong_codes_are_throttled_and_then_the_right_one_waits_too(bench: Bench) -> None:
+WRONG = "AAAA-BBBB-CCCC-DDDD"
+
+
+def test_wrong_codes_are_throttled_by_address_and_the_console_is_told_once(bench: Bench) -> None:
     for _ in range(TRIES):
         with refused("SETUP_CODE"):
-            bench.gate.enter("AAAA-BBBB-CCCC-DDDD")
-    with refused("THROTTLED") as caught:
-        bench.gate.enter(bench.console[0])
-    assert caught[0].values["seconds"] > 0
+            bench.gate.enter(WRONG, "192.0.2.1")
+    for _ in range(3):
+        with refused("THROTTLED") as caught:
+            bench.gate.enter(WRONG, "192.0.2.1")
+        assert 0 < caught[0].values["seconds"] <= WAIT_S + 1
+    assert bench.warnings == ["5 wrong set-up codes within 60 s from 192.0.2.1"]
+    with refused("SETUP_CODE"):
+        bench.gate.enter(WRONG, "192.0.2.2")
     bench.clock.at += WAIT_S + 1
-    assert bench.gate.knows(bench.gate.enter(bench.console[0]))
+    with refused("SETUP_CODE"):
+        bench.gate.enter(WRONG, "192.0.2.1")
+
+
+def test_guesses_from_everywhere_are_throttled_altogether(bench: Bench) -> None:
+    for n in range(MOST):
+        with refused("SETUP_CODE"):
+            bench.gate.enter(WRONG, f"192.0.2.{n}")
+    with refused("THROTTLED"):
+        bench.gate.enter(WRONG, "198.51.100.1")
+    assert bench.warnings == ["100 wrong set-up codes within 60 s from anywhere"]
+
+
+def test_nobody_shuts_out_who_holds_the_code(bench: Bench) -> None:
+    for n in range(2 * MOST):
+        with pytest.raises(Refused):
+            bench.gate.enter(WRONG, f"192.0.2.{n % 7}")
+    assert bench.gate.knows(bench.gate.enter(bench.console[0], "192.0.2.1"))
+
+
+def test_addresses_without_end_are_not_remembered_without_end(bench: Bench) -> None:
+    for n in range(5000):
+        with pytest.raises(Refused):
+            bench.gate.enter(WRONG, f"2001:db8::{n:x}")
+    assert len(bench.gate._wrong) <= 1000
+    with refused("THROTTLED"):
+        bench.gate.enter(WRONG, "2001:db8::ffff")
+
+
+def test_of_several_who_give_the_code_at_once_one_is_let_in(bench: Bench) -> None:
+    code = bench.console[0]
+    found = together(*[lambda: bench.gate.enter(code, "192.0.2.1")] * 8)
+    tokens = [one for one in found if isinstance(one, str)]
+    assert len(tokens) == 1
+    assert {one.code for one in found if isinstance(one, Refused)} <= {"SETUP_CODE", "THROTTLED"}
+    assert bench.gate.knows(tokens[0])
 
 
 # --- order ----------------------------------------------------------------------------------------

@@ -55,15 +55,22 @@ def test_without_the_code_there_is_nothing_but_the_question_for_it(pages: Pages)
     assert pages.bench.state.site["name"] == ""
 
 
-def test_a_wrong_code_is_refused_and_soon_nobody_is_heard(pages: Pages) -> None:
+def test_a_wrong_code_is_refused_and_whoever_guesses_is_soon_told_to_wait(pages: Pages) -> None:
     for _ in range(TRIES):
         answer = pages.enter("AAAA-AAAA-AAAA-AAAA")
         assert answer.status_code == 401
         assert "not the code" in answer.text
-    throttled = pages.enter(pages.bench.console[0])
+    throttled = pages.enter("AAAA-AAAA-AAAA-AAAA")
     assert throttled.status_code == 429
     assert int(throttled.headers["retry-after"]) > 0
     assert pages.get("/setup/site").text.count("Set-up code") == 1
+    assert pages.bench.warnings
+
+
+def test_whoever_guesses_does_not_keep_the_gate_shut(pages: Pages) -> None:
+    for _ in range(TRIES * 3):
+        pages.enter("AAAA-AAAA-AAAA-AAAA")
+    assert "Site and use" in pages.enter(pages.bench.console[0]).text
 
 
 def test_the_cookie_is_for_this_site_and_no_script(pages: Pages) -> None:
