@@ -4,14 +4,13 @@ Rules kept here:
 
 * A command with a record version is refused with the reason of the quarantine. Events (sign-ins, views,
   exports) are no entries now: their leaves go to a file beside the logs, so that they are not unseen.
-* Sessions, attempts and refusals live in this process only. Sessions from before count for nothing: the
-  database they stand in is the one that is in doubt.
+* Sessions, attempts and refusals live in this process only; they lock, open and end as ever. Sessions from
+  before count for nothing: the database they stand in is the one that is in doubt.
 * Whatever else would write meets a connection that is read-only, and is refused the same way.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -23,9 +22,10 @@ from coverslip.errors import EvidenceBroken
 from coverslip.kernel.accounts import Session
 from coverslip.kernel.ports import Batch, Committed
 from coverslip.ledger.leaf import OTHER_STREAMS, format_time
-from coverslip.store.accounts_sql import IDLE_MINUTES, PostgresAccounts
+from coverslip.store.accounts_sql import PostgresAccounts
 from coverslip.store.ledger_sql import PostgresStore
 from coverslip.store.pool import Pool
+from coverslip.store.sessions_in_memory import SessionsInMemory
 
 READ_ONLY: Final = "-c default_transaction_read_only=on"
 """Connection option of every connection of such a process."""
@@ -56,7 +56,7 @@ class QuarantinedAccounts(PostgresAccounts):
         super().__init__(pool)
         self._refusal, self._elapsed = refusal, elapsed_s
         self._lock = threading.Lock()
-        self._sessions: dict[str, tuple[Session, bytes, float]] = {}
+        self._sessions = SessionsInMemory(elapsed_s)
         self._failures: dict[tuple[str, str], tuple[int, float]] = {}
 
     def _one(self, sql: str, **values: Any) -> dict[str, Any] | None:
@@ -65,54 +65,46 @@ class QuarantinedAccounts(PostgresAccounts):
         except psycopg.errors.ReadOnlySqlTransaction as error:
             raise again(self._refusal) from error
 
-    def _live(self, wanted: Callable[[Session, bytes], bool]) -> list[Session]:
-        with self._lock:
-            now = self._elapsed()
-            self._sessions = {
-                id: one for id, one in self._sessions.items() if now - one[2] < IDLE_MINUTES * 60
-            }
-            found = [one for one in self._sessions.values() if wanted(one[0], one[1])]
-            for session, token, _ in found:
-                self._sessions[session.id] = (session, token, now)
-            return [session for session, _, _ in found]
-
     def open_session(self, session: Session, token_hash: bytes) -> None:
         """Open a session in memory."""
-        with self._lock:
-            self._sessions[session.id] = (session, token_hash, self._elapsed())
+        self._sessions.open(session, token_hash)
 
     def session_by_token(self, token_hash: bytes, *, used: bool = True) -> Session | None:
-        """Return a live session of this process."""
-        return next(iter(self._live(lambda _, token: token == token_hash)), None)
+        """Return a session of this process and note that it was ``used``; one left alone is locked by now."""
+        return self._sessions.by_token(token_hash, used)
 
     def session_by_id(self, session: str) -> Session | None:
         """Return a live session of this process."""
-        return next(iter(self._live(lambda one, _: one.id == session)), None)
+        return self._sessions.by_id(session)
 
     def session_alive(self, session: str) -> bool:
-        """Return whether a session of this process has not ended."""
-        return self.session_by_id(session) is not None
+        """Return whether a session of this process has not ended, noting that it was used."""
+        return self._sessions.by_id(session, used=True) is not None
 
     def sessions_of(self, person: str) -> list[Session]:
         """Return the person's live sessions of this process."""
-        return self._live(lambda one, _: one.person == person)
+        return [one for one in self._sessions.of(person) if not one.locked]
 
     def open_sessions_of(self, person: str) -> list[Session]:
-        """Return the person's sessions of this process; none of them locks."""
-        return self.sessions_of(person)
+        """Return the person's sessions of this process that are not over, locked ones too."""
+        return self._sessions.of(person)
+
+    def lock_session(self, session: str) -> None:
+        """Lock a session; its continuous period ends."""
+        self._sessions.lock(session)
+
+    def unlock_session(self, session: str, token_hash: bytes) -> bool:
+        """Open a locked session under a new token; false where it is over."""
+        self._sessions.lock(session)
+        return self._sessions.unlock(session, token_hash)
 
     def close_session(self, session: str, why: str) -> None:
         """End a session."""
-        with self._lock:
-            self._sessions.pop(session, None)
+        self._sessions.close(session)
 
     def set_period(self, session: str, period: str, data: dict[str, Any]) -> None:
         """Keep the period with the session in memory."""
-        with self._lock:
-            if session in self._sessions:
-                one, token, seen = self._sessions[session]
-                made = dataclasses.replace(one, period=period, data={**(one.data or {}), **data})
-                self._sessions[session] = (made, token, seen)
+        self._sessions.keep_period(session, period, data)
 
     def note_sign_in(self, person: str, *, succeeded: bool) -> None:
         """Forget it: the times shown at the next sign-in are those before the quarantine."""

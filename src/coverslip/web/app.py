@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -26,7 +27,10 @@ from coverslip.web.serving import Serving
 from coverslip.web.templating import page
 from coverslip.web.visit import SignInFirst, Visit, token_of
 
-_ALWAYS = ("/sign-in", "/sign-in/challenge", "/sign-in/passkey", "/sign-out")
+_OWN_SESSION = re.compile(
+    "/sign-in(/challenge|/passkey)?|/sign-out|/lock|/switch|/unlock(/challenge)?|/me/sessions/[^/]+/end"
+)
+"""What opens, locks and ends sessions: they are no records, and live in memory while nothing is written."""
 _FOR_EVER = "public, max-age=31536000, immutable"
 _log = logging.getLogger("coverslip.web")
 
@@ -79,9 +83,9 @@ class _Static(StaticFiles):
 
 
 def _quarantined(request: Request) -> CoverslipError | None:
-    """Refuse what would write while the installation is in quarantine; people may come in and read."""
+    """Refuse what would write while the installation is in quarantine; people come in, read, lock and go."""
     services: Services = request.app.state.services
-    return None if request.url.path in _ALWAYS else services.quarantine()
+    return None if _OWN_SESSION.fullmatch(request.url.path) else services.quarantine()
 
 
 def _entered(request: Request, response: Response) -> Response:

@@ -26,6 +26,7 @@ from coverslip.settings import Home
 from coverslip.store.anchors import read_file_anchor
 from coverslip.store.signer import Signer, current, read_journal
 from coverslip.verifier.recovery import Declarer, Recovery, parse as parse_recovery
+from coverslip.web.security import csrf_token
 from fix_story import running, secret_of
 
 WHY = "The disk of the database failed; last night's copy was restored."
@@ -117,6 +118,57 @@ def test_in_quarantine_everything_can_be_read_and_nothing_written(rolled: Path, 
         assert "quarantine.jsonl" in children
     assert counted(rolled) == before
     assert b'"act":"export"' in (rolled / "logs" / "quarantine.jsonl").read_bytes()
+
+
+def at_a_browser(client: httpx.Client, username: str) -> tuple[httpx.Client, Callable[..., httpx.Response]]:
+    """Return the pages as somebody's browser has them, and how its forms are sent."""
+    pages = httpx.Client(transport=client._transport, base_url="http://coverslip", timeout=30)
+    who = {"username": username, "password": secret_of(username), "workstation": "desk", "zone": "UTC"}
+    assert pages.post("/sign-in", data=who).status_code == 303
+
+    def send(path: str, **form: str) -> httpx.Response:
+        return pages.post(path, data={"csrf": csrf_token(pages.cookies["coverslip"]), **form})
+
+    return pages, send
+
+
+def test_in_quarantine_people_lock_open_and_leave_and_nothing_is_written(rolled: Path) -> None:
+    before = counted(rolled)
+    with served(rolled) as (client, _):
+        pages, send = at_a_browser(client, "quinn")
+        assert pages.get("/work").status_code == 200
+        # Locked, it shows and does nothing, and only its own person opens it.
+        assert (locked := send("/lock")).status_code == 303 and locked.headers["location"] == "/locked"
+        for path in ("/work", "/r/SITE-01", "/me"):
+            assert pages.get(path).headers["location"].startswith("/locked"), path
+        assert "Quinn" in pages.get("/locked").text
+        assert send("/unlock", password=secret_of("ada") + "x").status_code == 401
+        assert pages.get("/work").headers["location"].startswith("/locked")
+        assert send("/unlock", password=secret_of("quinn")).status_code == 303
+        assert pages.get("/work").status_code == 200
+        # Another takes the seat; the first one comes back to the session left locked.
+        assert send("/switch").headers["location"].startswith("/sign-in")
+        assert "coverslip" not in pages.cookies
+        _, again = at_a_browser(client, "quinn")
+        assert again("/sign-out").status_code == 303
+        # What is a record is refused as before.
+        _, write = at_a_browser(client, "ada")
+        for path in ("/types/study/new", "/r/SITE-01/edit", "/me/credentials/codes/begin", "/enrol"):
+            answer = write(path)
+            assert answer.status_code == 503 and "coverslip ledger recover" in answer.text, path
+        headers = sign_in(client, "vera")
+        assert client.post("/sessions/current/lock", headers=headers).status_code == 204
+        assert client.get("/me", headers=headers).json()["code"] == "SESSION_LOCKED"
+        opened = client.post(
+            "/sessions/current/unlock", json={"password": secret_of("vera")}, headers=headers
+        )
+        headers = {"Authorization": f"Bearer {opened.json()['token']}"}
+        own = client.get("/me/sessions", headers=headers).json()
+        assert client.post(f"/me/sessions/{own[0]['session']}/end", headers=headers).status_code == 204
+        assert client.get("/me", headers=headers).status_code == 401
+    assert counted(rolled) == before
+    kept = (rolled / "logs" / "quarantine.jsonl").read_bytes()
+    assert kept.count(b'"act":"lock"') == 3 and kept.count(b'"act":"unlock"') >= 2
 
 
 def test_commands_that_write_are_refused_too(rolled: Path) -> None:
