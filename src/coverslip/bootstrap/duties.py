@@ -14,6 +14,7 @@ from coverslip.bootstrap.watching import watching
 from coverslip.keeper.loop import Duty
 from coverslip.kernel.clock import monotonic_s, wall_s
 from coverslip.kernel.events import Event
+from coverslip.store.counters import Purge
 from coverslip.store.heads import HeadsDuty, HeadsReading
 from coverslip.store.search_index import Indexing, SearchIndex
 from coverslip.timekeeping.duty import Timekeeper
@@ -28,6 +29,7 @@ def duties(lab: Lab) -> list[Duty]:
         *watching(lab),
         assignments(lab),
         Indexing(SearchIndex(lab.core.pool, lab.core.catalogue)),
+        Purge(lab.core.pool),
         fingerprinting(lab, write_with(lab)),
         heads(lab),
         rounds(lab.core.home),
