@@ -141,6 +141,15 @@ def claim(target: Path, facts: wiring.Facts) -> None:
         )  # fmt: skip
 
 
+def require_free(target: Path) -> None:
+    """Refuse a folder that holds the backups of an installation there is (``ENVIRONMENT``)."""
+    if (target / backupset.SET).exists():
+        raise _fault(
+            str(target), "a folder for the backups of a new installation", "those of another",
+            "Choose a folder of its own for each installation.",
+        )  # fmt: skip
+
+
 @contextmanager
 def _prepared(target: Path, facts: wiring.Facts) -> Iterator[Path]:
     """Lend a draft folder in the target, alone; it is gone afterwards unless it was renamed."""

@@ -98,6 +98,7 @@ def init(
         if sources:
             write_sources(home.clock, sources)
         count = _found(home, founding, founders, progress, prepared)
+        readiness.claim(home, founding.backup_to)
     except BaseException:  # a home is founded whole or not at all, an interrupt included; raised again
         for child in home.root.iterdir():
             shutil.rmtree(child, ignore_errors=True) if child.is_dir() else child.unlink(missing_ok=True)

@@ -10,6 +10,7 @@ Rules kept here:
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,9 @@ from coverslip.anchoring import targets
 from coverslip.anchoring.refusal import AnchorRefused
 from coverslip.anchoring.targets import Target, Targets
 from coverslip.anchoring.timestamp import roots
-from coverslip.bootstrap import anchors, backing
+from coverslip.bootstrap import anchors, backing, wiring
 from coverslip.bootstrap.places import Places, write_places
-from coverslip.errors import CoverslipError, Invalid
+from coverslip.errors import CoverslipError, EnvironmentFault, Invalid
 from coverslip.ledger import note
 from coverslip.ledger.failure import LedgerError
 from coverslip.settings import Home
@@ -42,6 +43,9 @@ def lacking(
     if backup_to:
         try:
             backing.check_places(home, Path(backup_to), Path(keys_to) if keys_to else None)
+            for named_place in filter(None, (backup_to, keys_to)):
+                _require_writable(Path(named_place))
+            backing.require_free(Path(backup_to))
         except CoverslipError as error:
             found["backup"] = error.message
     elif use == REGULATED:
@@ -80,6 +84,27 @@ def keep(home: Home, backup_to: str, keys_to: str, named: Sequence[Mapping[str, 
         for one in named:
             kept = kept.plus(_target(one))
         targets.save(anchors.targets_file(home), kept)
+
+
+def claim(home: Home, backup_to: str) -> None:
+    """Mark the folder of backups as this installation's, so that the keeper knows it again and backs up."""
+    if backup_to:
+        target = Path(backup_to)
+        target.mkdir(mode=0o700, parents=True, exist_ok=True)
+        backing.claim(target, wiring.installation(home))
+
+
+def _require_writable(place: Path) -> None:
+    """Refuse a folder that is none, or cannot be made or written to (``ENVIRONMENT``)."""
+    near = _existing(place)
+    if not near.is_dir() or not os.access(near, os.W_OK | os.X_OK):
+        raise EnvironmentFault(
+            "ENVIRONMENT",
+            what=str(place),
+            expected="a folder this server can write to",
+            found="none",
+            remedy="Mount it, or give this server's account the right to write there.",
+        )
 
 
 def _target(given: Mapping[str, Any]) -> Target:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,25 @@ def test_an_evaluation_needs_none_of_it_and_keeps_what_is_named(new_home: Callab
         home = Home(root)
         assert (read_places(home).target, read_places(home).keys) == (given["backup_to"], given["keys_to"])
         assert [one.target for one in load(targets_file(home)).targets] == [far["target"]]
+        kept = json.loads((Path(given["backup_to"]) / "backup-set.json").read_text("utf-8"))
+        assert kept["installation"] == json.loads((root / "coverslip.json").read_text("utf-8"))["installation"]
+
+
+def test_backups_of_another_installation_are_not_mixed_with(
+    new_home: Callable[[], Path], tmp_path: Path
+) -> None:
+    (tmp_path / "backup-set.json").write_text("{}", "utf-8")
+    lacks = readiness.lacking(Home(new_home()), "evaluation", "", str(tmp_path), "", [])
+    assert "those of another" in lacks["backup"]
+
+
+@pytest.mark.parametrize("place", ["file/backups", "file"])
+def test_a_place_that_cannot_be_written_to_is_told_before(
+    new_home: Callable[[], Path], tmp_path: Path, place: str
+) -> None:
+    (tmp_path / "file").write_text("no folder", "utf-8")
+    lacks = readiness.lacking(Home(new_home()), "evaluation", "", str(tmp_path / place), "", [])
+    assert "a folder this server can write to" in lacks["backup"]
 
 
 def test_one_person_does_not_write_and_approve_the_policy(new_home: Callable[[], Path]) -> None:
