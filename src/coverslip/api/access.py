@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from coverslip.application.finding import find, reference as reference
+from coverslip.application.opened import entered
 from coverslip.application.services import Services
 from coverslip.application.vouching import vouch
 from coverslip.kernel.accounts import Session
@@ -40,7 +41,7 @@ def session_of(request: Request, services: Annotated[Services, Depends(services_
     vouch(request.scope, token)
     request.state.context = context_of(session)
     if request.method == "GET":
-        request.app.state.opened.entered(services, session, request.url.path)
+        entered(services, session, request.url.path)
     return session
 
 

@@ -37,7 +37,6 @@ from coverslip.api import (
 )
 from coverslip.api.problems import answer
 from coverslip.api.strict import check_address, check_body
-from coverslip.application.opened import Opened
 from coverslip.application.services import Services
 from coverslip.application.shortcut import Admissions, TileShortcut, bearer
 from coverslip.errors import CoverslipError, EnvironmentFault, Invalid
@@ -82,7 +81,7 @@ def create_app(services: Services) -> FastAPI:
         " Errors are problem details with a stable code.",
     )
     app.state.services = services
-    app.state.admissions, app.state.opened = Admissions(), Opened()
+    app.state.admissions = Admissions()
     problems.install(app, services.events)
 
     @app.middleware("http")

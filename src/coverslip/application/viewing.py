@@ -1,6 +1,7 @@
 """Views: the one rendering that is read before signing, and that a signature names.
 
-Rules kept here: nothing is signed but what was shown, byte for byte; sending a rendering is an entry.
+Rules kept here: nothing is signed but what was shown, byte for byte; sending a rendering is an entry, one for
+each session and version (``kernel.views``).
 """
 
 from __future__ import annotations
@@ -38,14 +39,14 @@ def open_view(services: Services, row: Row, context: Context) -> View:
     """Return a record as it would print now; that it was sent to this person is an entry."""
     found = view(services, row)
     detail = {"record": row.number, "version": row.version, "shown": found.shown}
-    services.events.record(Event("view", "view", detail, row), context)
+    services.events.view(Event("view", "view", detail, row), context)
     return found
 
 
 def open_image(services: Services, row: Row, context: Context) -> None:
-    """Record that somebody opened the viewer of an image: one entry for each opening, none for a tile."""
+    """Record that somebody looks at an image: one entry for each session and version, none for a tile."""
     detail = {"record": row.number, "version": row.version, "original": str(row.fields.get("root", ""))}
-    services.events.record(Event("view", "open_image", detail, row), context)
+    services.events.view(Event("view", "open_image", detail, row), context)
 
 
 def preview(services: Services, type: str, fields: Mapping[str, Any]) -> View:

@@ -5,6 +5,7 @@ Rules kept here:
 * An event is a version of its session's stream; of the installation's where there is no session, or where
   it is the installation's own.
 * It names its subject in ``about`` and never advances it.
+* That something was sent to somebody is entered once for each session, version and kind (``views``).
 * A refusal is recorded in a transaction of its own; those marked ``per_minute`` once per actor or
   address, rule and minute, with the count so far.
 """
@@ -28,6 +29,7 @@ from coverslip.kernel.clock import ClockState
 from coverslip.kernel.facts import facts_from
 from coverslip.kernel.ports import Batch, Store
 from coverslip.kernel.rows import NIL, Row
+from coverslip.kernel.views import Views
 from coverslip.ledger import leaf
 from coverslip.ledger.identity import uuid7
 
@@ -54,6 +56,17 @@ class Events:
         self._store, self._accounts, self._clock = store, accounts, clock
         # Threads of one process take turns at the installation's stream instead of meeting on it.
         self._turn = threading.Lock()
+        self._views = Views()
+
+    def view(self, event: Event, context: Context) -> None:
+        """Enter that something is sent to a person, once for each session, version and kind (``views``).
+
+        Raises ``TRAIL_UNAVAILABLE`` when it could not be written, ``THROTTLED`` beyond what a person reads.
+        """
+        key = Views.key(context.session, event.act, event.detail, event.about)
+        if self._views.due(key, context.person):
+            self.record(event, context)
+            self._views.entered(key, context.person)
 
     def record(self, event: Event, context: Context) -> entries.Built:
         """Append one event to the context's session, or to the installation where there is none.

@@ -206,7 +206,7 @@ class Workspace:
         if item.kind == "record":
             about = next(row for row in found.rows if row.uid == item.uid)
             detail |= {"record": about.number, "version": about.version, "case": case.number}
-        self.events.record(Event("view", "view", detail, about), context)
+        self.events.view(Event("view", "view", detail, about), context)
 
     def _exception(self, found: Coverage, item: Item) -> dict[str, Any]:
         stated = next(i for i in exceptions_of(found.case.fields) if str(i["key"]) == item.key)
@@ -257,7 +257,7 @@ class Workspace:
                 "record": case.number, "version": case.version, "item": TRAIL, "page": value["page"],
                 "of": value["pages"], "entries": found.entries, "shown": digest,
             }  # fmt: skip
-            self.events.record(Event("view", "view", detail, case), context)
+            self.events.view(Event("view", "view", detail, case), context)
         return value
 
     def _entries(self, found: Coverage) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ from coverslip.errors import CoverslipError, EnvironmentFault, Invalid, NotFound
 from coverslip.kernel.events import NOBODY
 from coverslip.web import refusals, security
 from coverslip.web.assets import STATIC
-from coverslip.web.routes import images, routers
+from coverslip.web.routes import routers
 from coverslip.web.serving import Serving
 from coverslip.web.templating import page
 from coverslip.web.visit import SignInFirst, Visit, token_of
@@ -56,7 +56,7 @@ def create_pages(services: Services, serving: Serving | None = None) -> FastAPI:
             response.headers["Strict-Transport-Security"] = security.HSTS
         return response
 
-    app.state.admissions, app.state.openings = Admissions(), images.Openings()
+    app.state.admissions = Admissions()
     # Added after the guard, so it stands before it; what it answers was let through by the route behind it.
     app.add_middleware(
         TileShortcut,

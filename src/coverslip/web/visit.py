@@ -82,7 +82,7 @@ class Visit:
         """
         if self.reader and self.services.quarantine() is None:
             detail = {"page": path[:500]}
-            self.services.events.record(Event("view", "open_page", detail, subject), self.context)
+            self.services.events.view(Event("view", "open_page", detail, subject), self.context)
 
     @property
     def csrf(self) -> str:

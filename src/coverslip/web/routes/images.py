@@ -10,8 +10,6 @@ Rules kept here:
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -39,26 +37,6 @@ Short = Annotated[str, Query(max_length=200)]
 Cursor = Annotated[str, Query(max_length=300)]
 _GALLERY = 24
 _WHOLE = 1024
-_OPENINGS = 20_000
-
-
-class Openings:
-    """Which session has opened which version of an image; bounded."""
-
-    def __init__(self) -> None:
-        self._seen: OrderedDict[tuple[str, str, int], None] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def first(self, session: str, row: Row) -> bool:
-        """Return whether this is the first time, and remember it."""
-        key = (session, row.uid, row.version)
-        with self._lock:
-            if key in self._seen:
-                return False
-            self._seen[key] = None
-            while len(self._seen) > _OPENINGS:
-                self._seen.popitem(last=False)
-        return True
 
 
 def _image(request: Request, visit: Visit, number: str) -> Row:
@@ -70,11 +48,7 @@ def _image(request: Request, visit: Visit, number: str) -> Row:
 def _seen(request: Request, visit: Visit, number: str) -> Row:
     """Return an image whose pixels are asked for; an inspector has opened it by that, once as any viewer."""
     row = _image(request, visit, number)
-    if (
-        visit.reader
-        and visit.services.quarantine() is None
-        and request.app.state.openings.first(visit.session.id, row)
-    ):
+    if visit.reader and visit.services.quarantine() is None:
         open_image(visit.services, row, visit.context)
     request.state.entered = True
     return row
@@ -122,8 +96,7 @@ def show(request: Request, visit: VisitOf, number: Number, z: At = 0, t: At = 0)
             limits = f"z 0 to {shape['z'] - 1}, t 0 to {shape['t'] - 1}"
             raise Invalid("VAL_RANGE", record=row.number, field="plane", value=f"z {z}, t {t}", limits=limits)
         values |= _viewer(request, visit, row, about, _settings(request, default))
-        if request.app.state.openings.first(visit.session.id, row):
-            open_image(services, row, visit.context)
+        open_image(services, row, visit.context)
     response = page(
         request, visit, "image.html", **shared, **values,
         files=row.fields.get("files") or [],
