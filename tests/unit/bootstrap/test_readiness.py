@@ -83,7 +83,8 @@ def test_an_evaluation_needs_none_of_it_and_keeps_what_is_named(new_home: Callab
         assert (read_places(home).target, read_places(home).keys) == (given["backup_to"], given["keys_to"])
         assert [one.target for one in load(targets_file(home)).targets] == [far["target"]]
         kept = json.loads((Path(given["backup_to"]) / "backup-set.json").read_text("utf-8"))
-        assert kept["installation"] == json.loads((root / "coverslip.json").read_text("utf-8"))["installation"]
+        facts = json.loads((root / "coverslip.json").read_text("utf-8"))
+        assert kept["installation"] == facts["installation"]
 
 
 def test_backups_of_another_installation_are_not_mixed_with(
