@@ -141,6 +141,10 @@ class Retaining(Protocol):
         """Return how long one record is kept: sentence, date or what is waited for, every clock."""
         ...
 
+    def soon(self, row: Row, most: int) -> dict[str, Any] | None:
+        """Return ``one``; None where more than ``most`` records would have to be looked at for it."""
+        ...
+
     def due(self, cursor: str) -> tuple[list[dict[str, Any]], str]:
         """Return records nothing asks to be kept any more, and where to go on (empty: at the end)."""
         ...
@@ -210,6 +214,10 @@ class Teaching(Protocol):
         """Return ``as_of``, ``cells``, ``counts`` by state and ``gaps``, of one role or of all."""
         ...
 
+    def page(self, role: str = "", unit: str = "", start: int = 0, most: int = 30) -> dict[str, Any]:
+        """Return ``show`` of some people by name, with how many there are, of a role and a unit or of all."""
+        ...
+
     def of_document(self, versions: Sequence[Row]) -> list[dict[str, Any]]:
         """Return the cells of one document, whose every version is given."""
         ...
@@ -223,6 +231,10 @@ class NoTeaching:
         raise EnvironmentFault(
             "ENVIRONMENT", what="the training matrix", expected="a training service", found="none"
         )
+
+    def page(self, role: str = "", unit: str = "", start: int = 0, most: int = 30) -> dict[str, Any]:
+        """Raise ``ENVIRONMENT``."""
+        return self.show()
 
     def of_document(self, versions: Sequence[Row]) -> list[dict[str, Any]]:
         """Raise ``ENVIRONMENT``."""

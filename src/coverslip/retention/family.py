@@ -31,8 +31,13 @@ class Reading(Protocol):
         """Return every record of a type."""
         ...
 
-    def inbound(self, uids: Collection[str], types: Sequence[str] = ()) -> list[tuple[str, str, str, str]]:
-        """Return the links to these records: (to uid, from type, from uid, field); ``types`` empty: any."""
+    def inbound(
+        self, uids: Collection[str], types: Sequence[str] = (), most: int = 0
+    ) -> list[tuple[str, str, str, str]]:
+        """Return the links to these records: (to uid, from type, from uid, field); ``types`` empty: any.
+
+        ``most`` of them, where it is not 0.
+        """
         ...
 
     def outbound(self, uids: Collection[str], field: str) -> list[tuple[str, str, str]]:
@@ -51,8 +56,10 @@ class Reading(Protocol):
 class Family:
     """The records around some; read once, then asked record by record."""
 
-    def __init__(self, catalogue: Catalogue, reading: Reading, rows: Iterable[Row]) -> None:
-        self._catalogue, self._reading = catalogue, reading
+    def __init__(self, catalogue: Catalogue, reading: Reading, rows: Iterable[Row], most: int = 0) -> None:
+        """Read it; with more than ``most`` records or links (0: any number) it is ``wide`` and of no use."""
+        self._catalogue, self._reading, self._most = catalogue, reading, most
+        self.wide = False
         self.types: dict[str, str] = {row.uid: row.type for row in rows}
         self.children: dict[str, set[str]] = defaultdict(set)
         self.parents: dict[str, set[str]] = defaultdict(set)
@@ -76,15 +83,21 @@ class Family:
         return {found for uid in uids for found in self._held.get(uid, ())}
 
     def _read(self) -> None:
-        found = self._climb(set(self.types))
         # What lasts as long as the system is open whatever is built on it, so that need not be read.
         frontier = {uid for uid in self.types if self._class(uid) not in ("PERS", "SYS")}
+        # Of what they belong to, what else is built on it is asked of documents alone.
+        found = self._climb(set(self.types))
+        frontier |= {uid for uid in found if self._class(uid) == "DOC"}
         expanded: set[str] = set()
         while frontier:
             found |= self._climb(frontier)
             expanded |= frontier
             fresh: set[str] = set()
-            for to_uid, kind, uid, field in self._reading.inbound(frontier):
+            links = self._reading.inbound(frontier, most=self._most and self._most + 1)
+            self.wide = bool(self._most) and len(links) + len(self.types) > self._most
+            if self.wide:
+                return
+            for to_uid, kind, uid, field in links:
                 if field in self._preservers.get(kind, ()):
                     self._held[to_uid].add((uid, field))
                 elif kind == DISPOSAL.name:

@@ -104,7 +104,9 @@ class Retentions:
 
     def of(self, rows: Sequence[Row]) -> dict[str, Kept]:
         """Return how long each of these records is kept, by uid."""
-        family = Family(self._catalogue, self._reading, rows)
+        return self._of(rows, Family(self._catalogue, self._reading, rows))
+
+    def _of(self, rows: Sequence[Row], family: Family) -> dict[str, Kept]:
         wanted = [_Wanted(row, family, self._catalogue) for row in rows]
         known = {row.uid: row for row in rows}
         missing = {uid for one in wanted for uid in one.holding} - known.keys()
@@ -135,6 +137,11 @@ class Retentions:
     def one(self, row: Row) -> dict[str, Any]:
         """Return how long one record is kept, in the form that is shown."""
         return self.of([row])[row.uid].value(self.today())
+
+    def soon(self, row: Row, most: int) -> dict[str, Any] | None:
+        """Return ``one``; None where more than ``most`` records would have to be looked at for it."""
+        family = Family(self._catalogue, self._reading, [row], most)
+        return None if family.wide else self._of([row], family)[row.uid].value(self.today())
 
     def due(self, cursor: str) -> tuple[list[dict[str, Any]], str]:
         """Return records that nothing asks to be kept any more, and where to go on (empty: at the end)."""

@@ -6,7 +6,8 @@ Rules kept here:
 * The order is total: every sort ends in the uid, so that pages partition the list.
 * Each type is read by an index of its own and the types are merged: a list of all of them costs no more
   with a long ledger. What no index holds (text, fields, people) is looked for among the types asked.
-* Up to ``MOST_COUNTED`` are counted; above, the planner estimates, and the answer says so.
+* Up to ``MOST_COUNTED`` are counted; above, the planner estimates, and the answer says so. Where a text is
+  found in very many, a thousand are compared and the index says about how many there are.
 """
 
 from __future__ import annotations
@@ -32,6 +33,18 @@ _COMPARED: Final = {"is": "=", "from": ">=", "to": "<="}
 _PIECE: Final = 3
 _BLOCK: Final = 500
 _MOST_NAMED: Final = 5_000
+_MOST_COMPARED: Final = 1_000
+_ABOUT: Final = """
+select count(*) as n from ((select 1 from ops.search x where x.pieces @@ %(pieces)s::tsquery limit %(most)s)
+  union all (select 1 from ledger.entry e where e.log_id = 1 and e.about is null and e.id > %(read)s
+    limit %(most)s)) found
+"""
+_OF_TEXT: Final = (
+    "(select x.type, x.uid from ops.search x where x.pieces @@ %(pieces)s::tsquery"
+    " union select n.type, n.uid from ledger.entry e join projection.number n on n.uid = e.record_id"
+    " where e.log_id = 1 and e.about is null and e.id > %(read)s) w cross join lateral (select x.* from"
+    " projection.record x where x.type = w.type and x.uid = w.uid offset 0) r where "  # by its key, each
+)
 _NAMED: Final = (
     "unnest(%(u)s::uuid[]) as named(uid) join projection.number n on n.uid = named.uid"
     " join projection.record r on r.type = n.type and r.uid = n.uid where r.type = any(%(t)s)"
@@ -53,6 +66,14 @@ select count(*) as looked, array_agg(distinct record_id::text) as uids from (
   select record_id from ledger.entry where actor = %(p)s::text::uuid
     and kind not in ('session', 'installation') limit {_MOST_NAMED + 1}) found
 """
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A text found in more than can be named: in about how many, and the values its join needs."""
+
+    about: int
+    values: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +103,25 @@ class PostgresLists:
 
     def page(self, asked: Listed, cursor: str, limit: int) -> ListPage:
         """Return a page behind a cursor (empty: the first); that of another list is refused, ``VAL_FORM``."""
-        return self._page(asked, cursor, limit, self._candidates(asked))
+        return self._page(asked, cursor, limit, *self._places(asked))
 
     def counted_page(self, asked: Listed, cursor: str, limit: int) -> tuple[ListPage, Counted]:
         """Return ``page`` and ``count`` of a list; what is looked for in an index is looked for once."""
-        uids = self._candidates(asked)
-        return self._page(asked, cursor, limit, uids), self._count(asked, uids)
+        uids, read = self._places(asked)
+        return self._page(asked, cursor, limit, uids, read), self._count(asked, uids, read)
 
-    def _page(self, asked: Listed, cursor: str, limit: int, uids: list[str] | None) -> ListPage:
+    def _places(self, asked: Listed) -> tuple[list[str] | None, _Read | None]:
+        """Return ``_candidates``; where they are too many to name, how to join what a text is found in."""
+        uids = self._candidates(asked)
+        if uids is not None or len(asked.text) < _PIECE or _unindexed(asked):
+            return uids, None
+        given = {"pieces": _quoted(pieces(asked.text)), "read": self._all(_READ, {"n": POSITION})[0]["id"]}
+        about = int(self._all(_ABOUT, given | {"most": MOST_COUNTED + 1})[0]["n"])
+        return None, _Read(about, given) if about <= MOST_COUNTED else None
+
+    def _page(
+        self, asked: Listed, cursor: str, limit: int, uids: list[str] | None, read: _Read | None
+    ) -> ListPage:
         keys, values = _keys(asked), _values(asked)
         after = ""
         if cursor:
@@ -102,6 +134,9 @@ class PostgresLists:
         where = f"{_conditions(asked)}{after} order by {inner} limit %(l)s"
         if uids is not None:
             page = f"select r.type, r.uid, {picked} from {_NAMED}{where}"
+        elif read is not None:
+            values |= read.values
+            page = f"select r.type, r.uid, {picked} from {_OF_TEXT}{_plainly(asked)}{where}"
         elif _unindexed(asked):
             page = f"select r.type, r.uid, {picked} from projection.record r where {_plainly(asked)}{where}"
         else:
@@ -139,9 +174,14 @@ class PostgresLists:
 
     def count(self, asked: Listed) -> Counted:
         """Return how many records a list has: exactly up to ``MOST_COUNTED``, else as estimated."""
-        return self._count(asked, self._candidates(asked))
+        return self._count(asked, *self._places(asked))
 
-    def _count(self, asked: Listed, uids: list[str] | None) -> Counted:
+    def _count(self, asked: Listed, uids: list[str] | None, read: _Read | None) -> Counted:
+        if read is not None:
+            sql = f"select count(*) as n from (select 1 from {_OF_TEXT}{_plainly(asked)}{_conditions(asked)}"
+            values = _values(asked) | read.values | {"most": _MOST_COMPARED + 1}
+            compared = int(self._all(f"{sql} limit %(most)s) found", values)[0]["n"])
+            return Counted(compared, True) if compared <= _MOST_COMPARED else Counted(read.about, False)
         values = _values(asked)
         named = _NAMED if uids is not None else f"projection.record r where {_plainly(asked)}"
         which = f"select 1 from {named}{_conditions(asked)}"

@@ -25,6 +25,7 @@ from coverslip.store.pool import Pool
 from coverslip.store.scope_reading import ScopeReading
 from coverslip.store.sections import sections_of
 from coverslip.store.standing import standing
+from coverslip.store.training_rows import BriefReading
 
 ENTRIES = (
     "select e.id, e.record_id, e.version, e.kind, e.leaf, e.leaf_hash, l.idx, b.fixed_salts, b.fixed,"
@@ -68,7 +69,7 @@ _PAGE = (
 _CURSOR = re.compile(r"\d{4}-\d\d-\d\dT[0-9:]{8}\.\d{6}Z/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-class PostgresReading(ScopeReading):
+class PostgresReading(ScopeReading, BriefReading):
     """Reads on a pool that may select from ``ledger``, ``projection`` and execute the row functions."""
 
     def __init__(self, pool: Pool) -> None:

@@ -40,13 +40,20 @@ class PostgresRetaining:
         )
         return [row_from(row) for (row,) in found]
 
-    def inbound(self, uids: Collection[str], types: Sequence[str] = ()) -> list[tuple[str, str, str, str]]:
-        """Return the links to these records: (to uid, from type, from uid, field); ``types`` empty: any."""
+    def inbound(
+        self, uids: Collection[str], types: Sequence[str] = (), most: int = 0
+    ) -> list[tuple[str, str, str, str]]:
+        """Return the links to these records: (to uid, from type, from uid, field); ``types`` empty: any.
+
+        ``most`` of them, where it is not 0.
+        """
         return self._all(
             "select to_uid::text, from_type, from_uid::text, field from projection.link"
-            " where to_uid = any(%(u)s::uuid[]) and (%(t)s::text[] = '{}' or from_type = any(%(t)s))",
+            " where to_uid = any(%(u)s::uuid[]) and (%(t)s::text[] = '{}' or from_type = any(%(t)s))"
+            " limit nullif(%(m)s, 0)",
             u=list(uids),
             t=list(types),
+            m=most,
         )
 
     def outbound(self, uids: Collection[str], field: str) -> list[tuple[str, str, str]]:

@@ -11,7 +11,8 @@ Rules kept here:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import copy
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -105,10 +106,7 @@ class Picture:
                 self._versions.setdefault(row.number, []).append(row)
         for versions in self._versions.values():
             versions.sort(key=lambda r: r.revision)
-        self._training: dict[tuple[str, str], list[Row]] = {}
-        for row in self.records.training:
-            key = (uid_at(row.fields, "person"), uid_at(row.fields, "document"))
-            self._training.setdefault(key, []).append(row)
+        self._training = _by_pair(self.records.training)
         self._work_out_needs()
         self._work_out_holders()
 
@@ -144,6 +142,28 @@ class Picture:
             start, end = str(row.fields.get("start", "")), str(row.fields.get("end", "9999-12-31"))
             if row.state == "active" and uid in people and start <= self.today <= end:
                 self.holders.setdefault(_code(row.fields["role"]), {})[uid] = people[uid]
+
+    def asking(self) -> list[str]:
+        """Return the codes of the roles that ask something of somebody now, in order."""
+        return sorted(
+            code
+            for code, needs in self.needs.items()
+            if self.holders.get(code) and any(number in self._versions for number in needs)
+        )
+
+    def asked(self) -> dict[str, Row]:
+        """Return everybody of whom training is asked, by id."""
+        return {uid: person for code in self.asking() for uid, person in self.holders[code].items()}
+
+    def of(self, people: Collection[str], training: Iterable[Row]) -> Picture:
+        """Return of this picture what concerns some people (ids), with their training."""
+        found = copy.copy(self)
+        found._training = _by_pair(training)
+        found.holders = {
+            code: {uid: one for uid, one in held.items() if uid in people}
+            for code, held in self.holders.items()
+        }
+        return found
 
     # --- what there is -------------------------------------------------------------------------
 
@@ -227,6 +247,13 @@ class Picture:
         if document.state == "approved":
             return max(str(document.fields.get("effective_date", self.today)), self.today)
         return later_by(self.today, days=need.grace_days)
+
+
+def _by_pair(training: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
+    found: dict[tuple[str, str], list[Row]] = {}
+    for row in training:
+        found.setdefault((uid_at(row.fields, "person"), uid_at(row.fields, "document")), []).append(row)
+    return found
 
 
 def _deep_enough(need: Need, document: Row) -> Need:

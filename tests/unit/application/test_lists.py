@@ -7,6 +7,7 @@ import pytest
 from coverslip.application import listing
 from coverslip.errors import Invalid, NotFound
 from coverslip.kernel.queries import Listed
+from coverslip.store import lists
 from coverslip.store.lists import PostgresLists
 from fix_lab import Lab
 
@@ -71,6 +72,23 @@ def test_a_list_says_how_many_there_are(lab: Lab, shelf: list[str]) -> None:
     assert (counted.number, counted.exact) == (len(shelf) + late, True)
     everything = services.lists.count(listing.listed(services, listing.Asked(voided=True)))
     assert everything.number == int(lab.ask("select count(*) from projection.record")[0][0])
+
+
+@pytest.mark.parametrize("sort", ["-changed_at", "title", "number", "state", "created_at"])
+def test_a_text_found_in_too_many_to_name_gives_the_same_list(
+    lab: Lab, shelf: list[str], monkeypatch: pytest.MonkeyPatch, sort: str
+) -> None:
+    several = PostgresLists(lab.reading.pool)
+    longer = listing.listed(lab.services(), listing.Asked(types=("specimen",), text="elt", sort=sort))
+    named = several.counted_page(longer, "", 200)
+    assert {row.number for row in named[0].rows} == {shelf[4], shelf[5]}
+    monkeypatch.setattr(lists, "_MOST_NAMED", -1)
+    assert several.counted_page(longer, "", 200) == named
+    first, _ = several.counted_page(longer, "", 1)
+    assert [*first.rows, *several.page(longer, first.next, 1).rows] == list(named[0].rows), "page by page"
+    monkeypatch.setattr(lists, "_MOST_COMPARED", 1)
+    counted = several.count(longer)
+    assert counted.number >= 2 and not counted.exact, "about so many"
 
 
 def test_what_the_text_index_has_not_read_yet_is_found(lab: Lab, shelf: list[str]) -> None:

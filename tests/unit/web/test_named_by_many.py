@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from coverslip.kernel.change import Change
 from coverslip.kernel.facts import SOME, Plan
 from coverslip.web.lineage import DOWN
+from coverslip.web.routes import records
 from coverslip.web.routes.records import BESIDE, COUNTED, EACH, LINKED
 from fix_lab import Lab, refused
 from fix_reader import Reader
@@ -120,6 +122,23 @@ def test_what_is_open_is_refused_by_name_up_to_fifty_and_the_others_are_told_of(
     assert len(named) == SOME - 1
     assert "no other specimen is open (more than these 50 are)" in unmet
     assert sum(one.startswith("Session ACQ") for one in unmet) == 3
+
+
+def test_how_long_it_is_kept_is_worked_out_for_who_asks_where_much_is_built_on_it(
+    lab: Lab, alan: Reader, study: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "BUILT_ON", 100)
+    page = alan.get(f"/r/{study}/retention")
+    assert "More than 100 records are built on this one" in page and "Open" not in page
+    whole = lab.services().retaining.one(lab.row(study))["sentence"]
+    assert whole[:40] in html.unescape(alan.get(f"/r/{study}/retention?whole=true"))
+
+
+def test_one_of_many_is_as_soon_known_as_ever(lab: Lab, study: str) -> None:
+    retaining = lab.services().retaining
+    one = lab.row(_specimens(lab, study)[0])
+    assert retaining.soon(one, 100) == retaining.one(one), "what its study has besides is not read"
+    assert retaining.soon(lab.row(study), 100) is None
 
 
 def test_of_two_who_ask_for_the_same_neither_is_given_too_little() -> None:

@@ -24,6 +24,10 @@ router = APIRouter()
 Reference = Annotated[str, Path(max_length=80)]
 special.PAGES |= dict.fromkeys(DOCUMENT_TYPES, "/documents/{}")
 _PAGE = 100
+PEOPLE = 20
+"""People of one page of the training matrix."""
+GAPS = 100
+"""Gaps that are listed; how many there are is said."""
 _IN_FORCE, _ON_THE_WAY = ("effective",), ("draft", "in_review", "in_approval", "approved")
 
 
@@ -108,25 +112,51 @@ def compare(
 
 @router.get("/training")
 def training(
-    request: Request, visit: VisitOf, role: Annotated[str, Query(pattern="^([A-Z]{2,8})?$")] = ""
+    request: Request,
+    visit: VisitOf,
+    role: Annotated[str, Query(pattern="^([A-Z]{2,8})?$")] = "",
+    unit: Annotated[str, Query(max_length=200)] = "",
+    start: Annotated[int, Query(ge=0, le=10**6)] = 0,
 ) -> Response:
-    """Show who may act by what their roles ask: person by document, green, amber or red, and why."""
-    found = visit.services.teaching.show(role)
-    roles = sorted({c["role"] for c in visit.services.teaching.show()["cells"]}) if role else None
+    """Show who may act by what their roles ask: person by document, green, amber or red, and why.
+
+    A page of people at a time; each of them is there whole.
+    """
+    found = visit.services.teaching.page(role, unit, start, PEOPLE)
     return page(
         request,
         visit,
         "training.html",
         fragment="results",
         nav="training",
-        **_grid(found["cells"]),
+        **found | _grid(found["cells"]),
+        all_people=found["people"],
+        start=start,
+        step=PEOPLE,
+        role=role,
+        unit=unit,
+        mine=_mine(visit),
+        catalogue=visit.services.catalogue,
+    )
+
+
+@router.get("/training/gaps")
+def gaps(
+    request: Request, visit: VisitOf, role: Annotated[str, Query(pattern="^([A-Z]{2,8})?$")] = ""
+) -> Response:
+    """Show how everybody stands, and what is missing: worked out when it is asked, for all people."""
+    found = visit.services.teaching.show(role)
+    return page(
+        request,
+        visit,
+        "training_gaps.html",
+        fragment="results",
+        nav="training",
         counts=found["counts"],
         gaps=found["gaps"],
         as_of=found["as_of"],
         role=role,
-        roles=roles or sorted({c["role"] for c in found["cells"]}),
-        mine=_mine(visit),
-        catalogue=visit.services.catalogue,
+        most=GAPS,
     )
 
 

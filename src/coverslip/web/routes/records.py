@@ -34,6 +34,8 @@ EACH = 10
 """Records shown of each type where there are more than that, with a way to all of the type."""
 COUNTED = 1000
 """Records of a type that are counted; of more it is said that there are more."""
+BUILT_ON = 1000
+"""Records looked at for how long one is kept, without being asked for more."""
 BESIDE = 30
 """Comments and attachments shown beside those a record is linked to."""
 
@@ -78,9 +80,13 @@ def overview_values(visit: Visit, row: Row, tab: str) -> dict[str, Any]:
 
 
 @router.get("/r/{reference}/retention")
-def retention(request: Request, visit: VisitOf, reference: Reference) -> Response:
-    """Show how long a record is kept: worked out when it is asked, from all that is built on it."""
+def retention(request: Request, visit: VisitOf, reference: Reference, whole: bool = False) -> Response:
+    """Show how long a record is kept: worked out when it is asked, from all that is built on it.
+
+    Where that is very much, it is worked out only for who asks for the ``whole``.
+    """
     row = row_at(request, visit, reference)
+    kept = visit.services.retaining
     return page(
         request,
         visit,
@@ -89,7 +95,8 @@ def retention(request: Request, visit: VisitOf, reference: Reference) -> Respons
         where=f"/r/{ref(row)}",
         row=row,
         nav=row.type,
-        retention=visit.services.retaining.one(row),
+        retention=kept.one(row) if whole else kept.soon(row, BUILT_ON),
+        most=BUILT_ON,
     )
 
 
