@@ -290,6 +290,22 @@ def test_a_session_locked_within_a_series_signs_no_further(desk: Desk, lab: Lab)
     assert desk.states(one, other) == ["in_review", "draft"]
 
 
+def test_a_series_with_a_reason_enters_it_with_each_and_asks_for_it_first(lab: Lab, faced: Faces) -> None:
+    numbers = [lab.invite(name, name, ()) for name in ("gone1", "gone2")]
+    aurel, where = Visitor(faced, "aurel", lab.aurel.token), "type=user&act=disable"
+    shown = aurel.get(f"/series?{where}").text
+    assert 'name="reason" required minlength="10"' in shown
+    form: dict[str, Any] = {"confirm": numbers, "username": "aurel", "password": secret_of("aurel")}
+    for number in numbers:
+        for name in ("shown", "version", "key"):
+            found = re.search(rf'name="{name}\.{number}" value="([^"]+)"', shown)
+            assert found
+            form[f"{name}.{number}"] = found[1]
+    assert "0 signed of 2" in aurel.post(f"/series?{where}", form).text
+    assert "2 signed of 2" in aurel.post(f"/series?{where}", form | {"reason": WHY}).text
+    assert [lab.history(number)[-1]["sections"]["reason"] for number in numbers] == [WHY, WHY]
+
+
 def test_my_work_leads_to_what_can_be_signed_as_a_series(desk: Desk) -> None:
     assert desk.sop() != desk.sop()
     assert 'href="/series?type=document_sop&amp;act=submit"' in desk.visitor.get("/work").text

@@ -28,6 +28,7 @@ from coverslip.application.viewing import View
 from coverslip.errors import CoverslipError, Invalid, NotFound
 from coverslip.kernel import words as w
 from coverslip.kernel.change import Credential
+from coverslip.kernel.drafts import expand
 from coverslip.kernel.rows import Row
 from coverslip.ledger.identity import uuid7
 from coverslip.web import badges, fields, refusals
@@ -72,7 +73,7 @@ def _transition(visit: Visit, type: str, act: str) -> w.Transition:
 def _open(visit: Visit, type: str, declared: w.Transition) -> list[Row]:
     """Return the records this person may sign for now, at most ``MOST``."""
     found: list[Row] = []
-    for state in declared.from_:
+    for state in expand(type_named(visit.services, type), declared.from_):
         for row in visit.services.reading.page(type, state, "", "", _LOOKED_AT)[0]:
             if len(found) < MOST and visit.services.door.explain(row, visit.context, declared.name) is None:
                 found.append(row)
