@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import json
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
+from coverslip.cli.demo import common
 from coverslip.cli.demo.cast import Microscope, Person
+from coverslip.cli.demo.common import LETTER, acknowledge, answer, certify, enrol, shipped
 from coverslip.cli.demo.defects import write_foreign, write_truncated
 from coverslip.cli.demo.stage import Stage, run
 from coverslip.client import Coverslip
@@ -115,26 +115,8 @@ def people(story: Story) -> None:
     for person in (ada, quinn, aurel):
         person.sign_in(stage.home)
     letter = stage.work / "certification-letter.txt"
-    letter.write_text(
-        "To the FDA: our electronic signatures are meant as the binding equal of handwriting.\n"
-        "Signed by hand for the Demonstration laboratory (example).\n",
-        "utf-8",
-    )
-    scan = quinn.lab.attach(letter, media_type="text/plain")
-    cert = quinn.create(
-        "certification_letter",
-        organisation="Demonstration laboratory",
-        sites=["SITE-01"],
-        statement="Electronic signatures in our systems are intended to be the legally binding equivalent of "
-        "handwritten signatures.",
-        signed_by="Q. Okafor",
-        addressee="As named on the FDA's web page",
-        channel="electronic",
-        covers_from=_today(),
-    )
-    quinn.act(cert, "sign_on_paper", handwritten_scan=scan)
-    quinn.act(cert, "send", sent_on=_today())
-    quinn.sign("SITE-01", "activate")
+    letter.write_text(LETTER + "\n", "utf-8")
+    cert = certify(quinn, quinn.lab.attach(letter, media_type="text/plain"), _today())
     stage.tell(f"{cert} (11.100(c) letter) is recorded as sent; SITE-01 is active.")
     for person in story.people.values():
         if not person.number and person.username not in ("ada", "quinn", "aurel"):
@@ -150,11 +132,7 @@ def _bring_in(story: Story, person: Person) -> None:
         kind="person",
         email=f"{person.username}@example.org",
     )
-    code = ada.lab.records.invitation(person.number)
-    with Coverslip(home=stage.home) as desk:
-        desk.enrol(code, person.username, person.password)
-    check = [{"document_kind": "passport", "manner": "in person", "on": _today()}]
-    aurel.sign(person.number, "activate", identity_check=check)
+    enrol(stage.home, ada, aurel, person, _today())
     for role in person.roles:
         grant = ada.create(
             "role_grant",
@@ -169,12 +147,7 @@ def _bring_in(story: Story, person: Person) -> None:
     )
     person.sign_in(stage.home)
     person.sign(training, "complete")
-    person.create_signed(
-        "esign_acknowledgement",
-        person=person.number,
-        policy="POL-0001",
-        statement="I hold my electronic signature equal to my handwritten signature.",
-    )
+    acknowledge(person)
     stage.tell(
         f"{person.number} {person.name} ({', '.join(person.roles)}): key enrolled, identity verified by a "
         f"second person, trained on POL-0001, acknowledgement signed."
@@ -291,20 +264,16 @@ def acquisition(story: Story, microscope: Microscope) -> None:
     stage.tell(
         f"{study} is in progress under Sam's responsibility; {session} is running on {microscope.number}."
     )
-    images = [_deliver(stage, microscope, session, _shipped(name)) for name in PLATE]
+    images = [_deliver(stage, microscope, session, shipped(name)) for name in PLATE]
     story.numbers |= {f"image{i}": number for i, number in enumerate(images)}
     truncated, foreign = stage.work / "9987_B04_s1_w1.TIF", stage.work / "9987_B05_s1.ome.tif"
-    write_truncated(_shipped(PLATE[0]), truncated)
-    write_foreign(_shipped(PLATE[0]), foreign, "IX-99999")
+    write_truncated(shipped(PLATE[0]), truncated)
+    write_foreign(shipped(PLATE[0]), foreign, "IX-99999")
     story.numbers |= {
         "truncated": _quarantined(stage, microscope, session, truncated),
         "foreign": _quarantined(stage, microscope, session, foreign),
     }
     alan.act(session, "complete", not_imaged="B04 and B05: deliveries in quarantine.")
-
-
-def _shipped(name: str) -> Path:
-    return Path(str(files("coverslip.cli.demo") / "images" / name))
 
 
 def _deliver(stage: Stage, microscope: Microscope, session: str, file: Path) -> str:
@@ -329,52 +298,13 @@ def _quarantined(stage: Stage, microscope: Microscope, session: str, file: Path)
 def method(story: Story) -> None:
     """Register algorithm and parameters, and approve the method that uses them."""
     aurel, quinn = story["aurel"], story["quinn"]
-    bundled = _bundled_algorithm(aurel)
-    algorithm = aurel.create(
-        "algorithm",
-        title="Nucleus count",
-        kind="classical",
-        source="bundled with Coverslip",
-        deterministic=True,
-        **bundled["algorithm"],
-    )
-    aurel.sign(algorithm, "submit")
-    quinn.sign(algorithm, "approve")
-    parameters = aurel.create(
-        "parameter_set",
-        title="Nucleus count, defaults",
-        algorithm=f"{algorithm} v1",
-        values=bundled["parameters"],
-        rationale="Defaults of the bundled algorithm.",
-    )
-    aurel.sign(parameters, "submit")
-    quinn.sign(parameters, "approve")
-    number = aurel.create(
-        "analysis_method",
-        title="Nuclei per field",
-        algorithm=f"{algorithm} v1",
-        parameters=f"{parameters} v1",
-        sop=f"{story.numbers['sop']} v1",
-        permitted_runs=1,
-        intended_use="Counting stained nuclei in one channel.",
-        outputs=[
-            {"quantity_name": "count", "unit": "1", "digits": 0, "limit_lo": "1"},
-            {"quantity_name": "median_area", "unit": "px", "digits": 1},
-        ],
-    )
-    aurel.sign(number, "submit")
-    quinn.sign(number, "approve")
+    bundled = aurel.lab.algorithms()[0]["algorithm"]
+    algorithm, parameters, number = common.method(aurel, quinn, story.numbers["sop"], "1")
     story.numbers |= {"algorithm": algorithm, "parameters": parameters, "method": number}
     story.stage.tell(
-        f"{number} v1 (algorithm {algorithm} {bundled['algorithm']['semver']}, code hash "
-        f"{bundled['algorithm']['code_hash'][:12]}…, parameters {parameters}) is effective."
+        f"{number} v1 (algorithm {algorithm} {bundled['semver']}, code hash "
+        f"{bundled['code_hash'][:12]}…, parameters {parameters}) is effective."
     )
-
-
-def _bundled_algorithm(person: Person) -> dict[str, Any]:
-    """Return the bundled algorithm as the server has it: what is registered is what will run."""
-    value: dict[str, Any] = person.lab.algorithms()[0]
-    return value
 
 
 def analysis(story: Story) -> None:
@@ -442,17 +372,7 @@ def review(story: Story) -> None:
         f"Rita works through {len(items)} exceptions ({len(asked)} to answer), the record and its trail of "
         f"{len(rita.lab.records.history(run_number)['entries'])} entries."
     )
-    rita.act(
-        case,
-        "answer",
-        conclusion="The run follows its method.",
-        checklist=[
-            {"question": "Were the images of the set opened?", "answer": "yes"},
-            {"question": "Are settings within the method?", "answer": "yes"},
-            {"question": "Is every exception explained?", "answer": "yes"},
-        ],
-        answers=[{"exception": i["key"], "answer": "Looked at; explained in the record."} for i in asked],
-    )
+    answer(rita, case, asked)
     opened = list(rita.lab.reviews.needed(case))
     stage.tell(f"Rita opens {len(opened)} items; the server enters each as sent to her.")
     rita.sign(case, "technical")

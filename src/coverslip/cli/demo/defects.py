@@ -1,6 +1,7 @@
-"""The two damaged deliveries the demo makes from one of its real images, while it runs.
+"""The files the demo makes from its real images while it runs: two damaged deliveries, and parts of a field.
 
-Nothing damaged is shipped: both files are written anew from an image a person can look at.
+Nothing damaged and nothing cut is shipped: every file is written anew from an image a person can look at, and
+its pixels are those of that image.
 """
 
 from __future__ import annotations
@@ -44,6 +45,19 @@ def write_foreign(image: Path, target: Path, serial: str, acquired_at: str = "")
             writer.write(
                 plane, photometric="minisblack", description=description, metadata=None, contiguous=False
             )
+
+
+def write_part(image: Path, target: Path, row: int, column: int, rows: int, columns: int) -> None:
+    """Write one of ``rows`` by ``columns`` equal parts of a grey image, its pixels as they are.
+
+    ``row`` and ``column`` count from 0. Raises ValueError for a part the image does not have.
+    """
+    if not (0 <= row < rows and 0 <= column < columns):
+        raise ValueError(f"part {row}, {column} of {rows} x {columns} does not exist")
+    plane = tifffile.imread(image)
+    height, width = plane.shape[0] // rows, plane.shape[1] // columns
+    part = plane[row * height : (row + 1) * height, column * width : (column + 1) * width]
+    tifffile.imwrite(target, np.ascontiguousarray(part), photometric="minisblack", metadata=None)
 
 
 def _ome(plane: npt.NDArray[Any], serial: str, acquired_at: str) -> bytes:

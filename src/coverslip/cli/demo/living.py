@@ -111,8 +111,17 @@ def waits(play: Play) -> dict[str, list[str]]:
     for username, person in play.people.items():
         if person.number:
             found[username] = [f"{one['label']} {one['title']}" for one in person.lab.work(limit=20)]
+            looked_at(person, play.on())
             person.sign_out()
     return found
+
+
+def looked_at(person: Player, today: str) -> None:
+    """Let a person have looked at what others did before the last day, as everybody does now and then."""
+    found = person.lab.happened(limit=500)
+    earlier = [one for one in found["events"] if one["at"][:10] < today]
+    if earlier:
+        person.lab.seen(int(earlier[-1]["index"]))
 
 
 def right(scratch: Path, clock: Clock) -> None:

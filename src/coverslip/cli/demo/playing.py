@@ -16,7 +16,6 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from coverslip.bootstrap.labs import Lab, lab
 from coverslip.bootstrap.watching import watching
 from coverslip.cli.demo.cast import Microscope, Person
 from coverslip.cli.demo.clock import ORIGIN, Clock
+from coverslip.cli.demo.common import shipped
 from coverslip.client import ApiError, Coverslip
 from coverslip.client.device import DeviceKey
 from coverslip.client.errors import fault
@@ -201,11 +201,6 @@ class Play:
         made = Scope(number, key, Coverslip(home=self.home), 0, self.clock, self.home)
         self.scopes[name] = made
         return made
-
-
-def shipped(name: str) -> Path:
-    """Return the path of a shipped image."""
-    return Path(str(files("coverslip.cli.demo") / "images" / name))
 
 
 @contextmanager

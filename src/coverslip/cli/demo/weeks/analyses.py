@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from coverslip.cli.demo import common
+from coverslip.cli.demo.common import answer, approved, outputs
 from coverslip.cli.demo.playing import Play
 from coverslip.client.errors import fault
 
-_CHECKLIST = [
-    {"question": "Were the images of the set opened?", "answer": "yes"},
-    {"question": "Are settings within the method?", "answer": "yes"},
-    {"question": "Is every exception explained?", "answer": "yes"},
-]
 OOS_CHECKS = (
     "sample_id", "layout", "focus_exposure", "artefact", "calibration",
     "suitability", "algorithm_parameters", "exclusion_list", "calculation",
@@ -20,42 +17,7 @@ OOS_CHECKS = (
 
 def method(play: Play) -> None:
     """Register algorithm and parameters as the server has them, and approve the method that uses them."""
-    aurel, quinn = play.aurel, play.quinn
-    bundled = aurel.lab.algorithms()[0]
-    algorithm = aurel.create(
-        "algorithm",
-        title="Nucleus count",
-        kind="classical",
-        source="bundled with Coverslip",
-        deterministic=True,
-        **bundled["algorithm"],
-    )
-    aurel.sign(algorithm, "submit")
-    quinn.sign(algorithm, "approve")
-    parameters = aurel.create(
-        "parameter_set",
-        title="Nucleus count, defaults",
-        algorithm=f"{algorithm} v1",
-        values=bundled["parameters"],
-        rationale="Defaults of the bundled algorithm.",
-    )
-    aurel.sign(parameters, "submit")
-    quinn.sign(parameters, "approve")
-    number = aurel.create(
-        "analysis_method",
-        title="Nuclei per field",
-        algorithm=f"{algorithm} v1",
-        parameters=f"{parameters} v1",
-        sop=f"{play.n['sop_counting']} v1",
-        permitted_runs=1,
-        intended_use="Counting stained nuclei in one channel.",
-        outputs=[
-            {"quantity_name": "count", "unit": "1", "digits": 0, "limit_lo": "10"},
-            {"quantity_name": "median_area", "unit": "px", "digits": 1},
-        ],
-    )
-    aurel.sign(number, "submit")
-    quinn.sign(number, "approve")
+    algorithm, parameters, number = common.method(play.aurel, play.quinn, play.n["sop_counting"], "10")
     play.n |= {"algorithm": algorithm, "parameters": parameters, "method": number}
 
 
@@ -109,17 +71,7 @@ def review(play: Play, who: str, case: str) -> None:
     person = play.people[who]
     person.act(case, "start")
     items = person.show(case)["fields"]["exceptions"]["items"]
-    person.act(
-        case,
-        "answer",
-        conclusion="The run follows its method.",
-        checklist=_CHECKLIST,
-        answers=[
-            {"exception": i["key"], "answer": "Looked at; explained in the record."}
-            for i in items
-            if i["severity"] != "info"
-        ],
-    )
+    answer(person, case, items)
 
 
 def first_run(play: Play) -> None:
@@ -213,7 +165,9 @@ def second_request(play: Play) -> None:
 
 def strict_method(play: Play) -> None:
     """A second method with the limits of release: 20 nuclei in every field."""
-    number = play.aurel.create(
+    play.n["method_strict"] = approved(
+        play.aurel,
+        play.vera,
         "analysis_method",
         title="Nuclei per field, limits of release",
         algorithm=f"{play.n['algorithm']} v1",
@@ -221,21 +175,19 @@ def strict_method(play: Play) -> None:
         sop=f"{play.n['sop_counting']} v1",
         permitted_runs=1,
         intended_use="Deciding on release by the number of nuclei in a field.",
-        outputs=[
-            {"quantity_name": "count", "unit": "1", "digits": 0, "limit_lo": "20"},
-            {"quantity_name": "median_area", "unit": "px", "digits": 1},
-        ],
+        outputs=outputs("20"),
     )
-    play.aurel.sign(number, "submit")
-    play.vera.sign(number, "approve")
-    play.n["method_strict"] = number
 
 
 def out_of_specification(play: Play) -> None:
     """By the limits of release one field has too few nuclei: investigated, and the run is in review."""
     mei = play.mei
     images = image_set(
-        play, "mei", "All sites, for release", play.n["images"], "Every available image of the session."
+        play,
+        "mei",
+        "Rows B, C and D, for release",
+        [*play.n["images"], *play.n["images_rows"]],
+        "Every available image of the first channel: two sites of B02 and B03, one of each further well.",
     )
     number = run(play, "mei", "Nuclei for release", images, method=f"{play.n['method_strict']} v1")
     results = str(mei.show(number)["fields"]["results"]["number"])

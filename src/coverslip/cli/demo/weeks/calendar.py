@@ -58,6 +58,7 @@ WEEKS: tuple[tuple[int, str, tuple[Scene, ...]], ...] = (
         (quality.nonconformity, assurance.complaint, oversight.legal_hold),
     ),
     (22, "An audit at the bench", (assurance.audit, instruments.weekly, oversight.hold)),
+    (23, "Rows C and D come on a disk", (studies.further_rows,)),
     (24, "Limits of release; a field below them", (analyses.strict_method, analyses.out_of_specification)),
     (25, "A computer stands still", (quality.incident, instruments.qualification, oversight.wrong_secrets)),
     (

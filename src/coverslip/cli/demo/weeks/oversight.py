@@ -148,7 +148,9 @@ def talk(play: Play) -> None:
         text="Why were rows C and D not imaged?",
         asked=play.omar.number,
     )
-    play.omar.act(answered, "answer", answer="They are planned for next week, with the next batch of stain.")
+    play.omar.act(
+        answered, "answer", answer="The second microscope was held. They came on a disk and are verified."
+    )
     play.quinn.create(
         "comment",
         subject=play.n["change_plates"],

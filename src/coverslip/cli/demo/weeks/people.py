@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from coverslip.cli.demo import common
+from coverslip.cli.demo.common import LETTER, acknowledge, certify
 from coverslip.cli.demo.playing import Play, Player
-from coverslip.client import Coverslip
 
 FOUNDERS = (
     ("ada", "Ada Mensah", ("ADM",), "System administrator"),
@@ -26,14 +27,6 @@ STAFF = (
     ("sofia", "Sofia Reyes", ("SEC",), "Information security"),
 )
 INSPECTOR = ("ines", "Ines Carvalho", ("INS",), "Inspector, visiting")
-LETTER = (
-    "To the FDA: our electronic signatures are meant as the binding equal of handwriting.\n"
-    "Signed by hand for the Demonstration laboratory (example)."
-)
-STATEMENT = (
-    "Electronic signatures in our systems are intended to be the legally binding equivalent of "
-    "handwritten signatures."
-)
 _SITE = {
     "name": "Demonstration laboratory",
     "code": "DEMO",
@@ -61,19 +54,7 @@ def letter(play: Play) -> None:
     """Record the certification letter and open the site."""
     quinn = play.quinn
     scan = play.paper(quinn, "certification-letter.txt", LETTER)
-    cert = quinn.create(
-        "certification_letter",
-        organisation="Demonstration laboratory",
-        sites=["SITE-01"],
-        statement=STATEMENT,
-        signed_by="Q. Okafor",
-        addressee="As named on the FDA's web page",
-        channel="electronic",
-        covers_from=play.on(),
-    )
-    quinn.act(cert, "sign_on_paper", handwritten_scan=scan)
-    quinn.act(cert, "send", sent_on=play.on())
-    quinn.sign("SITE-01", "activate")
+    certify(quinn, scan, play.on())
 
 
 def staff(play: Play) -> None:
@@ -123,11 +104,7 @@ def invite(play: Play, person: Player, kind: str = "person", **more: object) -> 
 
 def enrol(play: Play, person: Player) -> None:
     """Let a person make their own key; a second person checks who they are."""
-    code = play.ada.lab.records.invitation(person.number)
-    with Coverslip(home=play.home) as desk:
-        desk.enrol(code, person.username, person.password)
-    check = [{"document_kind": "passport", "manner": "in person", "on": play.on()}]
-    play.aurel.sign(person.number, "activate", identity_check=check)
+    common.enrol(play.home, play.ada, play.aurel, person, play.on())
 
 
 def grant(play: Play, number: str, role: str, **more: object) -> str:
@@ -142,16 +119,6 @@ def grant(play: Play, number: str, role: str, **more: object) -> str:
     )
     play.quinn.sign(made, "approve")
     return made
-
-
-def acknowledge(person: Player) -> None:
-    """Sign the policy on electronic signatures."""
-    person.create_signed(
-        "esign_acknowledgement",
-        person=person.number,
-        policy="POL-0001",
-        statement="I hold my electronic signature equal to my handwritten signature.",
-    )
 
 
 def services(play: Play) -> None:

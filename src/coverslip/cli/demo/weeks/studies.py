@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from coverslip.cli.demo.defects import write_foreign, write_truncated
-from coverslip.cli.demo.playing import Play, shipped
+from coverslip.cli.demo.common import shipped
+from coverslip.cli.demo.defects import write_foreign, write_part, write_truncated
+from coverslip.cli.demo.playing import Play
 
 NUCLEI = ("9987_B02_s1_w1.TIF", "9987_B02_s2_w1.TIF", "9987_B03_s1_w1.TIF", "9987_B03_s2_w1.TIF")
 SECOND = ("9987_B02_s1_w2.TIF", "9987_B02_s2_w2.TIF", "9987_B03_s1_w2.TIF", "9987_B03_s2_w2.TIF")
 THIRD = ("9987_B02_s1_w3.TIF", "9987_B02_s2_w3.TIF", "9987_B03_s1_w3.TIF", "9987_B03_s2_w3.TIF")
+FIELD = "01_POS002_D.TIF"
+FURTHER = tuple(f"{row}{column:02}" for row in "CD" for column in range(2, 8))
+"""Wells of rows C and D, in the order of the parts of the field that stand for them."""
+AT_THE_EDGE = [
+    [8, 178], [4, 178], [0, 176], [0, 166], [6, 164], [11, 166], [14, 169], [12, 176], [8, 178],
+]  # fmt: skip
+"""Outline of a nucleus of B02, site 1, in pixels."""
+TOUCHING = [
+    [28, 154], [21, 152], [14, 148], [14, 142], [16, 141], [12, 137], [12, 135], [17, 130], [31, 130],
+    [34, 134], [34, 138], [32, 140], [34, 143], [34, 148], [32, 152], [28, 154],
+]  # fmt: skip
+"""Outline of two nuclei of B03, site 1, in pixels."""
 WHEN = "The files were acquired on 2024-07-09 by their publisher and are delivered for demonstration."
 _SETTINGS = {"objective": "40x", "binning": "8x8", "exposure_ms": "100"}
 _CHECKS = [{"check": "lamp", "result": "pass"}, {"check": "stage", "result": "pass"}]
@@ -41,7 +54,7 @@ def project(play: Play) -> None:
         kind="release_assay",
         project=project,
         director=sam.number,
-        objectives="Count nuclei in two wells of plate 3434, two sites each.",
+        objectives="Count nuclei in plate 3434: two sites of B02 and B03, one of each well in rows C and D.",
         protocol=f"{play.n['sop_imaging']} v1",
         acceptance_criteria="Every field has at least 20 nuclei; sites of a well differ by 30 % at most.",
         site="SITE-01",
@@ -219,6 +232,26 @@ def manual_import(play: Play) -> None:
     play.n |= {"imported": first, "import_waiting": second}
 
 
+def further_rows(play: Play) -> None:
+    """Rows C and D come on a disk, as the second microscope is held; a second person verifies each file."""
+    source, found = shipped(FIELD), []
+    for place, well in enumerate(FURTHER):
+        file = play.work / f"3434_{well}_s1.tif"
+        write_part(source, file, place // 4, place % 4, 3, 4)
+        made = play.mei.lab.ingest(
+            play.n["study"],
+            file,
+            sequence=place + 1,
+            reason=f"Well {well}: our second microscope is held, so rows C and D came on a disk. "
+            f"For the demonstration it is a part of the published field {FIELD}.",
+        )
+        found.append(str(made["number"]))
+    for number in found:
+        play.rita.sign(number, "verify_import")
+    play.by_itself()
+    play.n["images_rows"] = found
+
+
 def refused_start(play: Play) -> None:
     """The operator tries the microscope that is held, in good faith, and is told why not."""
     session = play.omar.create(
@@ -235,19 +268,26 @@ def refused_start(play: Play) -> None:
 
 def outlines(play: Play) -> None:
     """Two nuclei outlined: one reviewed, one still a draft."""
-    outline = {"type": "Polygon", "coordinates": [[[40, 40], [60, 42], [58, 61], [41, 60], [40, 40]]]}
     fields: dict[str, Any] = {
-        "geometry": outline,
         "coordinate_space": "pixel",
         "class": "nucleus",
         "blinded": True,
         "tool": "By hand in the viewer",
     }
     first = play.alan.create(
-        "annotation", title="Nucleus at the edge of B02", image=play.n["images"][0], **fields
+        "annotation",
+        title="Nucleus at the edge of B02",
+        image=play.n["images"][0],
+        geometry={"type": "Polygon", "coordinates": [AT_THE_EDGE]},
+        **fields,
     )
     play.alan.sign(first, "finalise")
     second = play.mei.create(
-        "annotation", title="Two nuclei that touch, B03", image=play.n["images"][2], **fields
+        "annotation",
+        title="Two nuclei that touch, B03",
+        image=play.n["images"][2],
+        geometry={"type": "Polygon", "coordinates": [TOUCHING]},
+        value="Counted as one",
+        **fields,
     )
     play.n |= {"annotation": first, "annotation_draft": second}
