@@ -19,8 +19,6 @@ from coverslip.kernel.rows import Row
 from coverslip.kernel.waiting import Waits, Want
 from coverslip.work import waiting
 
-_ELSEWHERE = ("AUTH_ROLE", "AUTH_SELF", "SEQ_STATE", "LOCKED", "SIG_DUP")
-"""Refusals that mean: it waits for somebody else. Any other says what is in this person's way."""
 MOST_LOOKED_AT = 4
 """How many times the records asked for are looked at, at most, to fill one page."""
 
@@ -73,15 +71,17 @@ class MyWork:
         row = one.row
         definition = self.catalogue[row.type]
         acts = []
+        first = waiting.leading(definition, row.state)
         asked = [
             transition
-            for transition in waiting.acts(definition, row.state)
-            if waiting.by_role(transition, row.state) or transition.persons
+            for transition in (*first, *(t for t in waiting.acts(definition, row.state) if t not in first))
+            if (waiting.by_role(transition, row.state) or transition.persons)
+            and not waiting.premature(transition, row)
         ]
         refusals = self.door.offer_all(row, context, [transition.name for transition in asked])
         for transition in asked:
             refusal = refusals[transition.name]
-            if refusal is not None and refusal.code in _ELSEWHERE:
+            if refusal is not None and refusal.code in waiting.ELSEWHERE:
                 continue
             signed = transition.signature is not None and not row.content.get("sandbox")
             acts.append(
@@ -90,7 +90,7 @@ class MyWork:
                     "label": transition.label,
                     "allowed": refusal is None,
                     "signed": signed,
-                    **({} if refusal is None else {"code": refusal.code, "why_not": refusal.message}),
+                    **({} if refusal is None else _why_not(refusal)),
                 }
             )
         if not acts:
@@ -109,6 +109,10 @@ class MyWork:
             "on_hold": [{"number": b.number, "reason": b.reason} for b in row.blockers],
             "acts": acts,
         }
+
+
+def _why_not(refusal: CoverslipError) -> dict[str, str]:
+    return {"code": refusal.code, "why_not": waiting.in_the_way(refusal)}
 
 
 def overdue_days(due: str, today: str) -> int:

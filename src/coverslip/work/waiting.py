@@ -12,12 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from coverslip.errors import CoverslipError
 from coverslip.kernel import words as w
-from coverslip.kernel.definition import Catalogue, Definition
+from coverslip.kernel.definition import Catalogue, Definition, flatten
 from coverslip.kernel.drafts import expand
+from coverslip.kernel.rows import Row
 from coverslip.kernel.waiting import Want
 
-_MACHINES = {"SVC", "DEV"}
+MACHINES = {"SVC", "DEV"}
+ELSEWHERE = ("AUTH_ROLE", "AUTH_SELF", "SEQ_STATE", "LOCKED", "SIG_DUP")
+"""Refusals that mean: it waits for somebody else. Any other says what is in this person's way."""
 
 
 def waits(state: w.State) -> bool:
@@ -28,17 +32,53 @@ def waits(state: w.State) -> bool:
 def acts(definition: Definition, state: str) -> Iterator[w.Transition]:
     """Yield the acts by which a person could take a record on from a state."""
     for transition in definition.type.transitions:
-        machines = bool(transition.who) and set(transition.who) <= _MACHINES and not transition.persons
+        machines = bool(transition.who) and set(transition.who) <= MACHINES and not transition.persons
         if transition.consequence or transition.aside or machines:
             continue
         if state in expand(definition, transition.from_):
             yield transition
 
 
+def leading(definition: Definition, state: str) -> list[w.Transition]:
+    """Return the acts of people that take a record on to a later state, in the order they are declared."""
+    order = [one.name for one in definition.type.states]
+    return [
+        one
+        for one in acts(definition, state)
+        if one.to not in ("", state) and order.index(one.to) > order.index(state)
+    ]
+
+
+def asked_first(definition: Definition, state: str) -> list[w.Transition]:
+    """Return the acts done on the spot that what leads on from a state asks for, such as votes."""
+    asked = [
+        guard
+        for one in leading(definition, state)
+        for guard in flatten(one.requires)
+        if isinstance(guard, w.Signed) and not guard.path
+    ]
+    meanings, named = {g.meaning for g in asked if g.meaning}, {g.act for g in asked if g.act}
+    return [
+        one
+        for one in acts(definition, state)
+        if one.to in ("", state)
+        and (one.name in named or (one.signature is not None and one.signature.meaning in meanings))
+    ]
+
+
+def premature(transition: w.Transition, row: Row) -> bool:
+    """Whether an act stands on what somebody has yet to sign or ask for, and so waits for them."""
+    return any(
+        len(set(row.people.get(guard.act or f"signed_{guard.meaning}", ()))) < guard.n
+        for guard in transition.requires
+        if isinstance(guard, w.Signed) and not guard.path
+    )
+
+
 def by_role(transition: w.Transition, state: str) -> set[str]:
     """Return the roles that are waited for by an act."""
     moves = bool(transition.to) and transition.to != state
-    return set(transition.who) - _MACHINES - {"*"} if moves else set()
+    return set(transition.who) - MACHINES - {"*"} if moves else set()
 
 
 def wants(catalogue: Catalogue, roles: Collection[str]) -> list[Want]:
@@ -79,6 +119,13 @@ def _named(declared: w.Type, state: str, person: w.Person) -> Iterator[Want]:
         yield Want(*base, "people", "", key)
     else:
         yield Want(*base, "linked_people", "/".join(person.path), key)
+
+
+def in_the_way(refusal: CoverslipError) -> str:
+    """Return what keeps a person from an act: what is not met yet, by name, or the refusal's own words."""
+    unmet = refusal.values.get("unmet") or ()
+    said = [str(one["message"] if isinstance(one, dict) else one).rstrip(".") for one in unmet]
+    return f"Not met yet: {'; '.join(said)}." if said else refusal.message
 
 
 def due(catalogue: Catalogue) -> list[Want]:

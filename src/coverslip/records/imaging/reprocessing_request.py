@@ -69,7 +69,8 @@ _CHANGE = w.Table(
 TYPE = w.Type(
     name="reprocessing_request",
     title="Reprocessing request",
-    version=1,
+    version=2,
+    migration_note="Version 2: to refuse another run is possible, and nobody is waited for to do it.",
     purpose="Why another run on the same images is needed, and what it is expected to change.",
     number=w.Number("RPR"),
     gxp=REGULATED,
@@ -154,6 +155,7 @@ TYPE = w.Type(
             ("REV", "QA"),
             signature=signing("rejected", "I refuse another run.", ("REV", "QA"), ("requester", "editors")),
             reason=w.Reason(20),
+            aside=True,
         ),
         w.Transition("execute", "Record as executed", ("approved",), "executed", consequence=True),
         w.Transition(
