@@ -18,7 +18,7 @@ from coverslip.client.errors import (
     UnreachableError,
 )
 from coverslip.client.files import FileFacts, examine
-from coverslip.client.found import Record
+from coverslip.client.found import Hit, Record
 from coverslip.client.images import Image, Plane, Verified
 from coverslip.client.indexing import OutsideError
 from coverslip.client.pixels import Channel, PixelSize
@@ -37,6 +37,7 @@ __all__ = [
     "EvidenceError",
     "FaultError",
     "FileFacts",
+    "Hit",
     "Image",
     "InvalidError",
     "MisuseError",

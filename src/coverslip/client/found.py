@@ -49,6 +49,33 @@ class Record:
         return self.fields[name]
 
 
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One record a search found, best first.
+
+    ``found_in`` is ``number``, ``prefix`` (of a number), ``title``, ``people`` or ``text``; ``words`` the
+    place in its text, empty where it was found by something else.
+    """
+
+    number: str
+    label: str
+    type: str
+    title: str
+    state: str
+    changed_at: str
+    found_in: str
+    words: str = ""
+
+
+def hit(value: Json) -> Hit:
+    """Read one hit of a search."""
+    number, revision = str(value["number"]), int(value.get("revision", 0))
+    told = {name: str(value[name]) for name in ("type", "title", "state", "changed_at")}
+    words = "".join(str(one["text"]) for one in value.get("snippet", ()))
+    label = f"{number} v{revision}" if revision else number
+    return Hit(number, label, **told, found_in=str(value["tier"]), words=words)
+
+
 def record(value: Json) -> Record:
     """Read one record of a list."""
     told = {n: str(value[n]) for n in ("number", "label", "type", "type_title", "title", "state")}

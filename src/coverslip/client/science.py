@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from coverslip.client.errors import misuse
-from coverslip.client.found import Record, frame, matches, record
+from coverslip.client.found import Hit, Record, frame, hit, matches, record
 from coverslip.client.images import Download, Image
 from coverslip.client.records import Records, segment
 from coverslip.client.results import full_table, summary_table
@@ -31,14 +31,24 @@ class Science:
 
     # --- finding -------------------------------------------------------------------------------
 
-    def search(self, text: str, *, type: str = "", limit: int = 50) -> list[Record]:
-        """Return at most ``limit`` records with a text in number or title, newest change first.
+    def search(self, text: str, *, type: str = "", limit: int = 20) -> list[Hit]:
+        """Return at most ``limit`` (1 to 100) records by number, title, people and text, best first.
 
-        Voided records are among them: their state says so. Raises ``MisuseError`` for an empty text.
+        It is the search of the pages: every word must be there, the last letters of a word may be missing;
+        personal and sensitive fields are not searched. Voided records are among them: their state says so.
+        Text is found once the index has read it, a second or so after it was entered; a number at once.
+        Raises ``MisuseError`` for an empty text or another limit, ``NotFoundError`` for an unknown type.
         """
         if not text.strip():
             raise misuse("text", "something to look for", "nothing")
-        return [record(one) for one in self.records.list(type, text=text.strip(), limit=limit)]
+        if not 1 <= limit <= 100:
+            raise misuse("limit", "1 to 100", str(limit))
+        query = {"q": text.strip(), "limit": limit} | ({"type": type} if type else {})
+        return [hit(one) for one in self._transport.json("GET", "/search", query=query)["hits"]]
+
+    def record(self, number: str) -> Record:
+        """Return one record with its fields; ``SOP-0001 v2`` names a version. Raises ``NotFoundError``."""
+        return record(self.records.show(number))
 
     def find(
         self,

@@ -38,10 +38,26 @@ def cs(science: Served) -> Iterator[Coverslip]:
 # --- finding ---------------------------------------------------------------------------------------
 
 
-def test_what_is_found_by_text_are_typed_records(cs: Coverslip, science: Served) -> None:
-    found = next(one for one in cs.search(science.n["run"]) if one.number == science.n["run"])
+def test_a_search_is_that_of_the_pages_best_first(cs: Coverslip, science: Served) -> None:
+    first = cs.search(science.n["run"])[0]
+    assert (first.number, first.type, first.found_in) == (science.n["run"], "analysis_run", "number")
+    assert first.title == "Nuclei per field"
+    begun = cs.search(science.n["run"][:-1], limit=5)
+    assert science.n["run"] in {one.number for one in begun}
+    assert len(begun) <= 5
+    assert cs.search(science.n["run"], type="image") == []
+
+
+def test_a_record_is_read_whole_by_its_number(cs: Coverslip, science: Served) -> None:
+    found = cs.record(science.n["run"])
     assert (found.number, found.type, found.title) == (science.n["run"], "analysis_run", "Nuclei per field")
     assert found["study"]["number"] == science.n["study"] and found.version >= 1
+
+
+@pytest.mark.parametrize("limit", [0, 101])
+def test_a_search_that_asks_for_too_many_is_refused(cs: Coverslip, limit: int) -> None:
+    with pytest.raises(MisuseError):
+        cs.search("plate", limit=limit)
 
 
 def test_an_empty_search_is_refused_and_a_vain_one_is_empty(cs: Coverslip) -> None:
