@@ -159,9 +159,16 @@ def _time(metadata: ImageMetadata, facts: SessionFacts) -> CheckResult:
     if outside <= TOLERANCE:
         sentence = f"Acquired {_shown(at)}, within {facts.session} ({span}, 10 min allowed)."
         return CheckResult("time", "pass", sentence, "", span, _shown(at))
-    minutes = -(-int(outside.total_seconds()) // 60)
-    sentence = f"Image time is {minutes} min outside {facts.session}; explain or reject."
+    sentence = f"Image time is {_length(outside)} outside {facts.session}; explain or reject."
     return CheckResult("time", "fail", sentence, "VAL_RANGE", span, _shown(at))
+
+
+def _length(outside: timedelta) -> str:
+    """Return a length of time in the unit people would say it in, rounded up: min, h, or days."""
+    minutes = -(-int(outside.total_seconds()) // 60)
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{-(-minutes // 60)} h" if minutes < 2880 else f"{-(-minutes // 1440)} days"
 
 
 def _moment(text: str, facts: SessionFacts) -> datetime | None:
