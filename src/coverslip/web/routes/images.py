@@ -21,7 +21,7 @@ from coverslip.application.viewing import open_image
 from coverslip.errors import CoverslipError, Invalid
 from coverslip.imaging.display import MAX_INDEX, Display, Picture, Shown, display, window
 from coverslip.kernel.rows import Row
-from coverslip.web import unshown
+from coverslip.web import marks, unshown
 from coverslip.web.framing import frame
 from coverslip.web.security import VIEWER_POLICY
 from coverslip.web.templating import page
@@ -35,6 +35,9 @@ Format = Annotated[str, Path(pattern="^(jpg|png|webp)$")]
 Channels = Annotated[str, Query(max_length=2000)]
 Short = Annotated[str, Query(max_length=200)]
 Cursor = Annotated[str, Query(max_length=300)]
+ANNOTATION = "annotation"
+_MARKS = 500
+"""Annotations of an image that are drawn and listed."""
 _GALLERY = 24
 _WHOLE = 1024
 
@@ -96,6 +99,7 @@ def show(request: Request, visit: VisitOf, number: Number, z: At = 0, t: At = 0)
             limits = f"z 0 to {shape['z'] - 1}, t 0 to {shape['t'] - 1}"
             raise Invalid("VAL_RANGE", record=row.number, field="plane", value=f"z {z}, t {t}", limits=limits)
         values |= _viewer(request, visit, row, about, _settings(request, default))
+        values |= {"marks": _marks(visit, row, about), "annotation": services.catalogue.get(ANNOTATION)}
         open_image(services, row, visit.context)
     response = page(
         request, visit, "image.html", **shared, **values,
@@ -134,6 +138,16 @@ def _viewer(
         "picture": f"/images/{row.number}/picture.jpg?{query}", "probed": probed, "bar": _bar(about),
         "kept": [(k, v) for k, v in request.query_params.multi_items() if k not in ("x", "y", "z", "t")],
     }  # fmt: skip
+
+
+def _marks(visit: Visit, row: Row, about: dict[str, Any]) -> list[marks.Mark]:
+    """Return the annotations of an image, as many as can be shown."""
+    declared = visit.services.catalogue.get(ANNOTATION)
+    if declared is None:
+        return []
+    voided = [one.name for one in declared.type.states if one.voided]
+    found = visit.services.reading.linked(row.uid, (ANNOTATION,), _MARKS)
+    return marks.marks(found, row.uid, about, voided)
 
 
 def _bar(about: dict[str, Any]) -> dict[str, Any] | None:

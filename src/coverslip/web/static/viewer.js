@@ -90,6 +90,13 @@
     fit: () => viewer.viewport.goHome(),
     one: () => viewer.viewport.zoomTo(one()).applyConstraints(),
     full: () => (document.fullscreenElement ? document.exitFullscreen() : box.requestFullscreen?.()),
+    marks: () => {
+      const drawn = $("[data-marks]"), button = $("[data-do=marks]");
+      if (!drawn) return;
+      const on = drawn.hasAttribute("hidden");
+      if (on) drawn.removeAttribute("hidden"); else drawn.setAttribute("hidden", "");
+      button.setAttribute("aria-pressed", String(on));
+    },
     scale: (button) => { const on = button.getAttribute("aria-pressed") !== "true"; button.setAttribute("aria-pressed", String(on)); $("[data-scale]").hidden = !on; },
   };
   const scale = $("[data-scale]"), bar = scale?.querySelector("svg");
@@ -106,7 +113,16 @@
     bar.firstElementChild.setAttribute("width", pixels.toFixed(1));
     scale.querySelector("[data-length]").textContent = length >= 1000 ? `${length / 1000} mm` : length >= 1 ? `${length} µm` : `${+(length * 1000).toPrecision(3)} nm`;
   };
-  for (const event of ["animation", "open", "resize", "update-viewport"]) viewer.addHandler(event, measure);
+  // Annotations stay in pixels of the original: the frame they are seen through follows the viewer.
+  const marks = $("[data-marks]");
+  const frame = () => {
+    if (!marks || !viewer.viewport || !viewer.world.getItemCount()) return;
+    const seen = viewer.viewport.viewportToImageRectangle(viewer.viewport.getBounds(true));
+    marks.setAttribute("viewBox", `${seen.x} ${seen.y} ${seen.width} ${seen.height}`);
+    marks.setAttribute("preserveAspectRatio", "none");
+    marks.setAttribute("font-size", String((13 * seen.width) / (stage.clientWidth || 1)));
+  };
+  for (const event of ["animation", "open", "resize", "update-viewport"]) viewer.addHandler(event, () => { measure(); frame(); });
 
   // Native values: asked of the original, at most one question at a time.
   const readout = $("[data-readout]");
@@ -144,6 +160,7 @@
     if (e.key === "+" || e.key === "=") acts.in();
     else if (e.key === "-") acts.out();
     else if (e.key === "0") acts.fit();
+    else if (e.key === "m") acts.marks();
     else if (e.key === ",") step("z", -1);
     else if (e.key === ".") step("z", 1);
     else if (pan && inside) {
