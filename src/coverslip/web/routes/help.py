@@ -49,6 +49,16 @@ def type_help(request: Request, visit: VisitOf, name: Annotated[str, Path(max_le
     return page(request, visit, "help_type.html", nav="help", definition=type_named(visit.services, name))
 
 
+@router.get("/help/notebooks/{name}.ipynb")
+def notebook(visit: VisitOf, name: Annotated[str, Path(max_length=80)]) -> Response:
+    """Hand out a notebook of the manual, to be run."""
+    found = manual.notebook(f"notebooks/{name}")
+    if found is None:
+        raise NotFound("NOT_FOUND", what="notebook of the manual", record=name[:60])
+    headers = {"Content-Disposition": f'attachment; filename="{found.name}"'}
+    return Response(found.read_bytes(), media_type="application/x-ipynb+json", headers=headers)
+
+
 @router.get("/help/{name:path}")
 def manual_page(request: Request, visit: VisitOf, name: Annotated[str, Path(max_length=120)]) -> Response:
     """Show one page of the manual."""
@@ -61,5 +71,6 @@ def manual_page(request: Request, visit: VisitOf, name: Annotated[str, Path(max_
         "help_page.html",
         nav="help",
         title=title,
+        notebook=manual.notebook(name) is not None and f"/help/{name}{manual.NOTEBOOK}",
         body=Markup(manual.rendered(name)),  # noqa: S704 -- of this package, raw HTML is off
     )
