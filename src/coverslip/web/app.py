@@ -22,7 +22,7 @@ from coverslip.errors import CoverslipError, EnvironmentFault, Invalid, NotFound
 from coverslip.kernel.events import NOBODY
 from coverslip.web import refusals, security
 from coverslip.web.assets import STATIC
-from coverslip.web.routes import routers
+from coverslip.web.routes import routers, work
 from coverslip.web.serving import Serving
 from coverslip.web.templating import page
 from coverslip.web.visit import SignInFirst, Visit, token_of
@@ -57,6 +57,7 @@ def create_pages(services: Services, serving: Serving | None = None) -> FastAPI:
         return response
 
     app.state.admissions = Admissions()
+    app.state.counts = work.Counts()
     # Added after the guard, so it stands before it; what it answers was let through by the route behind it.
     app.add_middleware(
         TileShortcut,

@@ -16,10 +16,10 @@ from coverslip.application.open_acts import OpenAct, open_acts
 from coverslip.kernel import history
 from coverslip.kernel.definition import Definition
 from coverslip.kernel.rows import Row
-from coverslip.web import special
+from coverslip.web import awaiting, special
 from coverslip.web.templating import ref
 from coverslip.web.visit import Visit
-from coverslip.work import waiting
+from coverslip.work import elsewhere, waiting
 
 ENTERED = 20
 """Latest entries of a record among which the one just made is looked for."""
@@ -37,7 +37,10 @@ def frame(visit: Visit, row: Row, tab: str) -> dict[str, Any]:
     definition = visit.services.catalogue.under(row.type, row.definition)
     sealed = visit.services.assurance.seal(row)
     acts = open_acts(visit.services, row, visit.context, sealed)
-    waited = waited_for(visit.services.catalogue[row.type], row.state)
+    current = visit.services.catalogue[row.type]
+    following, primary = next_step(current, row, acts)
+    if following["act"] is None:
+        following |= awaiting.elsewhere_of(visit, row)
     reference = ref(row)
     entries = visit.services.reading.history(row.uid)
     own = special.PAGES.get(row.type)
@@ -55,8 +58,8 @@ def frame(visit: Visit, row: Row, tab: str) -> dict[str, Any]:
         "row": row,
         "definition": definition,
         "acts": acts,
-        "primary": _primary(acts, waited),
-        "next_step": next_step(acts, waited),
+        "primary": primary,
+        "next_step": following,
         "new_version": f"/types/{row.type}/new?number={row.number}"
         if definition.type.revisions and definition.state(row.state).effective and not visit.reader
         else "",
@@ -103,23 +106,28 @@ def waited_for(definition: Definition, state: str) -> list[str]:
     return [one.name for one in (*leading_on, *(m for m in moving if m not in leading_on), *signed)]
 
 
-def _primary(acts: list[OpenAct], waited: list[str]) -> OpenAct | None:
-    """Return the one act that is most likely what this person came for."""
-    allowed = {one.name: one for one in acts if one.allowed}
-    return next((allowed[name] for name in waited if name in allowed), None)
+def next_step(definition: Definition, row: Row, acts: list[OpenAct]) -> tuple[dict[str, Any], OpenAct | None]:
+    """Return what comes next, and the one act a person most likely came for.
 
-
-def next_step(acts: list[OpenAct], waited: list[str]) -> dict[str, Any]:
-    """Return what comes next: this person's act, or why they are not the one."""
-    mine = _primary(acts, waited)
+    That is an act that leads on; what such an act asks for on the spot, a vote for example; else why what
+    leads on is not this person's. To turn a record back comes first only where nothing leads on.
+    """
+    state = row.state
+    early = [t.name for t in waiting.acts(definition, state) if waiting.premature(t, row)]
+    by_name = {one.name: one for one in acts if one.name not in early}
+    on = [by_name[t.name] for t in waiting.leading(definition, state) if t.name in by_name]
+    asked = [by_name[t.name] for t in waiting.asked_first(definition, state) if t.name in by_name]
+    others = [by_name[n] for n in waited_for(definition, state) if n in by_name]
+    by_itself = elsewhere.by_itself(definition, state) is not None
+    mine = next((one for one in (*on, *asked, *(() if on or by_itself else others)) if one.allowed), None)
+    waited = waited_for(definition, state)
+    if not waited or (mine is None and by_itself):
+        return {"blocked": False, "act": None, "why": ""}, None
     if mine is not None:
-        return {"blocked": False, "act": mine, "why": ""}
-    refused = {one.name: one for one in acts if one.refusal is not None}
-    first = next((refused[name] for name in waited if name in refused), None)
-    if first is not None and first.refusal is not None:
-        unmet = first.refusal.values.get("unmet") or ()
-        said = [str(one["message"] if isinstance(one, dict) else one).rstrip(".") for one in unmet]
-        why = f"Not met yet: {'; '.join(said)}." if said else first.refusal.message
-        why = f"{why} {first.refusal.remedy}".strip()
-        return {"blocked": True, "act": first, "why": why}
-    return {"blocked": False, "act": None, "why": ""}
+        return {"blocked": False, "act": mine, "why": ""}, mine
+    refused = [one for one in (*on, *others, *acts) if one.refusal is not None and one.name in waited]
+    in_my_way = (one for one in refused if one.refusal and one.refusal.code not in waiting.ELSEWHERE)
+    first = next(in_my_way, next(iter(refused), None))
+    if first is None:
+        return {"blocked": False, "act": None, "why": ""}, None
+    return {"blocked": True, "act": first, "why": awaiting.why_not(first, definition, state)}, None

@@ -52,6 +52,40 @@ def _lines(value: Any, name: str) -> Iterator[Line | None]:
         yield None
 
 
+def told(value: Any) -> list[tuple[str, str]] | None:
+    """Return an object as people read it: names in words, values that belong together in one line."""
+    return list(_told(value, "")) if lines(value) else None
+
+
+def _told(value: Any, name: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for key, one in sorted(value.items()):
+            words = str(key).replace("_", " ")
+            yield from _told(one, f"{name}, {words}" if name else words)
+    elif isinstance(value, list) and all(_flat(one) for one in value):
+        yield name, "; ".join(_joined(one) for one in value) if _nested(value) else _joined(value)
+    elif isinstance(value, list):
+        for place, one in enumerate(value, 1):
+            yield from _told(one, f"{name} {place}")
+    else:
+        yield name, _joined(value)
+
+
+def _nested(value: list[Any]) -> bool:
+    return any(isinstance(one, list) for one in value)
+
+
+def _flat(value: Any) -> bool:
+    parts = value if isinstance(value, list) else [value]
+    return not any(isinstance(one, dict | list) for one in parts)
+
+
+def _joined(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(_joined(one) for one in value)
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+
+
 def value(typed: Iterable[Line]) -> dict[str, Any]:
     """Return the object lines say; of a name nobody could mean, one the door refuses."""
     found: dict[str, Any] = {}

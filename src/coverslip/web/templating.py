@@ -26,7 +26,7 @@ from markupsafe import Markup
 from coverslip import __version__
 from coverslip.kernel import roles, sheet
 from coverslip.kernel.view import is_link, plain
-from coverslip.web import badges, lines, navigation
+from coverslip.web import badges, doing, lines, navigation
 from coverslip.web.assets import Assets
 from coverslip.web.visit import Visit, services_of, serving_of
 
@@ -60,6 +60,7 @@ def environment() -> Environment:
         "words": lambda text: str(text).replace("_", " "),
         "markdown": markdown,
         "lines": lines.lines,
+        "told": lines.told,
         "small": small,
         "role": role,
         "changed": changed,
@@ -76,6 +77,7 @@ def environment() -> Environment:
     made.globals |= {
         "asset": asset,
         "badge": badges.badge,
+        "did": doing.did,
         "href": navigation.href,
         "release": __version__,
     }

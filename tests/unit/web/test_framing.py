@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from coverslip.application.open_acts import OpenAct
+from coverslip.errors import CoverslipError, Refused
 from coverslip.kernel.definition import define
+from coverslip.kernel.rows import Row
 from coverslip.records import all_types
-from coverslip.web.framing import waited_for
+from coverslip.web.framing import next_step, waited_for
+from fix_rules import row as row_of
 
 TYPES = {t.name: define(t) for t in all_types()}
 
@@ -39,3 +43,51 @@ def test_nobody_is_waited_for_where_a_record_ends_rests_or_is_in_force(name: str
     for state in TYPES[name].type.states:
         if state.terminal or state.resting or state.effective or state.voided:
             assert waited_for(TYPES[name], state.name) == []
+
+
+def offered(kind: str, state: str, refusals: dict[str, CoverslipError]) -> tuple[Row, list[OpenAct]]:
+    """Return a record in a state, and its acts: those named are refused, the others open."""
+    definition = TYPES[kind]
+    found = [t for t in definition.type.transitions if not t.consequence and state in t.from_]
+    acts = [OpenAct(t.name, t.label, t, t.signature, refusals.get(t.name)) for t in found]
+    return row_of("X-0001", state=state, kind=kind), acts
+
+
+UNMET = Refused("SEQ_PRE", action="approve", conditions="a CAPA", unmet=["A CAPA is named."])
+NOT_MINE = Refused("AUTH_ROLE", record="X-0001", role="QA", action="approve", roles="Technical reviewer")
+
+
+def test_to_turn_back_is_no_next_step_while_going_on_lacks_a_condition() -> None:
+    row, acts = offered("deviation", "in_review", {"approve": UNMET, "endorse": NOT_MINE})
+    said, primary = next_step(TYPES["deviation"], row, acts)
+    assert (said["act"].name, said["blocked"], primary) == ("approve", True, None)
+    assert said["why"] == "Not met yet: A CAPA is named."
+
+
+def test_what_leads_on_is_the_next_step_where_it_is_open() -> None:
+    row, acts = offered("deviation", "in_review", {})
+    said, primary = next_step(TYPES["deviation"], row, acts)
+    assert primary is not None
+    assert (said["act"].name, primary.name, said["blocked"]) == ("approve", "approve", False)
+
+
+def test_where_somebody_else_is_waited_for_it_says_which_role() -> None:
+    row, acts = offered("deviation", "in_review", {"approve": NOT_MINE, "endorse": NOT_MINE})
+    said, primary = next_step(TYPES["deviation"], row, acts)
+    assert primary is None
+    assert "Waited for: " in said["why"]
+    assert "Quality lead" in said["why"] or "(QA" in said["why"]
+    assert said["why"].endswith("You hold: Technical reviewer.")
+
+
+def test_what_stands_on_somebody_elses_asking_is_not_offered_first() -> None:
+    row, acts = offered("training_record", "assigned", {"complete": NOT_MINE, "acknowledge": NOT_MINE})
+    said, primary = next_step(TYPES["training_record"], row, acts)
+    assert primary is None or primary.name != "exempt"
+    assert said["act"] is None or said["act"].name != "exempt"
+
+
+def test_what_happens_by_itself_on_a_day_is_not_waved_through_by_hand() -> None:
+    row, acts = offered("document_sop", "approved", {})
+    said, primary = next_step(TYPES["document_sop"], row, acts)
+    assert (said["act"], primary) == (None, None)

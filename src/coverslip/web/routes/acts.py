@@ -210,6 +210,8 @@ def do(request: Request, visit: WritingVisit, form: FormOf, reference: Reference
             raise
         visit.services.events.refuse(error, visit.context, act, row)
         return _act_page(request, visit, row, one, values, error, form)
+    if form.get("then") == "work":
+        return RedirectResponse(f"/work?just={quote(row.number)}", 303)
     return _done(find(visit.services, ref(row)), receipt.entries[0].entry)
 
 

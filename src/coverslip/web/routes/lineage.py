@@ -20,7 +20,6 @@ from coverslip.web.visit import Visit, VisitOf, WritingVisit
 
 router = APIRouter()
 RUN = "analysis_run"
-_WAITING = ("queued", "in_review", "technical_done")
 Reference = Annotated[str, Path(max_length=80)]
 Shown = Annotated[Literal["", "graph", "table"], Query()]
 
@@ -73,11 +72,6 @@ def _page(
     found = lineage(reading, row)
     runs = _runs(visit, row)
     shared = frame(visit, row, "Overview")
-    cases = [n.row for n in found.nodes if n.row.type == "review_case" and n.row.state in _WAITING]
-    if shared["next_step"]["act"] is None and cases:
-        step = {"label": "the review of this run", "signature": None}
-        why = f"A reviewer who did none of its work decides it in {cases[0].number}."
-        shared["next_step"] = {"blocked": True, "act": step, "why": why}
     shown = fields.shown(shared["definition"], row)
     facts, texts, tables = fields.facts_and_texts(shown)
     return page(

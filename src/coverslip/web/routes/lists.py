@@ -31,6 +31,7 @@ Cursor = Annotated[str, Query(max_length=600)]
 TypeName = Annotated[str, Path(max_length=80)]
 Most = Annotated[int, Query(ge=1, le=200)]
 _PAGE = 50
+_QUICK = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,23 @@ def _may_create(visit: Visit, name: str) -> str:
         return "Records of this type are made by what happens to others."
     refusal = visit.services.door.explain_create(definition, visit.context)
     return f"{refusal.message} {refusal.remedy}" if refusal else ""
+
+
+@router.get("/search/quick")
+def quick(request: Request, visit: VisitOf, q: Short = "") -> list[dict[str, str]]:
+    """Answer the first records for what is being typed: where each stands, what it is, its title."""
+    request.state.entered = True
+    found = visit.services.searching.search(q.strip(), (), _QUICK) if len(q.strip()) > 1 else None
+    return [
+        {
+            "href": navigation.href(hit),
+            "label": f"{hit.number} v{hit.revision}" if hit.revision else hit.number,
+            "type": visit.services.catalogue[hit.type].type.title,
+            "title": hit.title,
+            "state": hit.state.replace("_", " "),
+        }
+        for hit in (found.hits if found else ())
+    ]
 
 
 @router.get("/search")

@@ -25,9 +25,11 @@ from coverslip.application.open_acts import OpenAct
 from coverslip.errors import NotFound
 from coverslip.kernel.rows import Row
 from coverslip.web import fields, unshown
+from coverslip.web.awaiting import why_not
 from coverslip.web.framing import frame
-from coverslip.web.templating import page, ref
+from coverslip.web.templating import page, ref, role
 from coverslip.web.visit import FormOf, Visit, VisitOf, WatchingVisit, WritingVisit
+from coverslip.work import waiting
 
 router = APIRouter()
 CASE = "review_case"
@@ -81,7 +83,20 @@ def queue(
         states=("", *QUEUES, "decided", "returned", "rejected"),
         following=following,
         definition=visit.services.catalogue[CASE],
+        waited=_waited(visit),
     )
+
+
+def _waited(visit: Visit) -> dict[str, list[tuple[str, str]]]:
+    """Return by state of a case what leads it on, and the roles that are waited for."""
+    definition = visit.services.catalogue[CASE]
+    return {
+        one.name: [
+            (t.label, " or ".join(role(code) for code in sorted(waiting.by_role(t, one.name))))
+            for t in waiting.leading(definition, one.name)
+        ]
+        for one in definition.type.states
+    }
 
 
 @router.get("/review/{number}")
@@ -122,7 +137,7 @@ def _screen(
     if signing is not None:
         # The decision is what a reviewer came for; looking again and answering lead to it.
         shared["primary"] = signing if signing.allowed else None
-        shared["next_step"] = _next(found, signing)
+        shared["next_step"] = _next(visit, case, found, signing)
     return page(
         request,
         visit,
@@ -154,10 +169,11 @@ def _printed(visit: Visit, case: Row, listed: dict[str, str]) -> tuple[dict[str,
     return reviewing.show(case, visit.context, listed), text
 
 
-def _next(found: dict[str, Any], signing: OpenAct) -> dict[str, Any]:
+def _next(visit: Visit, case: Row, found: dict[str, Any], signing: OpenAct) -> dict[str, Any]:
     """Return what the reviewer does next: answer, open, then sign, or why it is not for them."""
     if signing.refusal is not None and signing.refusal.code.startswith("AUTH"):
-        return {"blocked": True, "act": signing, "why": signing.refusal.message}
+        why = why_not(signing, visit.services.catalogue[CASE], case.state)
+        return {"blocked": True, "act": signing, "why": why}
     waiting = [n for n, one in enumerate(found["exceptions"], 1) if one["needed"] and not one["answer"]]
     unopened = found["coverage"]["unopened"]
     if waiting and found["act"] == "technical":

@@ -49,7 +49,9 @@ def study(
     runs = sorted(by_type["analysis_run"], key=lambda r: r.number, reverse=True)
     results = _results(visit, runs)
     counts = reading.linked_states(row.uid, COUNTED, MOST)
+    by_type["container"] = _plates(visit, row, by_type["container"])
     all_of = {kind: sum(counts.get(kind, {}).values()) for kind in _READ}
+    all_of["container"] = max(all_of["container"], len(by_type["container"]))
     chosen = next((r for r in results if r.number == result), results[0] if results else None)
     return page(
         request,
@@ -71,6 +73,16 @@ def study(
     )
 
 
+def _plates(visit: Visit, row: Row, own: list[Row]) -> list[Row]:
+    """Return the plates of a study: those that name it, and those its sessions imaged."""
+    sessions = visit.services.reading.linked_newest(row.uid, "acquisition_session", _READ["container"])
+    named = [link for one in sessions for link in one.fields.get("containers", ())]
+    there = {one.uid for one in own}
+    wanted = {(str(link["type"]), str(link["uid"])) for link in named if str(link["uid"]) not in there}
+    found = visit.services.reading.rows_of(sorted(wanted)) if wanted else []
+    return own + sorted(found, key=lambda one: one.number)
+
+
 def _open(visit: Visit, kind: str) -> list[str]:
     return [state.name for state in visit.services.catalogue[kind].type.states if not state.terminal]
 
@@ -78,7 +90,9 @@ def _open(visit: Visit, kind: str) -> list[str]:
 def _results(visit: Visit, runs: list[Row]) -> list[Row]:
     """Return the result sets of runs, newest run first."""
     links = [r.fields["results"] for r in runs if "results" in r.fields]
-    return visit.services.reading.rows_of([(str(one["type"]), str(one["uid"])) for one in links])
+    found = visit.services.reading.rows_of([(str(one["type"]), str(one["uid"])) for one in links])
+    place = {str(one["uid"]): n for n, one in enumerate(links)}
+    return sorted(found, key=lambda one: place.get(one.uid, len(place)))
 
 
 def _laid_out(
