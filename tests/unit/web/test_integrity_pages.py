@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
+import pytest
 
 from coverslip.application.assurance import Progress
 from fix_lab import Lab
@@ -16,15 +17,15 @@ from fix_pages import Pages
 GUARDS = ("coverslip_ddl_guard", "coverslip_drop_guard")
 
 
-def waited(lab: Lab, pages: Pages, text: str) -> str:
-    """Ask until the verification begun has ended; return what the page says then."""
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        found = pages("quinn").get("/integrity").text
-        if text in found:
-            return found
-        time.sleep(0.2)
-    raise AssertionError(f"the page never says {text!r}")
+def waited(pages: Pages, text: str) -> str:
+    """Follow the verification under way to its end; return the page, which then says ``text``.
+
+    The page alone would not do: until the end it shows what the verification before found.
+    """
+    assert pages("quinn").get("/integrity/events").text.endswith("data: ended\n\n")
+    found = pages("quinn").get("/integrity").text
+    assert text in found
+    return found
 
 
 @contextmanager
@@ -57,12 +58,22 @@ def unguarded(conn: psycopg.Connection[Any]) -> Iterator[None]:
             conn.execute(f"alter event trigger {guard} enable always".encode())
 
 
+@pytest.fixture(scope="module", autouse=True)
+def unverified(lab: Lab, pages: Pages) -> dict[str, str]:
+    """The pages as they are before any test has something verified."""
+    lab.integrate()
+    return {address: pages("quinn").get(address).text for address in ("/integrity", "/work")}
+
+
+def test_what_was_never_verified_is_said_to_be_late(unverified: dict[str, str]) -> None:
+    assert "Not verified yet" in unverified["/integrity"]
+    assert "Ledger not verified yet, late" in unverified["/work"]
+
+
 def test_verify_now_looks_at_everything_and_enters_what_it_found(lab: Lab, pages: Pages) -> None:
     lab.integrate()
-    assert "Not verified yet" in pages("quinn").get("/integrity").text
-    assert "Ledger not verified yet, late" in pages("quinn").get("/work").text
     assert pages("quinn").post("/integrity/verify").status_code == 303
-    found = waited(lab, pages, "entries then on the ledger")
+    found = waited(pages, "entries then on the ledger")
     assert "entries then on the ledger" in found
     assert lab.reading.certificates("verification")[0]["detail"]["holds"]
     assert '<span class="m">Ledger verified</span>' in pages("quinn").get("/work").text
@@ -74,7 +85,7 @@ def test_a_planted_alteration_is_found_and_said(lab: Lab, pages: Pages) -> None:
     lab.integrate()
     with altered(lab, title.format("Another site"), title.format(lab.row("SITE-01").title)):
         pages("quinn").post("/integrity/verify")
-        found = waited(lab, pages, "<h2>Alteration found</h2>")
+        found = waited(pages, "<h2>Alteration found</h2>")
         assert "SITE-01" in found
     assert not lab.reading.certificates("verification")[0]["detail"]["holds"]
     assert "<h2>Alteration found</h2>" in pages("quinn").get("/integrity").text
