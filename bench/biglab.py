@@ -6,8 +6,11 @@ Rules kept here:
   with titles, texts, types and people varied. Beyond, whole records of these are repeated by COPY with
   numbers, ids, times, salts, commitments, chain and admission tags of their own, and go through the real
   sequencer.
+* Before it grows there are many people and documents (``bench.crowd``), as many in every size.
 * Open work does not grow with the log: all but a few cases are ended again.
 * The home is kept as a tar of its stopped cluster in a cache folder, one for each size, and restored from it.
+  It is named by ``FORMAT`` and size: what it holds. An archive of an earlier schema is brought to this one
+  when it is restored.
   ``COVERSLIP_BENCH_CACHE`` names the folder; without it, it is the system's.
 
     python -m bench.biglab ENTRIES      makes what is missing, going on from the largest there is
@@ -31,17 +34,17 @@ from typing import Any, Final
 import psycopg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from bench.crowd import crowded, insisted
 from bench.filling import Filler, checked
 from bench.lab import fixtures, folder
 from coverslip.bootstrap import founding, wiring
-from coverslip.errors import CoverslipError
 from coverslip.kernel import keys
 from coverslip.kernel.change import Change
 from coverslip.settings import Home
 from coverslip.store.migrate import migrate
 from coverslip.store.search_index import SearchIndex
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 BLOCK: Final = 125
 """Records made together; each of their acts is one bulk command."""
 DECIDED: Final = 100_000
@@ -52,7 +55,6 @@ EACH: Final = 10
 SIGN_EVERY: Final = 20_000
 _LEFT_OPEN: Final = 2
 """Blocks of each kind of case that nobody ends."""
-_AGAIN: Final = 60
 _WHY: Final = "As seen in the second look at the bench."
 _THINGS: Final = (
     "nuclei", "membrane", "filter", "objective", "stage", "plate", "slide", "block", "stain", "control",
@@ -161,13 +163,22 @@ def make(entries: int) -> None:
         lab = Kept(root)
         lab.migrate()
         with lab.open() as opened:
+            crowded(opened)
             Growing(opened).until(min(entries, DECIDED))
             if entries > DECIDED:
                 repeated(opened, entries)
-            SearchIndex(opened.reading.pool, opened.door.catalogue).catch_up()
+            settled(opened)
         shutil.rmtree(root / "home" / "run", ignore_errors=True)
         (root / "home" / "run").mkdir(mode=0o700)
         _pack(root, entries)
+
+
+def settled(lab: Any) -> None:
+    """Bring everything into the tree and the search index, and let the database know its tables."""
+    Growing(lab).integrate()
+    SearchIndex(lab.reading.pool, lab.door.catalogue).catch_up()
+    with psycopg.connect(**lab.cluster.dsn("cs_superuser"), autocommit=True) as conn:
+        conn.execute("vacuum (analyze)")
 
 
 class Growing:
@@ -200,14 +211,15 @@ class Growing:
                 thread.start()
             for thread in threads:
                 thread.join()
-            self._integrate()
+            self.integrate()
             start = self.lab.entries()
             rate = (start - first) / (time.monotonic() - begin)
             print(f"   {start} of {entries} entries, {rate:.0f} /s", file=sys.stderr, flush=True)
         if failed:
             raise failed[0]
 
-    def _integrate(self) -> None:
+    def integrate(self) -> None:
+        """Bring what waits into the tree, and sign it."""
         with closing(founding.sequencer_of(self.lab.home, self.lab.signer)) as sequencer:
             while sequencer.step(sign=False).integrated:
                 pass
@@ -242,15 +254,7 @@ class Growing:
         self._insist(changes, self.lab.person(who).context)
 
     def _insist(self, changes: list[Change], context: Any) -> Any:
-        """Do changes together, again where a busy machine took longer than a command may."""
-        for left in range(_AGAIN, -1, -1):
-            try:
-                return self.lab.door.submit_all(changes, context)
-            except CoverslipError as error:
-                if not left or error.code not in ("CLOCK", "SIG_STALE", "UNAVAILABLE"):
-                    raise
-                time.sleep(1)
-        raise AssertionError("not reached")
+        return insisted(lambda: self.lab.door.submit_all(changes, context))
 
 
 class _Repeated(Filler):
@@ -283,8 +287,6 @@ def repeated(lab: Any, entries: int) -> None:
             series.integrate()  # soon: an entry is looked at askance when its time is long past
         print(f"   {lab.entries()} of {entries} entries, {kind} repeated", file=sys.stderr, flush=True)
     checked(lab)
-    with psycopg.connect(**lab.cluster.dsn("cs_superuser"), autocommit=True) as conn:
-        conn.execute("vacuum (analyze)")
 
 
 _WITH_REASON: Final = ("edit", "abort", "cancel")

@@ -8,6 +8,7 @@ caller, so that nothing queues; the 95th percentile of many. The laboratory is `
 from __future__ import annotations
 
 import importlib
+import os
 import random
 import statistics
 import sys
@@ -59,7 +60,8 @@ def of(lab: Any) -> dict[str, float]:
     for name, (who, paths) in _asked(lab).items():
         api = {"Authorization": f"Bearer {lab.person(who).token}"}
         found[name] = _p95(visitors[who], paths, api)
-        print(f"   {lab.entries()} entries: {name} {found[name]:.1f} ms", file=sys.stderr, flush=True)
+        load = f"{found[name]:.1f} ms, load {os.getloadavg()[0]:.1f}"
+        print(f"   {lab.entries()} entries: {name} {load}", file=sys.stderr, flush=True)
     return found
 
 
@@ -129,13 +131,19 @@ def _asked(lab: Any) -> dict[str, tuple[str, Iterator[str]]]:
         "study named by many": ("alan", each(lambda: f"/studies/{lab.n['study']}")),
         "record named by many": ("alan", each(lambda: f"/r/{noise.choice(subjects)}/record")),
         "related, named by many": ("alan", each(lambda: f"/r/{noise.choice(subjects)}/related")),
+        "related, of one type": (
+            "alan",
+            each(lambda: f"/r/{noise.choice(subjects)}/related?type={noise.choice(KINDS)}"),
+        ),
         "lineage, named by many": ("alan", each(lambda: f"/r/{noise.choice(subjects)}/lineage")),
         "lineage": ("alan", each(lambda: f"/r/{noise.choice(numbers)}/lineage")),
         "retention": ("alan", each(lambda: f"/r/{noise.choice(numbers)}/retention")),
         "retention, named by many": ("alan", each(lambda: f"/r/{noise.choice(subjects)}/retention")),
         "document": ("alan", each(lambda: f"/documents/{lab.n['sop']}v1")),
         "training": ("quinn", each(lambda: "/training")),
+        "training of the next": ("quinn", each(lambda: f"/training?start={20 * noise.randrange(7)}")),
         "training of a role": ("quinn", each(lambda: f"/training?role={noise.choice(roles)}")),
+        "gaps in training": ("quinn", each(lambda: "/training/gaps")),
         "people": ("quinn", each(lambda: "/admin/people")),
         "person": ("quinn", each(lambda: f"/admin/people/{noise.choice(people)}")),
         "audit": ("quinn", each(lambda: f"/audit{trail()}")),

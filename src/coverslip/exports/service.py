@@ -55,8 +55,8 @@ class Reading(Protocol):
         """Return a record."""
         ...
 
-    def linked(self, uid: str) -> list[Row]:
-        """Return the records that link to one."""
+    def linked(self, uid: str, types: Collection[str] = (), most: int = 5000) -> list[Row]:
+        """Return the records that link to one, of these types where some are given; ``most`` of them."""
         ...
 
     def about(self, uids: Collection[str], types: Collection[str]) -> list[Row]:
@@ -216,16 +216,10 @@ class Exports:
         for _ in range(MAX_DEPTH):
             edge = [r for parent in edge for r in _targets(self._reading, parent) if r.uid not in found]
             found |= {r.uid: r for r in edge}
-            if len(found) > MAX_RECORDS:
-                raise EnvironmentFault(
-                    "ENVIRONMENT",
-                    what="the export",
-                    expected=f"at most {MAX_RECORDS} records",
-                    found=str(len(found)),
-                    remedy="Export a part, with a filter.",
-                )
-        for row in self._reading.linked(subject.uid):
+            _insist_few(len(found))
+        for row in self._reading.linked(subject.uid, most=MAX_RECORDS + 1):
             found.setdefault(row.uid, row)
+        _insist_few(len(found))  # what a bundle is silent about would look as if it were not there
         for row in self._reading.about(list(found), BESIDE):
             found.setdefault(row.uid, row)
         return sorted(found.values(), key=lambda r: (r.number, r.revision))
@@ -267,6 +261,17 @@ class Exports:
             "schema-fingerprint": self._reading.schema_fingerprint(),
             "policy.json": b'{"format":"coverslip-policy-v1","max_anchor_age_hours":24}\n',
         }
+
+
+def _insist_few(records: int) -> None:
+    if records > MAX_RECORDS:
+        raise EnvironmentFault(
+            "ENVIRONMENT",
+            what="the export",
+            expected=f"at most {MAX_RECORDS} records",
+            found=f"{MAX_RECORDS + 1} or more",
+            remedy="Export a record that fewer records name.",
+        )
 
 
 def _targets(reading: Reading, row: Row) -> Iterator[Row]:

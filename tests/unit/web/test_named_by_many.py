@@ -7,12 +7,14 @@ import re
 
 import pytest
 
+from coverslip.exports import service as exporting
 from coverslip.kernel.change import Change
 from coverslip.kernel.facts import SOME, Plan
 from coverslip.web.lineage import DOWN
 from coverslip.web.routes import records
 from coverslip.web.routes.records import BESIDE, COUNTED, EACH, LINKED
 from fix_lab import Lab, refused
+from fix_pages import sequencing
 from fix_reader import Reader
 
 MANY = LINKED + 30
@@ -139,6 +141,16 @@ def test_one_of_many_is_as_soon_known_as_ever(lab: Lab, study: str) -> None:
     one = lab.row(_specimens(lab, study)[0])
     assert retaining.soon(one, 100) == retaining.one(one), "what its study has besides is not read"
     assert retaining.soon(lab.row(study), 100) is None
+
+
+def test_a_bundle_of_more_than_it_can_hold_is_refused_and_not_cut(
+    lab: Lab, alan: Reader, study: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporting, "MAX_RECORDS", 100)
+    with sequencing(lab):
+        answer = alan.post(f"/r/{study}/export")
+    assert answer.status_code == 503
+    assert "at most 100 records" in answer.text
 
 
 def test_of_two_who_ask_for_the_same_neither_is_given_too_little() -> None:

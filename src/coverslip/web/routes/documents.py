@@ -80,7 +80,7 @@ def document(request: Request, visit: VisitOf, reference: Reference) -> Response
         in_force=_in_force(row, versions),
         cells=cells,
         trained=sum(c["state"] == "green" for c in cells),
-        mine=[t for t in _training(visit, row) if trainee(t) == visit.session.person],
+        mine=[t for t in _own(visit) if str(t.fields["document"]["uid"]) == row.uid],
     )
 
 
@@ -90,8 +90,10 @@ def _in_force(row: Row, versions: list[Row]) -> Row | None:
     return one if one is not None and one.revision != row.revision else None
 
 
-def _training(visit: Visit, row: Row) -> list[Row]:
-    return visit.services.reading.linked(row.uid, ("training_record",))
+def _own(visit: Visit) -> list[Row]:
+    """Return the training of this person, whatever its state."""
+    linked = visit.services.reading.linked(visit.session.person, ("training_record",))
+    return [row for row in linked if trainee(row) == visit.session.person]
 
 
 @router.get("/documents/{number}/compare")
@@ -179,12 +181,7 @@ def _grid(cells: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _mine(visit: Visit) -> list[Row]:
     """Return training this person still has to do."""
-    own = visit.services.reading.linked(visit.session.person, ("training_record",))
-    return [
-        row
-        for row in own
-        if row.state in ("assigned", "acknowledged", "blocked") and trainee(row) == visit.session.person
-    ]
+    return [row for row in _own(visit) if row.state in ("assigned", "acknowledged", "blocked")]
 
 
 def trainee(row: Row) -> str:
