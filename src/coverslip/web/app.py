@@ -24,6 +24,7 @@ from coverslip.web import refusals, security
 from coverslip.web.assets import STATIC
 from coverslip.web.routes import routers, work
 from coverslip.web.serving import Serving
+from coverslip.web.streams import Streams
 from coverslip.web.templating import page
 from coverslip.web.visit import SignInFirst, Visit, token_of
 
@@ -56,7 +57,7 @@ def create_pages(services: Services, serving: Serving | None = None) -> FastAPI:
             response.headers["Strict-Transport-Security"] = security.HSTS
         return response
 
-    app.state.admissions = Admissions()
+    app.state.admissions, app.state.streams = Admissions(), Streams()
     app.state.counts = work.Counts()
     # Added after the guard, so it stands before it; what it answers was let through by the route behind it.
     app.add_middleware(

@@ -9,11 +9,12 @@ Rules kept here:
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse, StreamingResponse
 
 from coverslip.application.assurance import Progress
@@ -22,7 +23,7 @@ from coverslip.application.leaving import Leaving
 from coverslip.kernel.events import Event
 from coverslip.web.routes.leaving import download
 from coverslip.web.templating import environment, page
-from coverslip.web.visit import Visit, VisitOf, WritingVisit
+from coverslip.web.visit import Visit, VisitOf, WatchingVisit, WritingVisit
 
 router = APIRouter()
 Reference = Annotated[str, Path(max_length=80)]
@@ -72,7 +73,7 @@ def verify(request: Request, visit: WritingVisit) -> Response:
 
 
 @router.get("/integrity/progress")
-def progress(request: Request, visit: VisitOf) -> Response:
+def progress(request: Request, visit: WatchingVisit) -> Response:
     """Show how far a verification is, for who asks every ten seconds."""
     if request.headers.get("hx-request") != "true":
         return RedirectResponse("/integrity", 303)
@@ -80,23 +81,24 @@ def progress(request: Request, visit: VisitOf) -> Response:
 
 
 @router.get("/integrity/events")
-def events(visit: VisitOf) -> StreamingResponse:
+def events(visit: WatchingVisit) -> StreamingResponse:
     """Send how far a verification is, until it has ended."""
     return StreamingResponse(_turns(visit), media_type="text/event-stream")
 
 
-def _turns(visit: Visit) -> Iterator[str]:
+async def _turns(visit: Visit) -> AsyncIterator[str]:
+    """Yield each turn; between them a stream holds no thread."""
     said = ""
     for _ in range(MOST_TURNS):
         found = visit.services.assurance.progress()
-        text = _fragment(found, visit)
+        text = await run_in_threadpool(_fragment, found, visit)
         if text != said:
             yield "".join(f"data: {line}\n" for line in text.splitlines()) + "\n"
             said = text
         if not found.running:
             yield "event: ended\ndata: ended\n\n"
             return
-        time.sleep(TURN_S)
+        await asyncio.sleep(TURN_S)
 
 
 def _fragment(found: Progress, visit: Visit) -> str:

@@ -10,10 +10,8 @@ Rules kept here:
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
-import anyio
 from fastapi import APIRouter, Form, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, RedirectResponse, StreamingResponse
@@ -27,6 +25,7 @@ from coverslip.kernel.rows import Row
 from coverslip.web import fields, unshown
 from coverslip.web.awaiting import why_not
 from coverslip.web.framing import frame
+from coverslip.web.streams import Streams
 from coverslip.web.templating import page, ref, role
 from coverslip.web.visit import FormOf, Visit, VisitOf, WatchingVisit, WritingVisit
 from coverslip.work import waiting
@@ -45,10 +44,6 @@ QUESTIONS = (
     "Do the values follow from the calculation?",
     "Was the audit trail of the run read?",
 )
-LOOK_EVERY_S = 5.0
-STREAM_FOR_S = 600.0
-MOST_STREAMS = 40
-_streams = anyio.CapacityLimiter(MOST_STREAMS)
 
 
 def _case(request: Request, visit: Visit, number: str) -> Row:
@@ -283,27 +278,14 @@ async def events(
 ) -> Response:
     """Stream one event when something arrived that the page of position ``at`` does not show; then it ends.
 
-    A stream ends by itself after ten minutes, and there are only so many: beyond them the page asks itself.
+    There are only so many (``web.streams``): beyond them the page asks by itself.
     """
     case = await run_in_threadpool(_case, request, visit, number)
-    if _streams.available_tokens < 1:
+    streams: Streams = request.app.state.streams
+    if streams.full(visit.session.id):
         return Response(status_code=204)
-    return StreamingResponse(_watch(request, visit, case, at), media_type="text/event-stream")
-
-
-async def _watch(request: Request, visit: Visit, case: Row, at: str) -> AsyncIterator[bytes]:
-    end = anyio.current_time() + STREAM_FOR_S
-    async with _streams:
-        yield b": listening\n\n"
-        while anyio.current_time() < end and not await request.is_disconnected():
-            current = await run_in_threadpool(_now, visit, case)
-            if current != at:
-                yield b"event: arrived\ndata: new\n\n"
-                return
-            await anyio.sleep(LOOK_EVERY_S)
-            yield b": still\n\n"
-        yield b"event: end\ndata: end\n\n"
-
-
-def _now(visit: Visit, case: Row) -> str:
-    return visit.services.reviewing.position(find(visit.services, ref(case)))
+    services, name = visit.services, ref(case)
+    waiting = streams.wait(
+        visit.session.id, case.uid, at, lambda: services.reviewing.position(find(services, name))
+    )
+    return StreamingResponse(waiting, media_type="text/event-stream")
