@@ -296,6 +296,10 @@ class PastViews(Protocol):
         """Return a record as it was. Raises ``NOT_FOUND`` when there was none of that number yet."""
         ...
 
+    def signed(self, row: Row, version: int) -> dict[str, Any]:
+        """Return what its signer was shown: ``text``, ``rendering``, ``shown``, ``base``. ``NOT_FOUND``."""
+        ...
+
     def matrix(self, at: str, person: str = "") -> dict[str, Any]:
         """Return who could do what; of one ``person`` (number) also every act that was open to them."""
         ...

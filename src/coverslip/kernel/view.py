@@ -5,7 +5,7 @@ Rules kept here:
 * The same content, under the same definition, gives the same text, byte for byte, in every release that
   carries this version of the rendering; what an earlier version showed can be shown again as it was.
 * What is shown is the record's own content and nothing looked up elsewhere: no titles of linked records, no
-  zone of a reader (decision 0045).
+  zone of a reader (decision 0046).
 * Signatures show printed name, time and meaning wherever the record is shown (P11-50-b).
 """
 

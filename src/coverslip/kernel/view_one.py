@@ -1,7 +1,7 @@
 """The first version of the rendering, kept as it was for what was signed under it.
 
 Rules kept here: nothing in this module is ever changed, so that the text somebody signed in an earlier
-release is made again byte for byte; nothing new is signed under it (decision 0045).
+release is made again byte for byte; nothing new is signed under it (decision 0046).
 """
 
 from __future__ import annotations

@@ -6,12 +6,15 @@ Rules kept here:
   and holds of then. Of a document that is the revision in force then, else the latest there was.
 * Roles and trainings are those at the moment of each act: what had been entered before it, projected from
   the versions of the records that confer them, under their own definitions (P11-10-g.5, P11-10-i.1).
+* What a signer was shown is made again, by the version of the rendering whose hash the signature names; where
+  none gives that hash, the text is not called what was shown.
 * The matrix says who could do what: roles as granted then, usable or not by the training of then, and the
   acts that the definitions in force then opened to each role.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -21,8 +24,8 @@ from coverslip.kernel.authority import ANYBODY
 from coverslip.kernel.definition import Catalogue, Definition
 from coverslip.kernel.history import manifests
 from coverslip.kernel.past import Moment, Past, Version, in_force, instant
-from coverslip.kernel.rows import NIL, Authority
-from coverslip.kernel.view import render, shown_hash
+from coverslip.kernel.rows import NIL, Authority, Row
+from coverslip.kernel.view import VERSIONS, render, shown_hash
 
 ADMINISTRATOR = "ADM"
 
@@ -62,6 +65,15 @@ class AsOf:
     def record(self, number: str, revision: int, at: str) -> dict[str, Any]:
         """Return a record as it was. Raises ``NOT_FOUND`` when there was none of that number yet."""
         return _Question(self.catalogue, self.versions, self.reading).record(number, revision, at)
+
+    def signed(self, row: Row, version: int) -> dict[str, Any]:
+        """Return what its signer was shown of a record before ``version``, which carries the signature.
+
+        ``shown`` as the signature names it, ``base`` the version that was read (0: this act made the record),
+        ``rendering`` the version of the rendering that gives that hash (0: none does) and its ``text``.
+        Raises ``NOT_FOUND`` when that version carries no signature.
+        """
+        return _Question(self.catalogue, self.versions, self.reading).signed(row, version)
 
     def matrix(self, at: str, person: str = "") -> dict[str, Any]:
         """Return who could do what; of one ``person`` (number) also every act that was open to them.
@@ -115,6 +127,29 @@ class _Question:
             "on_hold": [{"number": b.number, "reason": b.reason} for b in row.blockers],
             "acts": [self._act(past, v) for v in stream],
         }
+
+    def signed(self, row: Row, version: int) -> dict[str, Any]:
+        entries = self.reading.history(row.uid)
+        own = (e for e in entries if e["version"] == version and not e["about"])
+        made = next((e["sections"]["signature"] for e in own if e["sections"].get("signature")), None)
+        if made is None:
+            raise NotFound("NOT_FOUND", what="signature", record=f"{row.label}, entry version {version}")
+        statement = made["statement"]
+        base = int(statement.get("base", {}).get("ver", 0))
+        found = {"shown": str(statement["shown"]), "base": base, "rendering": 0, "text": ""}
+        stream = {v.version: v for v in _streams(self.versions.of_numbers([row.number]))[row.uid]}
+        if not base:
+            return found
+        act, read = stream[version], stream[base]
+        then = read.row(stream[1], self._past().blockers(row.uid, Moment(act.at, act.position)))
+        definition = self.catalogue.under(read.kind, read.definition)
+        before = [m for m in manifests(entries) if m["version"] <= base]
+        # Who enrolled a key was shown their account without the signatures on it.
+        for rendering, signatures in itertools.product(VERSIONS, (before, [])):
+            text = render(definition, then, signatures, rendering)
+            if shown_hash(text, rendering) == found["shown"]:
+                return found | {"rendering": rendering, "text": text}
+        return found
 
     def matrix(self, at: str, person: str = "") -> dict[str, Any]:
         moment, past = Moment(at), self._past()

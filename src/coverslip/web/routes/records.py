@@ -137,12 +137,21 @@ def audit(
 
 
 @router.get("/r/{reference}/signatures")
-def signatures(request: Request, visit: VisitOf, reference: Reference) -> Response:
-    """Show every signature on a record with printed name, time and meaning (11.50)."""
+def signatures(
+    request: Request,
+    visit: VisitOf,
+    reference: Reference,
+    shown: Annotated[int, Query(ge=0, le=10**9)] = 0,
+) -> Response:
+    """Show every signature on a record with printed name, time and meaning (11.50).
+
+    ``shown`` names the entry version of one signature: then also what its signer was shown.
+    """
     row = row_at(request, visit, reference)
     shared = frame(visit, row, "Signatures")
     awaited = [one for one in shared["acts"] if one.signature]
-    return page(request, visit, "record_signatures.html", **shared, awaited=awaited)
+    named = visit.services.past.signed(row, shown) | {"version": shown} if shown else None
+    return page(request, visit, "record_signatures.html", **shared, awaited=awaited, named=named)
 
 
 @router.get("/r/{reference}/related")
