@@ -15,9 +15,10 @@ from coverslip.bootstrap import founding
 from coverslip.errors import EnvironmentFault
 from coverslip.kernel import keys
 from coverslip.web.security import csrf_token
-from fix_lab import CHEAP, FOUNDERS, ORIGIN, SITE as LAB_SITE, secret_of, together
+from fix_lab import CHEAP, FOUNDERS, ORIGIN, SITE as LAB_SITE, secret_of
 from fix_served import Served, once_started, serving
 from fix_setup import Browser, password_of
+from fix_together import together
 
 COOKIE = "coverslip-setup"
 CODE = r"^set-up code: (\S+)$"

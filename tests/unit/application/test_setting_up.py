@@ -10,8 +10,9 @@ from coverslip.application.setting_up.answers import Letter, Person
 from coverslip.application.setting_up.gate import MOST, TRIES, WAIT_S
 from coverslip.application.setting_up.state import SECRETS_S, STEPS, WRONG_PASSWORDS
 from coverslip.errors import EnvironmentFault, Invalid, Refused
-from fix_lab import refused, together
+from fix_lab import refused
 from fix_setup import KEEPING, LETTER, PEOPLE, SITE, Bench, password_of
+from fix_together import together
 
 
 @pytest.fixture
