@@ -125,9 +125,11 @@ def next_step(definition: Definition, row: Row, acts: list[OpenAct]) -> tuple[di
         return {"blocked": False, "act": None, "why": ""}, None
     if mine is not None:
         return {"blocked": False, "act": mine, "why": ""}, mine
-    refused = [one for one in (*on, *others, *acts) if one.refusal is not None and one.name in waited]
+    usual = {t.name for t in waiting.onward(definition, state)}
+    ways = ([one for one in on if one.name in usual], on, others, [one for one in acts if one.name in waited])
+    refused = next((way for way in ways if any(one.refusal is not None for one in way)), [])
     in_my_way = (one for one in refused if one.refusal and one.refusal.code not in waiting.ELSEWHERE)
-    first = next(in_my_way, next(iter(refused), None))
+    first = next(in_my_way, next((one for one in refused if one.refusal is not None), None))
     if first is None:
         return {"blocked": False, "act": None, "why": ""}, None
     return {"blocked": True, "act": first, "why": awaiting.why_not(first, definition, state)}, None

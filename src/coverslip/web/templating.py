@@ -33,6 +33,8 @@ from coverslip.web.visit import Visit, services_of, serving_of
 FOLDER = Path(__file__).parent
 _MARKDOWN = MarkdownIt("js-default", {"html": False, "linkify": False}).disable("image")
 
+_UNITS = {"Cel": "°C", "um": "µm", "um2": "µm²", "uL": "µL", "ug": "µg", "us": "µs", "deg": "°", "1": ""}
+"""Units as people write them, by the code they are kept under (UCUM)."""
 _MOST_BRACKETS = 10_000
 """Beyond them the search for links takes a time that grows with their square."""
 
@@ -61,6 +63,7 @@ def environment() -> Environment:
         "markdown": markdown,
         "lines": lines.lines,
         "told": lines.told,
+        "unit": lambda code: _UNITS.get(str(code), code),
         "small": small,
         "role": role,
         "changed": changed,

@@ -72,6 +72,8 @@ class MyWork:
         definition = self.catalogue[row.type]
         acts = []
         first = waiting.leading(definition, row.state)
+        usual = waiting.onward(definition, row.state)
+        byways = [transition for transition in first if transition not in usual]
         asked = [
             transition
             for transition in (*first, *(t for t in waiting.acts(definition, row.state) if t not in first))
@@ -81,7 +83,7 @@ class MyWork:
         refusals = self.door.offer_all(row, context, [transition.name for transition in asked])
         for transition in asked:
             refusal = refusals[transition.name]
-            if refusal is not None and refusal.code in waiting.ELSEWHERE:
+            if refusal is not None and (refusal.code in waiting.ELSEWHERE or transition in byways):
                 continue
             signed = transition.signature is not None and not row.content.get("sandbox")
             acts.append(

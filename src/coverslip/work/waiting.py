@@ -20,6 +20,10 @@ from coverslip.kernel.rows import Row
 from coverslip.kernel.waiting import Want
 
 MACHINES = {"SVC", "DEV"}
+_MOST_SAID = 3
+"""Conditions that are named of an act that is held up."""
+_LONG = 120
+"""Letters beyond which a condition is told without what it lists."""
 ELSEWHERE = ("AUTH_ROLE", "AUTH_SELF", "SEQ_STATE", "LOCKED", "SIG_DUP")
 """Refusals that mean: it waits for somebody else. Any other says what is in this person's way."""
 
@@ -47,6 +51,12 @@ def leading(definition: Definition, state: str) -> list[w.Transition]:
         for one in acts(definition, state)
         if one.to not in ("", state) and order.index(one.to) > order.index(state)
     ]
+
+
+def onward(definition: Definition, state: str) -> list[w.Transition]:
+    """Return those acts that lead on to where the first declared one leads: the way most records go."""
+    found = leading(definition, state)
+    return [one for one in found if one.to == found[0].to]
 
 
 def asked_first(definition: Definition, state: str) -> list[w.Transition]:
@@ -124,8 +134,14 @@ def _named(declared: w.Type, state: str, person: w.Person) -> Iterator[Want]:
 def in_the_way(refusal: CoverslipError) -> str:
     """Return what keeps a person from an act: what is not met yet, by name, or the refusal's own words."""
     unmet = refusal.values.get("unmet") or ()
-    said = [str(one["message"] if isinstance(one, dict) else one).rstrip(".") for one in unmet]
-    return f"Not met yet: {'; '.join(said)}." if said else refusal.message
+    said = [_short(str(one["message"] if isinstance(one, dict) else one)) for one in unmet]
+    more = f"; and {len(said) - _MOST_SAID} more" if len(said) > _MOST_SAID else ""
+    return f"Not met yet: {'; '.join(said[:_MOST_SAID])}{more}." if said else refusal.message
+
+
+def _short(sentence: str) -> str:
+    """Return what is asked for; of a long sentence without what it lists, which stands on the record."""
+    return (sentence.partition(" (")[0] if len(sentence) > _LONG else sentence).rstrip(".")
 
 
 def due(catalogue: Catalogue) -> list[Want]:

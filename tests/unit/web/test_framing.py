@@ -10,6 +10,7 @@ from coverslip.kernel.definition import define
 from coverslip.kernel.rows import Row
 from coverslip.records import all_types
 from coverslip.web.framing import next_step, waited_for
+from coverslip.work import waiting
 from fix_rules import row as row_of
 
 TYPES = {t.name: define(t) for t in all_types()}
@@ -91,3 +92,13 @@ def test_what_happens_by_itself_on_a_day_is_not_waved_through_by_hand() -> None:
     row, acts = offered("document_sop", "approved", {})
     said, primary = next_step(TYPES["document_sop"], row, acts)
     assert (said["act"], primary) == (None, None)
+
+
+def test_what_is_in_the_way_is_told_in_short() -> None:
+    long = f"Every exception is answered (open: {'RES-2026-00004, ' * 20}and more)."
+    asked = ["The checklist is filled in.", long, "A third.", "A fourth.", "A fifth."]
+    told = Refused("SEQ_PRE", action="technical", conditions="many", unmet=asked)
+    said = waiting.in_the_way(told)
+    assert said == (
+        "Not met yet: The checklist is filled in; Every exception is answered; A third; and 2 more."
+    )

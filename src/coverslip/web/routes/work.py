@@ -64,9 +64,10 @@ def work(
     if visit.reader:
         return RedirectResponse("/inspections", 303)
     found = visit.services.working.mine(visit.context, cursor, _PAGE)
-    alerts = [one | {"key": str(uuid7())} for one in found["items"] if one["type"] == ALERT]
-    signing = [one for one in found["items"] if any(act["signed"] for act in one["acts"])]
-    other = [one for one in found["items"] if one not in signing and one["type"] != ALERT]
+    told = [one for one in found["items"] if one["type"] == ALERT and _can(one, "acknowledge")]
+    alerts = [one | {"key": str(uuid7())} for one in told]
+    signing = [one for one in found["items"] if one not in told and any(a["signed"] for a in one["acts"])]
+    other = [one for one in found["items"] if one not in told and one not in signing]
     news = visit.services.working.events(visit.session.person, None, _NEWS)
     return page(
         request,
@@ -92,6 +93,10 @@ def work(
         standing=visit.services.assurance.standing(),
         today=visit.services.accounts.now()[:10],
     )
+
+
+def _can(item: dict[str, Any], act: str) -> bool:
+    return any(one["act"] == act and one["allowed"] for one in item["acts"])
 
 
 def _several(visit: VisitOf, signing: list[dict[str, Any]]) -> list[tuple[str, str, str, int]]:
