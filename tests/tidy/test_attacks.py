@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 PAGE = "docs/explanation/attacks.md"
-LISTED = 77
+LISTED = 86
 ATTACKERS = {
     "user",
     "administrator",

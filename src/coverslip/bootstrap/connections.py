@@ -10,8 +10,8 @@ Rules kept here:
   ``linger_s`` after the answer.
 * A stranger is who has shown no live session on this connection or, with the same token, within
   ``KNOWN_S``. Strangers have a number of places, each address a smaller one: where they are used up, a
-  newcomer takes the place of the stranger this server has waited for longest. The other places are for
-  people who are signed in; one session has its share of them and is refused the rest.
+  newcomer takes the place of a stranger, of the address with most of them, who has been waited for longest.
+  The other places are for people who are signed in; one session has its share and is refused the rest.
 * What a connection is waited for with is never a header's word: a token counts once its session was found.
 * The private socket is this user's own and stands apart; only the times hold for it.
 """
@@ -21,7 +21,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, cast
@@ -117,9 +117,17 @@ def _made(taken: list[Connection], most: int) -> bool:
     waited_for = [one for one in taken if one.waited_for]
     if not waited_for:
         return False
-    # Strangers first, then who is between two requests, then who has been waited for longest.
-    min(waited_for, key=lambda one: (not one.stranger, one.phase != "idle", one.since)).hang_up()
+    crowd = Counter(one.address for one in taken if one.stranger)
+    min(waited_for, key=lambda one: _worth(one, crowd)).hang_up()
     return True
+
+
+def _worth(one: Connection, crowd: Counter[str]) -> tuple[bool, int, bool, float]:
+    """Order by who goes first: strangers, of the address with most, idle ones, the longest waited for.
+
+    Many who come in one moment would else push out who came in the same moment and has not been read yet.
+    """
+    return not one.stranger, -crowd[one.address] if one.stranger else 0, one.phase != "idle", one.since
 
 
 class Connection(H11Protocol):

@@ -201,6 +201,40 @@ def test_of_strangers_only_so_many_are_kept(port: int, seats: Seats, addresses: 
     assert 0 < max(of_one for _, of_one in seen) <= room.of_address
 
 
+class Held:
+    """A connection as places see it."""
+
+    def __init__(self, seats: Seats, address: str, since: float) -> None:
+        self.seats, self.address, self.since = seats, address, since
+        self.stranger = self.waited_for = True
+        self.phase, self.who, self.gone = "head", b"", False
+
+    def hang_up(self) -> None:
+        self.gone = True
+        self.seats.leave(self)  # type: ignore[arg-type]
+
+
+def test_a_crowd_that_comes_in_one_moment_pushes_out_its_own() -> None:
+    seats = Seats()
+    alone = Held(seats, "192.0.2.1", 0.0)
+    assert seats.take(alone)  # type: ignore[arg-type]
+    crowd = [Held(seats, f"198.51.100.{n % 10}", 1.0 + n) for n in range(1000)]
+    for one in crowd:
+        assert seats.take(one)  # type: ignore[arg-type]
+    assert not alone.gone
+    assert sum(not one.gone for one in crowd) == seats.room.strangers - 1
+
+
+def test_who_is_being_answered_is_never_pushed_out() -> None:
+    seats = Seats()
+    busy = [Held(seats, "192.0.2.1", 0.0) for _ in range(seats.room.of_address)]
+    for one in busy:
+        assert seats.take(one)  # type: ignore[arg-type]
+        one.waited_for = False
+    assert not seats.take(Held(seats, "192.0.2.1", 1.0))  # type: ignore[arg-type]
+    assert not any(one.gone for one in busy)
+
+
 def test_one_session_does_not_take_the_places_of_others(lab: Lab, port: int) -> None:
     answered(port, lab.alan.token, times=1)
     cookie = f"Cookie: coverslip={lab.alan.token}"
