@@ -61,9 +61,10 @@ def conditions(request: Request, facts: Facts) -> list[Condition]:
 def given_later(guard: w.Guard, asked: tuple[str, ...], there: Mapping[str, Any]) -> bool:
     """Whether what an act asks for may still meet a guard, when it is asked before anything is given.
 
-    A named rule sees every field: where one the act asks for is absent yet, it cannot be known in advance.
+    A named rule sees every field: where one the act asks for is absent yet, or is a table that rows are added
+    to and taken from, it cannot be known in advance.
     """
-    if isinstance(guard, w.Rule) and any(name not in there for name in asked):
+    if isinstance(guard, w.Rule) and any(isinstance(there.get(name, []), list | tuple) for name in asked):
         return True
     if isinstance(guard, w.When) and any(given_later(one, asked, there) for one in guard.then):
         return True

@@ -258,7 +258,7 @@ def test_a_review_not_closed_in_time_is_told_and_one_in_time_is_not(lab: Lab) ->
 def test_the_review_says_what_signs_and_when_a_passkey_last_answered(lab: Lab) -> None:
     with_passkey(lab, lab.rex)
     today = lab.accounts.now()[:10]
-    found = accounts(lab, opened(lab, "2026-P"))["rex"]
+    found = accounts(lab, opened(lab, "2025-P"))["rex"]
     assert found["credential"] == f"in force; 1 passkey, last used {today}"
     assert "untested" not in found.get("flags", "")
     assert lab.ask(
@@ -266,6 +266,6 @@ def test_the_review_says_what_signs_and_when_a_passkey_last_answered(lab: Lab) -
         " where person = %s::uuid and kind = 'passkey' returning 1",
         lab.rex.uid,
     )
-    found = accounts(lab, opened(lab, "2026-R"))["rex"]
+    found = accounts(lab, opened(lab, "2025-R"))["rex"]
     assert found["credential"] == "in force; 1 passkey, last used 2024-01-02"
     assert "a passkey untested for more than 365 days" in found["flags"]

@@ -12,7 +12,7 @@ import pytest
 from coverslip.kernel.identity import Place, name_key
 from coverslip.kernel.passkeys import LOOPBACK
 from coverslip.web.security import csrf_token
-from fix_lab import SHOWN, Lab, Person, refused, secret_of
+from fix_lab import SHOWN, TODAY, Lab, Person, refused, secret_of
 from fix_passkey import Key, b64, code_of, unb64, verified, with_passkey, without_password
 from fix_reader import Reader
 
@@ -231,6 +231,26 @@ def test_a_passkey_takes_the_place_of_both_components_on_ones_own_pages(
     assert lab.identity.codes.has(ben.uid)
     assert reader.post("/me/credentials/codes/remove", passkey=proof()).status_code == 303
     assert not lab.identity.codes.has(ben.uid)
+
+
+def test_security_is_led_to_the_identity_a_new_passkey_waits_for(
+    lab: Lab, ben: Person, reader: Reader
+) -> None:
+    add(lab, ben, reader, Key())
+    number = lab.number_of(ben.username)
+    led = f'href="/r/{number}/do/verify_passkey"'
+    for name, verifies in (("aurel", True), ("quinn", False)):
+        page = Reader(lab, name).get(f"/admin/people/{number}")
+        passkeys = page[page.index('id="passkeys"') : page.index("</table>", page.index('id="passkeys"'))]
+        assert (led in passkeys) is verifies, name
+    checked = {"document_kind": "passport", "manner": "in person", "on": TODAY.isoformat()}
+    typed = {f"f.identity_check.1.{column}": value for column, value in checked.items()}
+    path = f"/r/{number}/do/verify_passkey"
+    unchanged = Reader(lab, "aurel").sign(path)
+    assert unchanged.status_code == 409
+    assert "Add one identity check" in unchanged.text
+    assert Reader(lab, "aurel").sign(path, **typed).status_code == 303
+    assert len(lab.identity.ring.in_force(ben.uid)) == 1
 
 
 def test_security_withdraws_a_lost_passkey_and_its_sessions_end(

@@ -24,7 +24,7 @@ from coverslip.web.visit import FormOf, Visit, VisitOf, WritingVisit
 router = APIRouter()
 Reference = Annotated[str, Path(max_length=80)]
 Word = Annotated[str, Query(max_length=80)]
-WITHDRAW = "withdraw_passkey"
+WITHDRAW, VERIFY = "withdraw_passkey", "verify_passkey"
 TABS = (
     ("People", "/admin/people"),
     ("Roles", "/admin/roles"),
@@ -113,6 +113,7 @@ def _person(
         error.status if error else 200,
         **shared,
         error=error,
+        verifies=any(one.name == VERIFY and one.allowed for one in shared["acts"]),
         withdraws=any(one.refusal is None or "unmet" in one.refusal.values for one in withdrawing),
         person=people.one(visit.services, row),
         looked=people.looked(visit.services, row) if looks else None,
