@@ -101,7 +101,7 @@ def test_a_person_without_password_signs_a_series_stops_and_goes_on(
     expect(page.locator("[data-alert]")).to_contain_text("Confirm at least one record first")
     for number in numbers:
         by_keyboard(page, f'[name=confirm][value="{number}v1"]', "Space")
-    expect(page.locator("[data-count]")).to_have_text("6 of 6 confirmed")
+    expect(page.locator("[data-confirmed]")).to_have_text("6 of 6 confirmed")
     # Somebody changes the fourth while the page is open.
     author.do(stale, "edit", why="A word of the title was wrong.", title="Counting nuclei, otherwise")
 

@@ -45,7 +45,7 @@
   const say = (words) => { $("[data-says]").textContent = words; };
   const warn = (words) => { const place = $("[data-alert]"); place.textContent = words; place.hidden = !words; };
   const count = () => {
-    $("[data-count]").textContent = `${chosen().length} of ${items.filter((i) => !box(i).disabled).length} confirmed`;
+    $("[data-confirmed]").textContent = `${chosen().length} of ${items.filter((i) => !box(i).disabled).length} confirmed`;
   };
 
   const fieldsOf = (item) => {
