@@ -181,8 +181,9 @@ def analysed(day: Day) -> str:
         for number in images:
             page.locator(f'[name=confirm][value="{number}"]').check()
         nina.sign()
-        nina.send()
-        assert f"{len(images)} signed of {len(images)}" in page.inner_text("main")
+        page.locator("form[data-series] button.primary").click()
+        done = f"{len(images)} of {len(images)} signed"
+        expect(page.locator("[data-now-title]")).to_have_text(done, timeout=60_000)
         for number in images:
             nina.wait(number, "available")
         chosen = nina.new("image_set", title="Plate 2, nuclear channel", study=day.n["study"], members=images,
