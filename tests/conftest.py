@@ -81,6 +81,12 @@ LONG = ("vocabulary", "e2e", "simulation", "migration", "adversarial")
 """Folders of what takes minutes, in the order in which they are begun."""
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than there are cores: for a third of its time a test waits for what it started."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin what takes minutes first, so that no worker ends alone with it; else the order stays random."""
