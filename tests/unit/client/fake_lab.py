@@ -149,6 +149,9 @@ class Lab:
             }
         )
 
+    def view(self, event: Any, context: Any) -> None:
+        self.record(event, context)
+
     def refuse(self, error: Any, context: Any, action: str, subject: Any = None) -> None:
         self.refusals.append(error.code)
 
