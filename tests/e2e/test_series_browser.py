@@ -58,9 +58,10 @@ def only_a_passkey(lab: Lab, browse: Browse, name: str) -> tuple[Person, Page, A
     added(page, name)
     verified(lab, number)
     without_password(lab, author)
-    # A record that begins signed: its form takes the passkey, too.
+    # A record that begins signed: it is shown first, and its form takes the passkey, too.
     page.goto(f"/types/esign_acknowledgement/new?f.person={number}&f.policy=POL-0001")
     page.locator("#f-statement").fill("I have read it.")
+    page.get_by_role("button", name="Show what I will sign").click()
     page.get_by_role("button", name=re.compile("Sign with passkey")).click()
     page.wait_for_url(re.compile("/r/"))
     return author, page, passkey

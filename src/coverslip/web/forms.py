@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from coverslip.kernel import words as w
@@ -70,6 +70,15 @@ def inputs(
             name, one, values.get(name), required(name, one), choices, found.get(name, ""), blank_rows, zone
         )
         for name, one in declared.items()
+    ]
+
+
+def carrying(found: list[Input], values: Mapping[str, Any]) -> list[Input]:
+    """Return inputs that carry the files ``values`` names: a browser sends no file a second time."""
+    return [
+        replace(one, kept=json.dumps(value), required=False) if one.kind == "File" and value else one
+        for one in found
+        for value in [values.get(one.name.removeprefix("f."))]
     ]
 
 

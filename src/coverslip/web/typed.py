@@ -74,7 +74,12 @@ class Typed:
     def _file(self, name: str, *, many: bool) -> Any:
         uploads = [u for u in self.form.getlist(name) if isinstance(u, UploadFile) and u.filename]
         given = [self.keep(upload) for upload in uploads]
-        return (given if many else given[0]) if given else _ABSENT
+        return (given if many else given[0]) if given else self._carried(name)
+
+    def _carried(self, name: str) -> Any:
+        """Return the files a form carries from the time before; the door checks them as all that is typed."""
+        value = _json(str(self.form.get(f"{name}.kept", "")))
+        return value if value and isinstance(value, (dict, list)) else _ABSENT
 
     def _lines(self, name: str) -> Iterator[lines.Line]:
         for number in self._numbers(name):

@@ -19,7 +19,7 @@ from coverslip.ledger import canonical
 from coverslip.verifier.keys import check_scheme
 from coverslip.web.routes import series
 from fix_lab import Lab, Person, secret_of
-from fix_pages import Visitor
+from fix_pages import Elements, Visitor
 from fix_passkey import PRESENT, Key, b64, unb64, with_passkey, without_password
 
 WHERE = "type=document_sop&act=submit"
@@ -268,6 +268,8 @@ def test_what_was_prepared_is_gone_after_a_restart_and_what_was_typed_is_not(
 
     typed = {"f.person": lab.number_of("otto"), "f.policy": "POL-0001", "f.statement": "Read once more."}
     new = "/types/esign_acknowledgement/new"
+    first = desk.visitor.post(new, typed | {"key": "k-restart"}).text
+    typed["shown"] = next(i["value"] for i in Elements(first).named("input") if i.get("name") == "shown")
     asked = desk.visitor.post(f"{new}/passkey", typed | {"key": "k-restart"}).json()
     monkeypatch.setattr(lab.door, "_waiting", Waiting())
     sent = typed | {"key": "k-restart", "passkey": written(desk.key, asked)}

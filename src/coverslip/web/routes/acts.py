@@ -60,6 +60,7 @@ def _new_page(
     error: CoverslipError | None = None,
     form: FormData | None = None,
     rows: int = forms.BLANK_ROWS,
+    view: viewing.View | None = None,
 ) -> Response:
     making = definition.type.create
     declared = {n: f for n, f in definition.type.fields.items() if f.source == "typed"}
@@ -80,8 +81,14 @@ def _new_page(
         nav=definition.name,
         definition=definition,
         number=number,
-        groups=forms.grouped(inputs, declared, conditions.asked_for(making.requires)),
+        groups=forms.grouped(
+            forms.carrying(inputs, values) if form else inputs,
+            declared,
+            conditions.asked_for(making.requires),
+        ),
         signature=making.signature,
+        view=view,
+        changed=bool(view and form and form.get("shown") not in (None, view.shown)),
         reason=making.reason,
         given_reason=str(form.get("reason", "")) if form else "",
         key=str(form["key"]) if form and "key" in form else str(uuid7()),
@@ -99,14 +106,18 @@ def create(request: Request, visit: WritingVisit, form: FormOf, name: Name) -> R
     values = wish.fields
     if "more" in form:
         return _new_page(request, visit, definition, number, values, form=form, rows=5)
+    view = viewing.preview(visit.services, name, values) if definition.type.create.signature else None
+    if view is not None and form.get("shown") != view.shown:
+        # Nobody signs what was not before them: what was typed is shown first, and again once it changed.
+        return _new_page(request, visit, definition, number, values, form=form, view=view)
     try:
-        signing = _signing(form, viewing.preview(visit.services, name, values).shown)
+        signing = _signing(form, str(form.get("shown", "")))
         receipt = acting.create(visit.services, visit.context, name, wish, number, signing)
     except CoverslipError as error:
         if error.spec.family in ("environment", "evidence"):
             raise
         visit.services.events.refuse(error, visit.context, "create")
-        return _new_page(request, visit, definition, number, values, error, form)
+        return _new_page(request, visit, definition, number, values, error, form, view=view)
     made = receipt.entries[0]
     row = find(visit.services, f"{made.number}v{made.revision}" if made.revision else made.number)
     return _done(row, made.entry)

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Path, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
-from coverslip.application import acting, credentials, entering, viewing
+from coverslip.application import acting, credentials, entering
 from coverslip.application.credentials import Proof
 from coverslip.application.finding import find
 from coverslip.application.refusing import recorded
@@ -348,8 +348,7 @@ def prepare_create(visit: WritingVisit, form: FormOf, name: Name) -> Response:
 
     def work() -> dict[str, Any]:
         wish = acts.new_wish(visit, name, form)
-        shown = viewing.preview(visit.services, name, wish.fields).shown
-        number = str(form.get("number", ""))
+        shown, number = str(form.get("shown", "")), str(form.get("number", ""))
         ready = acting.prepare_create(visit.services, visit.context, name, wish, number, shown)
         return credentials.asked(visit.services, ready)
 
