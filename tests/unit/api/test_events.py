@@ -115,7 +115,7 @@ def test_an_inspector_reads_the_feed(lab: Lab, api: Api) -> None:
 def test_others_do_not_and_the_refusal_is_recorded(lab: Lab, api: Api, username: str) -> None:
     answer = api(username).request("GET", "/events")
     assert (answer.status_code, answer.json()["code"]) == (403, "AUTH_ROLE")
-    assert "INS or QA or SEC or QAL or ADM" in answer.json()["detail"]
+    assert "Inspector or Quality unit or Security officer or Quality lead" in answer.json()["detail"]
     refused = lab.ask(
         "select count(*)::int from ledger.entry where actor = %s"
         " and convert_from(leaf, 'UTF8')::jsonb ->> 'type' = 'refusal'",
