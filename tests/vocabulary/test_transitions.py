@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from coverslip.kernel import words as w
+from coverslip.kernel import roles as named_roles, words as w
 from coverslip.kernel.authority import ANYBODY
+from coverslip.kernel.clock import people_time
 from coverslip.kernel.rows import Row
 from coverslip.records import all_types
 from fix_lab import Person
@@ -157,9 +158,9 @@ def test_nobody_acts_without_the_role(t: w.Type, tour: Tour) -> None:
             continue
         person = _stranger(tour.world, row, found)
         assert person is not None, f"everybody may {act}"
-        wanted = " or ".join(found.who or found.persons)
-        roles = ", ".join(sorted(TEAM.get(person.username, ()))) or "none"
-        told = sentence("AUTH_ROLE", role=wanted, action=action, record=row.label, roles=roles)
+        wanted = named_roles.any_of(found.who or found.persons)
+        held = named_roles.all_of(TEAM.get(person.username, ()))
+        told = sentence("AUTH_ROLE", role=wanted, action=action, record=row.label, roles=held)
         tour.refuses(row, act, person, "AUTH_ROLE", told)
     tour.finish()
 
@@ -173,9 +174,8 @@ def test_nobody_creates_without_the_role(t: w.Type, world: World) -> None:
     assert person is not None
     tour = Tour(world, t)
     values = example(t.name).create(world)  # type: ignore[misc]
-    roles = ", ".join(sorted(TEAM.get(person.username, ()))) or "none"
-    wanted = " or ".join(making.who) or "(nobody)"
-    told = sentence("AUTH_ROLE", role=wanted, action="create", record=t.title.lower(), roles=roles)
+    held, wanted = named_roles.all_of(TEAM.get(person.username, ())), named_roles.any_of(making.who)
+    told = sentence("AUTH_ROLE", role=wanted, action="create", record=t.title.lower(), roles=held)
     tour.refuses_creation(person, values, "AUTH_ROLE", told)
     tour.finish()
 
@@ -232,7 +232,7 @@ def _refuse_delegate(tour: Tour, row: Row, found: w.Transition, name: str) -> No
     """Try who acts for the person named: it is as if that person acted; or the duty cannot be lent at all."""
     delegate = tour.world.named(DELEGATE)
     if found.signature is not None and not found.signature.delegable:
-        wanted = " or ".join(found.who)
+        wanted = named_roles.any_of(found.who)
         told = sentence("AUTH_ROLE", role=wanted, action=found.label.lower(), record=row.label, roles="none")
         tour.refuses(row, found.name, delegate, "AUTH_ROLE", told)
         return
@@ -252,7 +252,7 @@ def test_nobody_acts_untrained_or_with_training_expired(t: w.Type, tour: Tour) -
                 "AUTH_TRAIN",
                 doc=document.number,
                 v=document.revision,
-                role=usable[0],
+                role=named_roles.title(usable[0]),
                 since=document.changed_at[:10],
                 action=action,
             )
@@ -297,7 +297,7 @@ def test_an_act_needs_its_signature_its_reason_and_the_version_that_was_read(t: 
         row = prepare(world, world.row(world.new_for(t.name, found.name, tour.states(found)[0])), found.name)
         fields = given(world, row, found.name)
         actor = world.who(row, found.name)
-        stale = sentence("SIG_STALE", record=row.label, time=row.changed_at, v=row.version)
+        stale = sentence("SIG_STALE", record=row.label, time=people_time(row.changed_at, ""), v=row.version)
         tour.refuses(row, found.name, actor, "SIG_STALE", stale, version=row.version - 1, **fields)
         if found.reason is not None:
             for text in ("", "n/a"):

@@ -15,7 +15,7 @@ def test_without_the_role_nothing_is_made_and_the_refusal_names_it(lab: Lab) -> 
     before = lab.ask("select count(*) from projection.record")
     with refused("AUTH_ROLE") as caught:
         lab.nora.create("document_sop", title="Mine", criticality="gxp")
-    assert "AUT" in caught[0].message
+    assert "the role Author" in caught[0].message
     assert lab.ask("select count(*) from projection.record") == before
     assert lab.refusals()[-1]["code"] == "AUTH_ROLE"
 
