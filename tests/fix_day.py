@@ -100,6 +100,8 @@ class Desk:
         if why:
             self.page.fill("#reason", why)
         if sign:
+            self.send()  # what begins signed is shown as it prints before it is signed
+            assert "You are signing this" in self.page.inner_text("main")
             self.sign()
         self.send()
         return self.number
