@@ -6,7 +6,7 @@ Rules kept here:
   the Content-Security-Policy, a request that fails or answers 400 or more. A test that provokes one says so
   first (``expecting``).
 * People sign in by a session of their own that the laboratory opened; the sign-in form has tests of its own.
-* One browser runs per worker, with a context of its own for each test.
+* One browser runs per module, with a context of its own for each test.
 
 ``browse("quinn")`` is a page in which Quinn is signed in, ``browse()`` one of nobody. ``page.goto("/work")``
 leads below the served address. ``accessible(page)``, ``shot(page, "work")``, ``reach(page, "a.x")`` and
@@ -125,9 +125,9 @@ def chromium() -> str:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One Chromium for all tests of this worker."""
+    """One Chromium for the tests of a module: while it runs, no other event loop can in this thread."""
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=chromium(), args=list(ARGUMENTS))
         yield started
