@@ -18,6 +18,7 @@ from coverslip.errors import NotFound
 from coverslip.kernel.queries import Counted, Found, TrailPage
 
 router = APIRouter(tags=["records"])
+_CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {}}}}
 Word = Annotated[str, Query(max_length=80)]
 Text = Annotated[str, Query(max_length=200)]
 When = Annotated[str, Query(max_length=40)]
@@ -102,7 +103,7 @@ def page(
     return {"records": shown, "next": found.next, "filter": listing.described(asked), **total}
 
 
-@router.post("/records/csv")
+@router.post("/records/csv", response_class=StreamingResponse, responses=_CSV)
 def take_list(
     body: ListAsked, request: Request, services: ServicesOf, context: ContextOf
 ) -> StreamingResponse:
@@ -164,7 +165,7 @@ def trail(
     return _trail(found) | {"filter": trailing.described(asked)}
 
 
-@router.post("/trail/csv", tags=["ledger"])
+@router.post("/trail/csv", tags=["ledger"], response_class=StreamingResponse, responses=_CSV)
 def take_trail(
     body: TrailAsked, request: Request, services: ServicesOf, context: ContextOf
 ) -> StreamingResponse:

@@ -85,7 +85,7 @@ def test_dots_per_inch_are_no_calibration() -> None:
 
 def test_every_demo_image_is_whole_and_lossless() -> None:
     files = [path for path in sorted(DEMO.iterdir()) if path.suffix.lower() == ".tif"]
-    assert len(files) == 16
+    assert len(files) == 17
     for path in files:
         assert bad(known(path)) <= {"calibration"}, path.name
 
