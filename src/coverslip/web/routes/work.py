@@ -27,7 +27,7 @@ _COUNTED = 2000
 
 
 class Counts:
-    """What the menu counts, by person and size of the ledger; bounded."""
+    """What the menu counts, by person and number of entries; bounded."""
 
     def __init__(self) -> None:
         self._found: OrderedDict[tuple[str, int, str], dict[str, str]] = OrderedDict()
@@ -36,7 +36,10 @@ class Counts:
     def of(self, visit: Visit) -> dict[str, str]:
         """Return how much waits for a person, and how many cases wait for a review; ``25+``: more."""
         services = visit.services
-        key = (visit.session.person, int(services.reading.status()["size"]), services.accounts.now()[:10])
+        status = services.reading.status()
+        # What waits for its place in the tree counts: it stands in the lists already.
+        entries = int(status["size"]) + int(status["pending"])
+        key = (visit.session.person, entries, services.accounts.now()[:10])
         with self._lock:
             if key in self._found:
                 return self._found[key]
