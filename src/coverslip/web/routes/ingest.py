@@ -57,18 +57,11 @@ def ingest(request: Request, visit: VisitOf, to: Annotated[str, Query(max_length
     return _page(request, visit, to, [])
 
 
-def _page(
-    request: Request,
-    visit: Visit,
-    to: str,
-    results: list[dict[str, Any]],
-    error: CoverslipError | None = None,
-) -> Response:
+def _page(request: Request, visit: Visit, to: str, results: list[dict[str, Any]]) -> Response:
     return page(
         request,
         visit,
         "ingest.html",
-        error.status if error else 200,
         nav="image",
         targets=_targets(visit),
         to=to,
