@@ -44,9 +44,12 @@ class Tour:
     _refused: dict[str, list[str]] = field(default_factory=dict)
 
     def at(self, state: str) -> Row:
-        """Return the record that stands in a state, as it is now."""
-        if state not in self._standing:
-            self._standing[state] = self.fresh(state)
+        """Return a record that stands in a state, as it is now; what another type's tour took on is replaced."""
+        if state in self._standing:
+            row = self.world.row(self._standing[state])
+            if row.state == state:
+                return row
+        self._standing[state] = self.fresh(state)
         return self.world.row(self._standing[state])
 
     def fresh(self, state: str) -> str:
