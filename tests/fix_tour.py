@@ -44,7 +44,7 @@ class Tour:
     _refused: dict[str, list[str]] = field(default_factory=dict)
 
     def at(self, state: str) -> Row:
-        """Return a record that stands in a state, as it is now; what another type's tour took on is replaced."""
+        """Return a record that stands in a state, as it is now; one that moved on is replaced."""
         if state in self._standing:
             row = self.world.row(self._standing[state])
             if row.state == state:

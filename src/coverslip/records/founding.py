@@ -9,6 +9,7 @@ scheduler's account come with the same command and are listed apart as genesis.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from coverslip.kernel import roles, words as w
@@ -72,6 +73,36 @@ def _signature(declared: w.Type, act: str) -> w.Signature:
     found = next(t.signature for t in declared.transitions if t.name == act)
     assert found is not None  # noqa: S101 -- the shipped declarations sign these acts
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class ToSign:
+    """One signature of genesis as its signer reads it before: over what, its meaning, its declared text."""
+
+    over: str
+    meaning: str
+    text: str
+
+
+def to_sign(verifies: str, *, author: bool, approver: bool) -> tuple[ToSign, ...]:
+    """Return what a founder signs at genesis, in order; ``verifies`` is whose identity they answer for."""
+    policy, meanings = "POL-0001 v1", "what signatures may mean"
+    acknowledged = esign_acknowledgement.TYPE.create.signature
+    assert acknowledged is not None  # noqa: S101 -- the shipped declaration signs it
+    asked = [
+        ("one's own account", _signature(user.TYPE, "enrol")),
+        (f"the account of {verifies}", _signature(user.TYPE, "activate")),
+    ]
+    if author:
+        asked.append((policy, _signature(document_policy.TYPE, "submit")))
+    if approver:
+        asked.append((policy, _signature(document_policy.TYPE, "approve")))
+    if author:
+        asked.append((meanings, _signature(vocabulary.TYPE, "submit")))
+    if approver:
+        asked.append((meanings, _signature(vocabulary.TYPE, "approve")))
+    asked.append((policy, acknowledged))
+    return tuple(ToSign(over, found.meaning, found.text) for over, found in asked)
 
 
 def charter(

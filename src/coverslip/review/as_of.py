@@ -144,11 +144,14 @@ class _Question:
         then = read.row(stream[1], self._past().blockers(row.uid, Moment(act.at, act.position)))
         definition = self.catalogue.under(read.kind, read.definition)
         before = [m for m in manifests(entries) if m["version"] <= base]
-        # Who enrolled a key was shown their account without the signatures on it.
-        for rendering, signatures in itertools.product(VERSIONS, (before, [])):
-            text = render(definition, then, signatures, rendering)
+        # An enrolment names the account without the signatures on it, and what genesis wrote names itself.
+        made_by = act.row(stream[1], ())
+        for rendering, (one, signatures) in itertools.product(
+            VERSIONS, ((then, before), (then, []), (made_by, []))
+        ):
+            text = render(definition, one, signatures, rendering)
             if shown_hash(text, rendering) == found["shown"]:
-                return found | {"rendering": rendering, "text": text}
+                return found | {"rendering": rendering, "text": text, "base": one.version}
         return found
 
     def matrix(self, at: str, person: str = "") -> dict[str, Any]:

@@ -29,7 +29,7 @@ from coverslip.application.setting_up.state import SECRETS_S, SetUp
 from coverslip.application.vouching import vouch
 from coverslip.errors import CoverslipError, Invalid, NotFound
 from coverslip.kernel.clock import utc_now
-from coverslip.records.founding import MEANINGS, POLICY, ROLES, STATEMENT
+from coverslip.records.founding import MEANINGS, POLICY, ROLES, STATEMENT, to_sign
 from coverslip.web import refusals, security
 from coverslip.web.assets import STATIC
 from coverslip.web.serving import Serving
@@ -258,7 +258,7 @@ def _step(
     if step == "keeping":
         more["clock"] = desk.state.clock() if given.sources(desk.state.keeping) else None
     if step == "policy":
-        more |= {"policy": POLICY, "statement": STATEMENT, "meanings": MEANINGS}
+        more |= {"policy": POLICY, "statement": STATEMENT, "meanings": MEANINGS, "to_sign": to_sign}
     return desk.page(request, f"setup_{step}.html", status, step=step, errors=errors, **more)
 
 

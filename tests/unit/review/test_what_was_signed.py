@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from coverslip.kernel.history import manifests
 from coverslip.kernel.view import VERSION
 from coverslip.review.as_of import AsOf
 from coverslip.store.past import PostgresPast
@@ -98,3 +99,13 @@ def test_the_page_of_signatures_shows_what_was_shown(lab: Lab, api: Api) -> None
     shown = reader.get(f"/r/{sop}/signatures?shown=2")
     assert f"made again by version {VERSION}" in shown and '<article class="printed"' in shown
     assert reader.client.get(f"/r/{sop}/signatures?shown=1").status_code == 404
+
+
+def test_what_the_founding_signed_names_the_version_it_made(lab: Lab, past: AsOf) -> None:
+    row = lab.row("POL-0001")
+    made = [one["version"] for one in manifests(lab.reading.history(row.uid))]
+    assert len(made) >= 2
+    for version in made:
+        found = past.signed(row, version)
+        assert (found["rendering"], found["base"]) == (VERSION, version)
+        assert "Electronic signatures" in found["text"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import warnings
 from dataclasses import replace
@@ -9,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from coverslip.application.setting_up.gate import TRIES
+from coverslip.records.founding import to_sign
 from coverslip.web.serving import Serving
 from coverslip.web.setup import Ending, create_setup
 from fix_setup import KEEPING, LETTER, PEOPLE, SITE, Bench, Browser, password_of
@@ -204,7 +206,9 @@ def test_the_policy_is_read_and_signed_and_never_ticked(inside: Pages) -> None:
     inside.bench.to("policy")
     shown = inside.get("/setup/policy").text
     assert "legally binding equal" in shown
-    assert "I verified the identity of Aurel Author" in shown
+    assert "over the account of Aurel Author" in shown
+    for one in to_sign("Aurel Author", author=False, approver=False):
+        assert one.text in html.unescape(shown)
     assert 'type="checkbox"' not in shown
 
 

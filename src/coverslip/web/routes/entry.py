@@ -131,9 +131,18 @@ def sign_out(request: Request, visit: WritingVisit) -> Response:
 
 
 @router.get("/enrol")
-def enrol_page(request: Request) -> Response:
+def enrol_page(request: Request, services: ServicesOf) -> Response:
     """Ask for a one-time code and a password of one's own."""
-    return page(request, None, "enrol.html", error=None, username="")
+    return _enrol_page(request, services)
+
+
+def _enrol_page(
+    request: Request, services: Services, username: str = "", error: CoverslipError | None = None
+) -> Response:
+    # What making the key signs stands on the page before, in the words that are signed.
+    signed = services.catalogue["user"].acts["enrol"].signature
+    status = error.status if error else 200
+    return page(request, None, "enrol.html", status, error=error, username=username, signed=signed)
 
 
 @router.post("/enrol")
@@ -159,5 +168,5 @@ def enrol(
         if error.spec.family == "environment":
             raise
         services.events.refuse(error, _nobody(place_of(request).address), "enrol")
-        return page(request, None, "enrol.html", error.status, error=error, username=username)
+        return _enrol_page(request, services, username, error)
     return RedirectResponse("/sign-in?said=enrolled", 303)

@@ -36,6 +36,8 @@ from coverslip.web.visit import FormOf, Visit, VisitOf, WritingVisit, require_ro
 router = APIRouter()
 SESSIONS, STUDIES = ("running", "completed"), ("in_progress",)
 _BLOCK = 1024**2
+_LOOKED_AT = 200
+"""Images that are being registered, newest first, among which imports that wait are looked for."""
 Manifest = Annotated[str, Header(alias="Coverslip-Manifest", max_length=8000)]
 
 
@@ -45,10 +47,11 @@ def _targets(visit: Visit) -> list[Row]:
     return [row for kind, state in wanted for row in visit.services.reading.page(kind, state, "", "", 100)[0]]
 
 
-def _waiting(visit: Visit) -> list[Row]:
-    """Return manual imports that nobody has verified yet."""
-    rows = visit.services.reading.page("image", "registering", "", "", 200)[0]
-    return [r for r in rows if r.fields.get("manual_import") and not r.people.get("signed_verified")]
+def _waiting(visit: Visit) -> tuple[list[Row], bool]:
+    """Return manual imports that nobody has verified yet, and whether there may be others beyond."""
+    rows, following = visit.services.reading.page("image", "registering", "", "", _LOOKED_AT)
+    waiting = [r for r in rows if r.fields.get("manual_import") and not r.people.get("signed_verified")]
+    return waiting, bool(following)
 
 
 @router.get("/ingest")
@@ -58,6 +61,7 @@ def ingest(request: Request, visit: VisitOf, to: Annotated[str, Query(max_length
 
 
 def _page(request: Request, visit: Visit, to: str, results: list[dict[str, Any]]) -> Response:
+    waiting, beyond = _waiting(visit)
     return page(
         request,
         visit,
@@ -66,7 +70,8 @@ def _page(request: Request, visit: Visit, to: str, results: list[dict[str, Any]]
         targets=_targets(visit),
         to=to,
         results=results,
-        waiting=_waiting(visit),
+        waiting=waiting,
+        beyond=_LOOKED_AT if beyond else 0,
         catalogue=visit.services.catalogue,
         limit=visit.services.upload_limit_bytes,
     )

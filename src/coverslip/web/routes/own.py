@@ -105,6 +105,7 @@ def _credentials(
         error=error,
         passkeys=identity.ring.told(visit.session.person),
         codes=identity.codes.has(visit.session.person),
+        adding=visit.services.catalogue["user"].acts["add_passkey"].signature,
         test_days=passkeys.TEST_DAYS,
         **({"said": "", "begun": None} | more),
     )

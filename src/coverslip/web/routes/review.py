@@ -37,6 +37,8 @@ Key = Annotated[str, Path(max_length=80)]
 Short = Annotated[str, Query(max_length=200)]
 Day = Annotated[str, Query(max_length=10, pattern=r"^(\d{4}-\d{2}-\d{2})?$")]
 QUEUES = ("queued", "in_review", "technical_done")
+_CASES = 50
+"""Cases shown at once, of each state where several are shown."""
 QUESTIONS = (
     "Were the images of the set opened?",
     "Are the settings those of the method?",
@@ -64,10 +66,12 @@ def queue(
     """List review cases: those that wait for somebody, or those of one state."""
     reading = visit.services.reading
     if state:
-        rows, following = reading.page(CASE, state, "", cursor, 50)
+        rows, following = reading.page(CASE, state, "", cursor, _CASES)
+        cut = False
     else:
-        rows = [row for one in QUEUES for row in reading.page(CASE, one, "", "", 50)[0]]
-        following = ""
+        pages = [reading.page(CASE, one, "", "", _CASES) for one in QUEUES]
+        rows, following = [row for found, _ in pages for row in found], ""
+        cut = any(more for _, more in pages)
     return page(
         request,
         visit,
@@ -77,6 +81,7 @@ def queue(
         state=state,
         states=("", *QUEUES, "decided", "returned", "rejected"),
         following=following,
+        cut=_CASES if cut else 0,
         definition=visit.services.catalogue[CASE],
         waited=_waited(visit),
     )

@@ -124,6 +124,7 @@ def _page(
         done=done,
         left=left or [],
         most=MOST,
+        looked_at=_LOOKED_AT,
         given_reason=reason,
         passkeys=visit.services.identity.ring.in_force(visit.session.person),
         error=error,
