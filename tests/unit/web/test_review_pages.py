@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 import pytest
 
 from coverslip.web.app import create_pages
+from coverslip.web.templating import environment
 from fix_caller import TestClient
 from fix_lab import Lab, refused
 from fix_reader import Reader
@@ -165,3 +167,22 @@ def test_what_is_no_case_has_no_review_page(lab: Lab, rita: Reader, begun: tuple
         .headers["location"]
         .startswith("/sign-in")
     )
+
+
+def test_the_next_page_of_a_filtered_trail_is_filtered_and_values_are_sent_whole() -> None:
+    entry = {
+        "at": "2026-11-20T14:32:07Z", "actor_name": "Rita", "record": "RUN-1", "act": "edit", "type": "act",
+        "changes": [{"field": f"f{n}", "old": "o" * 300, "new": f"{n}" * 300} for n in range(6)],
+        "index": 7, "entry": "e", "new": False, "flagged": False, "meaning": "", "late": False, "reason": "",
+    }  # fmt: skip
+    shown = {
+        "entries": [entry], "page": 1, "pages": 2, "next": 2, "shown": 60, "all": 90, "modifications": 5,
+        "flagged": 0,
+    }  # fmt: skip
+    wanted = {"kind": "all", "actor": "Rita & Co", "first": "2026-11-01"}
+    made = environment().get_template("_review.html").make_module({"zone": "UTC"})
+    text = html.unescape(str(made.trail(shown, wanted, "RVC-1")))  # type: ignore[attr-defined]
+    assert 'trail?kind=all&actor=Rita%20%26%20Co&first=2026-11-01&page=2"' in text
+    assert "kind=flagged&actor=Rita%20%26%20Co&first=2026-11-01" in text
+    for n in range(6):
+        assert f"{n}" * 300 in text
