@@ -24,7 +24,7 @@ from fix_world import World
 NO_PAGES = {
     "/suggest": "a list for an input",
     "/search/quick": "values for a script",
-    "/work/counts": "values for a script",
+    "/me/counts": "values for a script",
     "/help/notebooks/{name}.ipynb": "a download",
     "/images/{number}/tiles/{level}/{column}_{line}.{format}": "a picture",
     "/images/{number}/picture.{format}": "a picture",

@@ -58,15 +58,15 @@ def test_what_others_did_is_told_in_sentences(lab: Lab) -> None:
 
 
 def test_the_menu_counts_what_waits(lab: Lab) -> None:
-    before = Reader(lab, "rita").client.get("/work/counts").json()
+    before = Reader(lab, "rita").client.get("/me/counts").json()
     lab.new_review()
-    after = Reader(lab, "rita").client.get("/work/counts").json()
+    after = Reader(lab, "rita").client.get("/me/counts").json()
     assert int(after["review"].rstrip("+")) == int(before["review"].rstrip("+")) + 1
     assert int(after["work"].rstrip("+")) >= 1
 
 
 def test_counts_are_only_for_who_is_signed_in(lab: Lab) -> None:
-    assert Reader(lab).client.get("/work/counts").status_code == 303
+    assert Reader(lab).client.get("/me/counts").status_code == 303
 
 
 def test_records_are_offered_while_one_types(lab: Lab) -> None:

@@ -121,7 +121,7 @@ def _failed_since(visit: VisitOf) -> str:
     return failed if failed > accounts.sign_in_before(visit.session).get("at", "") else ""
 
 
-@router.get("/work/counts")
+@router.get("/me/counts")
 def counts(request: Request, visit: VisitOf) -> dict[str, Any]:
     """Answer the counts of the menu; an inspector's menu has none."""
     request.state.entered = True
